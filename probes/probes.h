@@ -78,8 +78,8 @@ size_t symbolizer_pc(struct symbolizer *s, uint64_t pc, struct sym_frame *out, s
 
 /*
  * Run-queue latency of the target's threads: time from wake-up (or preemption) to running, from the
- * scheduler tracepoints by eBPF. Needs CAP_BPF and CAP_PERFMON and kernel BTF; -ENOTSUP with the
- * reason in err when this machine lacks one of them.
+ * scheduler tracepoints by eBPF. pid is one of the caller's own pid namespace. Needs CAP_BPF and
+ * CAP_PERFMON (-EPERM, code 4) and a kernel with bpf() and BTF (-ENOTSUP, code 5).
  */
 #define RUNQLAT_SLOTS 40 /* slot i counts waits of [2^i, 2^(i+1)) ns */
 struct runqlat_thread {
@@ -90,7 +90,11 @@ struct runqlat_thread {
 };
 struct runqlat;
 int runqlat_start(pid_t pid, struct runqlat **out, struct gsnap_err *err);
-/* Stops counting; *out (freed with free()) has one entry per thread that waited. */
+/*
+ * Stops counting and frees r; *out (freed with free()) has one entry per thread that waited, exited
+ * ones included. A wait that still lasts counts up to now. Returns how many threads were not counted
+ * because the kernel's table was full (0 but for programs that keep starting threads), or an errno.
+ */
 int runqlat_stop(struct runqlat *r, struct runqlat_thread **out, size_t *n);
 
 #endif
