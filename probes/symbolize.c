@@ -11,6 +11,7 @@
 #include <string.h>
 #include <dwarf.h>
 #include <elfutils/libdw.h>
+#include "pcmap.h"
 #include "symbolize.h"
 
 #define MAX_INLINE 64
@@ -18,8 +19,7 @@
 struct symbolizer {
 	struct modules *ms;
 	bool owns_modules;
-	struct sym_pc **slots; /* open addressing */
-	size_t mask, n;
+	struct pcmap known; /* of struct sym_pc */
 };
 
 struct symbolizer *symbolizer_over(struct modules *ms)
@@ -45,9 +45,7 @@ void symbolizer_close(struct symbolizer *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; s->slots && i <= s->mask; i++)
-		free(s->slots[i]);
-	free(s->slots);
+	pcmap_free(&s->known);
 	if (s->owns_modules)
 		modules_close(s->ms);
 	free(s);
@@ -200,41 +198,16 @@ static struct sym_pc *answer(struct symbolizer *s, uint64_t pc)
 	return a;
 }
 
-static struct sym_pc **slot_of(struct sym_pc **slots, size_t mask, uint64_t pc)
-{
-	size_t h = gsnap_mix(pc) & mask;
-	while (slots[h] && slots[h]->pc != pc)
-		h = (h + 1) & mask;
-	return &slots[h];
-}
-
-static bool make_room(struct symbolizer *s)
-{
-	if (s->slots && s->n * 2 < s->mask)
-		return true;
-	size_t mask = s->slots ? s->mask * 2 + 1 : 255;
-	struct sym_pc **bigger = calloc(mask + 1, sizeof *bigger);
-	if (!bigger)
-		return false;
-	for (size_t i = 0; s->slots && i <= s->mask; i++)
-		if (s->slots[i])
-			*slot_of(bigger, mask, s->slots[i]->pc) = s->slots[i];
-	free(s->slots);
-	s->slots = bigger;
-	s->mask = mask;
-	return true;
-}
-
 const struct sym_pc *symbolizer_find(struct symbolizer *s, uint64_t pc)
 {
-	if (!make_room(s))
-		return NULL;
-	struct sym_pc **slot = slot_of(s->slots, s->mask, pc);
-	if (!*slot) {
-		*slot = answer(s, pc);
-		s->n += *slot != NULL;
-	}
-	return *slot;
+	struct sym_pc *a = pcmap_get(&s->known, pc);
+	if (a)
+		return a;
+	a = answer(s, pc);
+	if (a && pcmap_add(&s->known, pc, a))
+		return a;
+	free(a);
+	return NULL;
 }
 
 size_t symbolizer_pc(struct symbolizer *s, uint64_t pc, struct sym_frame *out, size_t max)
