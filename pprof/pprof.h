@@ -30,7 +30,7 @@ struct pprof_line {
 struct pprof *pprof_new(enum pprof_kind kind, int64_t period);
 void pprof_free(struct pprof *p);
 void pprof_set_time(struct pprof *p, int64_t unix_ns, int64_t duration_ns);
-/* Adds a mapping; the first one must be the main binary. Strings are copied. */
+/* Adds a mapping; the first one must be the main binary. Its strings are copied. */
 void pprof_add_mapping(struct pprof *p, const struct gsnap_map *m);
 /*
  * Id (dense, from 1) of the location of addr, adding it with its lines when new. addr points into
@@ -43,7 +43,11 @@ void pprof_sample(struct pprof *p, const uint64_t *locs, size_t n, const int64_t
 /* Encodes; *out is freed with free(). 0 or -ENOMEM. */
 int pprof_encode(struct pprof *p, unsigned char **out, size_t *len);
 
-/* Goroutine profile of a snapshot: one sample per distinct stack, as runtime/pprof writes it. */
+/*
+ * Goroutine profile of a snapshot, as runtime/pprof writes it: one sample per distinct stack, most
+ * frequent first, without system goroutines. A goroutine's name (gort_set_name) becomes its label
+ * "name", and makes its sample distinct. *out is freed with free(). 0 or -ENOMEM.
+ */
 int pprof_goroutines(const struct gsnap *s, unsigned char **out, size_t *len);
 
 #endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * profile.h - struct pprof, the profile while it is built; profile.c fills it, encode.c writes it.
+ *
+ * Invariants:
+ *  1. Strings, functions, locations and samples are unique; entry i has the id i + 1 (strings: i).
+ *  2. String 0 is "".
+ *  3. When an allocation failed, oom is set and the profile is only good for pprof_free().
+ */
+#ifndef GORT_PPROF_PROFILE_H
+#define GORT_PPROF_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "index.h"
+#include "pprof/pprof.h"
+#include "proto.h"
+
+enum { PPROF_VALUES_MAX = 2 };
+
+struct profile_str {
+	size_t off, len; /* in pprof.text */
+};
+
+struct profile_func {
+	uint32_t name, file; /* strings */
+};
+
+struct profile_line {
+	uint32_t func; /* index */
+	uint32_t line;
+};
+
+struct profile_location {
+	uint64_t addr;
+	uint32_t line, nlines; /* in pprof.lines */
+};
+
+struct profile_sample {
+	uint32_t loc, nlocs;             /* in pprof.stacks */
+	uint32_t label_key, label_value; /* strings, key 0 when there is none */
+	int64_t values[PPROF_VALUES_MAX];
+};
+
+struct profile_mapping {
+	uint64_t start, limit, offset;
+	uint32_t file, build_id; /* strings */
+};
+
+struct pprof {
+	enum pprof_kind kind;
+	int64_t period, time_ns, duration_ns;
+	bool oom;
+
+	struct pbuf text;
+	struct profile_str *strs;
+	struct index str_index;
+
+	struct profile_func *funcs;
+	struct index func_index;
+
+	struct profile_location *locations;
+	struct index location_index;
+	struct profile_line *lines;
+
+	struct profile_sample *samples;
+	struct index sample_index;
+	uint64_t *stacks; /* location ids */
+
+	struct profile_mapping *mappings;
+
+	uint32_t nstrs, nfuncs, nlocations, nlines, nsamples, nstacks, nmappings;
+	uint32_t cap_strs, cap_funcs, cap_locations, cap_lines, cap_samples, cap_stacks;
+	uint32_t cap_mappings;
+};
+
+/* Index of the string, added when new; NULL counts as "". */
+uint32_t profile_string(struct pprof *p, const char *text);
+/* How many values each sample of this kind has. */
+uint32_t profile_nvalues(enum pprof_kind kind);
+
+#endif
