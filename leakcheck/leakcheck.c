@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * leakcheck.c - goleak's rule over a snapshot: a goroutine that no filter names should not be there.
+ *
+ * Follows go.uber.org/goleak v1.3.0 in its filters and its retry schedule. goleak reads the text of
+ * runtime.Stack, a snapshot has every frame: see stack.h for what "on top" means, and "a stack of
+ * nothing but runtime.goexit" is here "no frame is shown".
+ */
+#include "leakcheck.h"
+#include "stack.h"
+
+enum { RETRIES = 20, SLEEP_MAX_US = 100000 };
+
+/* runtime.Stack lists neither the dead nor the runtime's own goroutines. */
+static bool listed(const struct gsnap_g *gp)
+{
+	return !(gp->flags & GSNAP_G_SYSTEM) && gp->status != GSTATUS_IDLE &&
+	       gp->status != GSTATUS_DEAD && gp->status != GSTATUS_DEADEXTRA;
+}
+
+static bool any_func(const struct gsnap *s, const struct gsnap_g *gp, const char *const *list)
+{
+	struct calls c = calls_of(s, gp);
+	for (const struct gsnap_frame *f; (f = calls_next(&c));)
+		if (in_list(list, f->func))
+			return true;
+	return false;
+}
+
+static bool created_by(const struct gsnap *s, const struct gsnap_g *gp, const char *const *list)
+{
+	const struct gsnap_loc *loc = leak_creator(s, gp);
+	for (uint32_t i = 0; loc && i < loc->nframes; i++)
+		if (in_list(list, s->frames[loc->frame + i].func))
+			return true;
+	return false;
+}
+
+/* Goroutines of package testing that wait for the tests they started. */
+static bool of_testing(const struct gsnap_g *gp, const char *top)
+{
+	static const char *const tops[] = {"testing.RunTests", "testing.(*T).Run",
+		"testing.(*T).Parallel", "testing.runFuzzing", "testing.runFuzzTests", NULL};
+	return has_prefix(leak_state(gp), "chan receive") && in_list(tops, top);
+}
+
+/* cgo leaves a goroutine in a system call with only the runtime under it (golang issue 16714). */
+static bool of_cgo(const struct gsnap *s, const struct gsnap_g *gp)
+{
+	return gp->status == GSTATUS_SYSCALL && gp->stack < s->nstacks && !leak_top(s, gp);
+}
+
+/* Importing os/signal or using signal.Notify starts goroutines, and so does the tracer. */
+static bool of_stdlib(const struct gsnap *s, const struct gsnap_g *gp, const char *top)
+{
+	static const char *const tops[] = {"os/signal.signal_recv", "os/signal.loop", NULL};
+	static const char *const any[] = {
+		"runtime.ensureSigM", "runtime.ensureSigM.func1", "runtime.ReadTrace", NULL};
+	return in_list(tops, top) || any_func(s, gp, any);
+}
+
+static bool was_there(const struct leak_filter *f, uint64_t id)
+{
+	size_t lo = 0, hi = f->ncurrent;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		if (f->current[mid] < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < f->ncurrent && f->current[lo] == id;
+}
+
+static bool ignored(const struct gsnap *s, const struct leak_filter *f, const struct gsnap_g *gp)
+{
+	const char *top = leak_top(s, gp);
+	if ((f->self && gp->id == f->self) || was_there(f, gp->id))
+		return true;
+	if (top && in_list(f->ignore_top, top))
+		return true;
+	if (any_func(s, gp, f->ignore_any) || created_by(s, gp, f->ignore_creator))
+		return true;
+	if (s->kind != GSNAP_GO)
+		return false;
+	return of_cgo(s, gp) || (top && of_testing(gp, top)) || of_stdlib(s, gp, top ? top : "");
+}
+
+size_t leakcheck_find(const struct gsnap *s, const struct leak_filter *f, uint32_t *out)
+{
+	size_t n = 0;
+	for (uint32_t i = 0; i < s->ngs; i++)
+		if (listed(&s->gs[i]) && !ignored(s, f, &s->gs[i]))
+			out[n++] = i;
+	return n;
+}
+
+int64_t leakcheck_backoff_us(int attempt)
+{
+	if (attempt < 0 || attempt >= RETRIES)
+		return -1;
+	int64_t us = INT64_C(1) << attempt;
+	return us < SLEEP_MAX_US ? us : SLEEP_MAX_US;
+}
