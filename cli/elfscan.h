@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* elfscan.h - what kind of program a file is, as far as the launchers must know. */
+#ifndef GORT_CLI_ELFSCAN_H
+#define GORT_CLI_ELFSCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct elfscan {
+	bool elf64;       /* an x86-64 ELF executable */
+	bool dynamic;     /* has a program interpreter, so LD_PRELOAD works */
+	bool go;          /* built by the Go toolchain */
+	bool libgort;     /* carries or needs libgort */
+	bool tsan_inside; /* defines __tsan_init itself: clang's static runtime, or go build -race */
+	char tsan[64];    /* the ThreadSanitizer runtime it needs ("libtsan.so.2"), or "" */
+};
+
+/* Looks at the bytes of a file; anything malformed is only "not there". */
+void elfscan(const void *data, size_t len, struct elfscan *out);
+/* The same for a file. 0 or -errno. */
+int elfscan_file(const char *path, struct elfscan *out);
+
+#endif

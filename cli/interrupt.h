@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* interrupt.h - Ctrl-C ends a capture early; a second one ends gort. */
+#ifndef GORT_CLI_INTERRUPT_H
+#define GORT_CLI_INTERRUPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* From now on the first SIGINT or SIGTERM is only noted. */
+void interrupt_catch(void);
+bool interrupted(void);
+/* Sleeps until ns have passed or the interrupt came; returns the nanoseconds that passed. */
+int64_t interrupt_sleep(int64_t ns);
+/* CLOCK_MONOTONIC in nanoseconds. */
+int64_t monotonic_now(void);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * launch.c - starts a command and stays until it has ended.
+ *
+ *  1. The child gets the signal mask and dispositions gort was started with.
+ *  2. A signal from the terminal reaches the whole process group, the child included; only one that
+ *     a process sent to gort alone is passed on, so the child never gets it twice.
+ *  3. gort ends after the child and has always waited for it.
+ *  4. Whether exec worked comes back through a close-on-exec pipe, so gort's own 126 and 127 cannot
+ *     be mistaken for the child's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "err.h"
+#include "launch.h"
+
+static bool is_program(const char *path, int *why)
+{
+	struct stat st;
+	if (stat(path, &st)) {
+		if (errno != ENOENT && errno != ENOTDIR)
+			*why = errno;
+		return false;
+	}
+	bool fits = S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+	if (!fits)
+		*why = S_ISDIR(st.st_mode) ? EISDIR : EACCES;
+	return fits;
+}
+
+static char *find_in_path(const char *name, int *why)
+{
+	const char *dirs = getenv("PATH");
+	dirs = dirs ? dirs : "/usr/bin:/bin";
+	for (;;) {
+		size_t n = strcspn(dirs, ":");
+		char *path;
+		if (asprintf(&path, "%.*s/%s", n ? (int)n : 1, n ? dirs : ".", name) < 0)
+			return NULL;
+		if (is_program(path, why))
+			return path;
+		free(path);
+		if (!dirs[n])
+			return NULL;
+		dirs += n + 1;
+	}
+}
+
+char *launch_find(const char *name, struct gsnap_err *err)
+{
+	int why = 0;
+	bool search = name[0] && !strchr(name, '/');
+	char *path = search ? find_in_path(name, &why) : NULL;
+	if (!search && is_program(name, &why))
+		path = strdup(name);
+	if (path)
+		return path;
+	if (why) {
+		err_what(err, CLI_NOT_EXECUTABLE, "cannot execute '%s': %s", name, strerror(why));
+		return NULL;
+	}
+	err_what(err, CLI_NOT_FOUND, "no command '%s'", name);
+	err_why(err, search ? "it is not in PATH" : "there is no such file");
+	if (search)
+		err_try(err, "./%s      (when it is in this directory)", name);
+	return NULL;
+}
+
+static void child_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGCHLD);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGQUIT);
+}
+
+static void run_child(const struct launch *l, const sigset_t *mask, int report)
+{
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	if (l->pass_fd >= 0)
+		fcntl(l->pass_fd, F_SETFD, 0);
+	execv(l->path, l->argv);
+	int error = errno;
+	if (write(report, &error, sizeof error) < 0)
+		_exit(CLI_LAUNCH);
+	_exit(CLI_NOT_EXECUTABLE);
+}
+
+static int cannot_start(const struct launch *l, int error, struct gsnap_err *err)
+{
+	err_what(err, CLI_NOT_EXECUTABLE, "cannot execute '%s': %s", l->path, strerror(error));
+	if (error == ENOEXEC)
+		err_why(err, "it is neither an ELF program nor a script with #! on its first line");
+	return CLI_NOT_EXECUTABLE;
+}
+
+/* Forks and execs. The child's pid, or -1 with err filled. */
+static pid_t start(struct launch *l, const sigset_t *mask, struct gsnap_err *err)
+{
+	int report[2], error;
+	if (pipe2(report, O_CLOEXEC)) {
+		err_what(err, CLI_LAUNCH, "cannot start '%s': %s", l->path, strerror(errno));
+		return -1;
+	}
+	pid_t pid = fork();
+	if (pid == 0)
+		run_child(l, mask, report[1]);
+	int fork_error = errno;
+	close(report[1]);
+	if (l->pass_fd >= 0)
+		close(l->pass_fd);
+	if (pid < 0) {
+		err_what(err, CLI_LAUNCH, "cannot start '%s': %s", l->path, strerror(fork_error));
+	} else if (read(report[0], &error, sizeof error) == sizeof error) {
+		waitpid(pid, NULL, 0);
+		cannot_start(l, error, err);
+		pid = -1;
+	}
+	close(report[0]);
+	return pid;
+}
+
+/* Handles what came through the signalfd; true when the child has ended. */
+static bool on_signal(int sigfd, pid_t pid, int *status)
+{
+	struct signalfd_siginfo si;
+	while (read(sigfd, &si, sizeof si) == sizeof si) {
+		bool from_process = si.ssi_code == SI_USER || si.ssi_code == SI_QUEUE ||
+				    si.ssi_code == SI_TKILL;
+		if (si.ssi_signo != SIGCHLD && from_process)
+			kill(pid, si.ssi_signo);
+	}
+	return waitpid(pid, status, WNOHANG) == pid;
+}
+
+static int wait_child(const struct launch *l, pid_t pid, int sigfd)
+{
+	struct pollfd fds[2] = {{.fd = sigfd, .events = POLLIN}, {.fd = l->watch_fd}};
+	fds[1].events = POLLIN;
+	int status = 0;
+	while (waitpid(pid, &status, WNOHANG) != pid) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+			waitpid(pid, &status, 0);
+			break;
+		}
+		if (fds[1].revents)
+			l->on_ready(l->arg);
+		if (fds[1].revents & POLLHUP)
+			fds[1].fd = -1;
+		if (fds[0].revents && on_signal(sigfd, pid, &status))
+			break;
+	}
+	if (l->watch_fd >= 0)
+		l->on_ready(l->arg);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int launch_run(struct launch *l, struct gsnap_err *err)
+{
+	sigset_t set, old;
+	child_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	int sigfd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), code;
+	pid_t pid = sigfd < 0 ? -1 : start(l, &old, err);
+	if (sigfd < 0)
+		err_what(err, CLI_LAUNCH, "cannot watch signals: %s", strerror(errno));
+	if (pid < 0) {
+		code = err->code;
+	} else {
+		signal(SIGPIPE, SIG_IGN);
+		code = wait_child(l, pid, sigfd);
+	}
+	if (sigfd >= 0)
+		close(sigfd);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return code;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* launch.h - runs a command under gort: its signals, its exit code, its findings. */
+#ifndef GORT_CLI_LAUNCH_H
+#define GORT_CLI_LAUNCH_H
+
+#include "cli.h"
+
+struct launch {
+	char **argv;
+	const char *path; /* the file to execute */
+	int pass_fd;  /* descriptor that the child inherits, or -1; closed here after the start */
+	int watch_fd; /* polled while the child runs, or -1 */
+	void (*on_ready)(void *arg); /* watch_fd is readable; called once more after the end */
+	void *arg;
+};
+
+/*
+ * Path of a command as execvp finds it, to be freed. NULL with err filled: 127 when there is none,
+ * 126 when it cannot be executed.
+ */
+char *launch_find(const char *name, struct gsnap_err *err);
+
+/*
+ * Runs it to its end. SIGINT, SIGTERM, SIGHUP and SIGQUIT sent to gort go on to the child. Returns
+ * the child's code, 128+N after a signal, or 125-127 with err filled when it never ran.
+ */
+int launch_run(struct launch *l, struct gsnap_err *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* out.h - the data a command prints: buffered, checked, to stdout or to a file put in place whole. */
+#ifndef GORT_CLI_OUT_H
+#define GORT_CLI_OUT_H
+
+#include <sys/types.h>
+#include "cli.h"
+
+enum out_style { STYLE_PLAIN, STYLE_ACCENT, STYLE_TROUBLE, STYLE_DIM };
+
+struct out {
+	int fd;
+	int error; /* first errno met while writing, sticky */
+	bool color;
+	char *path, *tmp; /* NULL when writing to stdout or straight to a device */
+	pid_t pager;      /* 0 when there is none */
+	size_t len;
+	char buf[65536];
+};
+
+/* Opens o->output, or fallback when none was given. 0, or -errno with err filled. */
+int out_open(struct out *out, const struct opts *o, int fallback_fd, struct gsnap_err *err);
+/* Flushes and, for a file, renames it into place. Returns the exit code, having said why not. */
+int out_close(struct out *out);
+/* Throws away what a file got so far. */
+void out_abort(struct out *out);
+
+void out_flush(struct out *out);
+void out_write(struct out *out, const void *data, size_t len);
+/* Formatted text; what it prints is made safe for a terminal. */
+void out_printf(struct out *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Switches colour on or off; nothing when colours are off. */
+void out_style(struct out *out, enum out_style style);
+
+/* Whether fd gets colours: --color, NO_COLOR, TERM=dumb, and only a terminal by itself. */
+bool color_wanted(int mode, int fd);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* racereport.h - turns the finding records of the race detector into reports. */
+#ifndef GORT_CLI_RACEREPORT_H
+#define GORT_CLI_RACEREPORT_H
+
+#include <sys/types.h>
+#include "gort/abi.h"
+#include "json.h"
+#include "out.h"
+
+struct race_report {
+	struct out *out;
+	int format; /* enum out_format */
+	struct json json;
+	uint64_t *pairs; /* hashes of the pairs reported so far */
+	uint32_t npairs, cap;
+	uint32_t repeats; /* records of a pair that was reported already */
+};
+
+/* command is the program's name, for the JSON document. */
+void race_report_begin(struct race_report *r, struct out *out, int format, const char *command);
+/*
+ * Reports one record while its process waits, unless its pair was reported before. The record is
+ * foreign: one that is malformed is refused with -EINVAL.
+ */
+int race_report_add(struct race_report *r, struct gort_finding *f, size_t len);
+/* Closes the report. Returns how many races were reported. */
+uint32_t race_report_end(struct race_report *r);
+
+#endif

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * stacks.c - `gort stacks`: every goroutine of a process, those alike together.
+ *
+ * A hundred thousand goroutines have a few dozen distinct stacks, so grouping is the default and a
+ * stack is printed once. --go prints goroutine by goroutine what SIGQUIT makes a Go program print.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "err.h"
+#include "group.h"
+#include "human.h"
+#include "json.h"
+#include "out.h"
+#include "stacktext.h"
+#include "target.h"
+
+/* Ids listed in a group's header. */
+#define IDS_SHOWN 5
+
+/* Which goroutines are shown, and how many each filter took away. */
+struct selection {
+	uint32_t *g;
+	uint32_t n, system, waits, ids;
+};
+
+static bool wanted_id(const struct opts *o, uint64_t id)
+{
+	for (size_t i = 0; i < o->nids; i++)
+		if (o->ids[i] == id)
+			return true;
+	return o->nids == 0;
+}
+
+static uint32_t *filter(const struct opts *o, const struct gsnap *s, const struct gsnap_g *gp,
+	struct selection *sel)
+{
+	int64_t wait = g_wait(s, gp);
+	if (!wanted_id(o, gp->id))
+		return &sel->ids;
+	if (o->min_wait_ns >= 0 && (wait == GSNAP_UNKNOWN || wait < o->min_wait_ns))
+		return &sel->waits;
+	if (gp->flags & GSNAP_G_SYSTEM && !o->all && !o->go && o->nids == 0)
+		return &sel->system;
+	return NULL;
+}
+
+static int select_goroutines(const struct opts *o, const struct gsnap *s, struct selection *sel)
+{
+	*sel = (struct selection){.g = calloc(s->ngs + 1, sizeof *sel->g)};
+	if (!sel->g)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < s->ngs; i++) {
+		uint32_t *removed = filter(o, s, &s->gs[i], sel);
+		if (removed)
+			++*removed;
+		else
+			sel->g[sel->n++] = i;
+	}
+	return 0;
+}
+
+static const struct gsnap_g *member(
+	const struct gsnap *s, const struct groups *gs, const struct group *g, uint32_t i)
+{
+	return &s->gs[gs->order[g->first + i]];
+}
+
+/* The parent all members share, or 0; likewise what they wait on. */
+static uint64_t common_parent(const struct gsnap *s, const struct groups *gs, const struct group *g)
+{
+	uint64_t parent = member(s, gs, g, 0)->parent;
+	for (uint32_t i = 1; i < g->n; i++)
+		if (member(s, gs, g, i)->parent != parent)
+			return 0;
+	return parent;
+}
+
+static uint64_t common_waiton(const struct gsnap *s, const struct groups *gs, const struct group *g)
+{
+	uint64_t waiton = member(s, gs, g, 0)->waiton;
+	for (uint32_t i = 1; i < g->n; i++)
+		if (member(s, gs, g, i)->waiton != waiton)
+			return 0;
+	return waiton;
+}
+
+static void print_ids(
+	struct out *out, const struct gsnap *s, const struct groups *gs, const struct group *g)
+{
+	out_printf(out, g->n == 1 ? "id" : "ids");
+	for (uint32_t i = 0; i < g->n && i < IDS_SHOWN; i++)
+		out_printf(out, " %" PRIu64, member(s, gs, g, i)->id);
+	if (g->n > IDS_SHOWN)
+		out_printf(out, " ...");
+	if (g->n == 1 && member(s, gs, g, 0)->name)
+		out_printf(out, " \"%s\"", member(s, gs, g, 0)->name);
+}
+
+/* What the members have in common when they are grouped by one thing only. */
+static void print_by(struct out *out, const struct gsnap *s, const struct gsnap_g *gp, int by)
+{
+	struct gsnap_frame f = created_frame(s, gp->created);
+	if (by == BY_CREATED && f.func[0])
+		out_printf(out, " created by %s (%s:%" PRIu32 ")", f.func, f.file ? f.file : "?",
+			f.line);
+	else if (by == BY_CREATED)
+		out_printf(out, " created by an unknown go statement");
+	else if (by == BY_WAITING_ON && gp->waiton)
+		out_printf(out, " waiting on 0x%" PRIx64, gp->waiton);
+	else if (by == BY_WAITING_ON)
+		out_printf(out, " waiting on no channel or lock");
+}
+
+static void print_header(struct out *out, const struct opts *o, const struct gsnap *s,
+	const struct groups *gs, const struct group *g)
+{
+	const struct gsnap_g *first = member(s, gs, g, 0);
+	out_style(out, STYLE_ACCENT);
+	out_printf(out, "%s goroutine%s", human_count(g->n).s, g->n == 1 ? "" : "s");
+	print_by(out, s, first, o->by);
+	out_printf(out, " [");
+	if (o->by == BY_ALL || o->by == BY_STATE)
+		out_printf(out, "%s, ", g_state(first));
+	if (g->n == 1 && g->median != GSNAP_UNKNOWN)
+		out_printf(out, "%s, ", human_time(g->median).s);
+	else if (g->median != GSNAP_UNKNOWN)
+		out_printf(out, "%s median, oldest %s, ", human_time(g->median).s,
+			human_time(g->oldest).s);
+	print_ids(out, s, gs, g);
+	out_printf(out, "]:");
+	out_style(out, STYLE_PLAIN);
+	out_printf(out, "\n");
+}
+
+static int compare_u32(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+	return *x == *y ? 0 : *x < *y ? -1 : 1;
+}
+
+/* A member that has the commonest stack of the group; *n says how many have it. */
+static const struct gsnap_g *commonest(const struct gsnap *s, const struct groups *gs,
+	const struct group *g, uint32_t *n, uint32_t *distinct)
+{
+	uint32_t *stacks = calloc(g->n, sizeof *stacks), best = member(s, gs, g, 0)->stack;
+	*n = *distinct = 0;
+	for (uint32_t i = 0; stacks && i < g->n; i++)
+		stacks[i] = member(s, gs, g, i)->stack;
+	if (stacks)
+		qsort(stacks, g->n, sizeof *stacks, compare_u32);
+	for (uint32_t i = 0, end; stacks && i < g->n; i = end) {
+		for (end = i + 1; end < g->n && stacks[end] == stacks[i];)
+			end++;
+		++*distinct;
+		if (end - i > *n) {
+			*n = end - i;
+			best = stacks[i];
+		}
+	}
+	free(stacks);
+	for (uint32_t i = 0; i < g->n; i++)
+		if (member(s, gs, g, i)->stack == best)
+			return member(s, gs, g, i);
+	return member(s, gs, g, 0);
+}
+
+static void print_group(struct out *out, const struct opts *o, const struct gsnap *s,
+	const struct groups *gs, const struct group *g)
+{
+	uint32_t n, distinct;
+	const struct gsnap_g *gp = commonest(s, gs, g, &n, &distinct);
+	uint64_t waiton = common_waiton(s, gs, g);
+	out_printf(out, "\n");
+	print_header(out, o, s, gs, g);
+	if (distinct > 1)
+		out_printf(out, "%s distinct stacks; the commonest, of %s:\n",
+			human_count(distinct).s, human_count(n).s);
+	if (gp->stack == GSNAP_NONE)
+		out_printf(out, "\t(%s)\n",
+			gp->flags & GSNAP_G_MOVING ? "ran while it was read: no stack"
+						   : "stack not available");
+	print_stack(out, s, gp->stack, o->all);
+	if (gp->flags & GSNAP_G_TRUNCATED)
+		out_printf(out, "...additional frames elided...\n");
+	if (o->by == BY_ALL)
+		print_created(out, s, gp->created, common_parent(s, gs, g));
+	if (waiton && o->by != BY_WAITING_ON)
+		out_printf(out, "waiting on 0x%" PRIx64 "\n", waiton);
+}
+
+static void print_grouped(struct out *out, const struct opts *o, const struct gsnap *s,
+	const struct selection *sel, const struct groups *gs)
+{
+	print_title(out, "stacks", s);
+	out_printf(out, "\n%s goroutine%s in %s group%s", human_count(sel->n).s,
+		sel->n == 1 ? "" : "s", human_count(gs->n).s, gs->n == 1 ? "" : "s");
+	if (sel->system)
+		out_printf(out, "; %s of the runtime's own hidden (--all)",
+			human_count(sel->system).s);
+	if (sel->waits)
+		out_printf(out, "; %s hidden by --min-wait", human_count(sel->waits).s);
+	out_printf(out, "\n");
+	if (!s->has_lines)
+		out_printf(out, "-: no file and line: the program carries no line table\n");
+	for (uint32_t i = 0; i < gs->n; i++)
+		print_group(out, o, s, gs, &gs->group[i]);
+}
+
+static void print_go(struct out *out, const struct gsnap *s, const struct selection *sel)
+{
+	for (uint32_t i = 0; i < sel->n; i++) {
+		if (i > 0)
+			out_printf(out, "\n");
+		print_goroutine(out, s, &s->gs[sel->g[i]]);
+	}
+}
+
+static void json_goroutine(struct json *j, const struct gsnap *s, const struct gsnap_g *gp)
+{
+	jw_object(j, NULL);
+	jw_uint(j, "id", gp->id);
+	jw_str(j, "state", g_state(gp));
+	jw_int(j, "wait_ns", g_wait(s, gp));
+	jw_int(j, "parent", gp->parent ? (int64_t)gp->parent : GSNAP_UNKNOWN);
+	jw_int(j, "tid", gp->tid ? gp->tid : GSNAP_UNKNOWN);
+	if (gp->waiton)
+		jw_hex(j, "waiting_on", gp->waiton);
+	if (gp->name)
+		jw_str(j, "name", gp->name);
+	jw_bool(j, "system", gp->flags & GSNAP_G_SYSTEM);
+	jw_bool(j, "moving", gp->flags & GSNAP_G_MOVING);
+	jw_bool(j, "locked_to_thread", gp->flags & GSNAP_G_LOCKED);
+	jw_bool(j, "truncated", gp->flags & GSNAP_G_TRUNCATED);
+	jw_close_object(j);
+}
+
+static void json_group(struct json *j, const struct opts *o, const struct gsnap *s,
+	const struct groups *gs, const struct group *g)
+{
+	uint32_t n, distinct;
+	const struct gsnap_g *gp = commonest(s, gs, g, &n, &distinct);
+	jw_uint(j, "count", g->n);
+	if (o->by == BY_ALL || o->by == BY_STATE)
+		jw_str(j, "state", g_state(gp));
+	jw_int(j, "wait_median_ns", g->median);
+	jw_int(j, "wait_max_ns", g->oldest);
+	jw_uint(j, "distinct_stacks", distinct);
+	json_stack(j, "stack", s, gp->stack);
+	if (o->by == BY_ALL || o->by == BY_CREATED)
+		json_created(j, "created_by", s, gp->created);
+	jw_array(j, "goroutines");
+	for (uint32_t i = 0; i < g->n; i++)
+		json_goroutine(j, s, member(s, gs, g, i));
+	jw_close_array(j);
+}
+
+static void print_json(struct out *out, const struct opts *o, const struct gsnap *s,
+	const struct selection *sel, const struct groups *gs)
+{
+	struct json j;
+	jw_begin(&j, out, "gort.stacks/1");
+	jw_int(&j, "pid", s->pid);
+	jw_str(&j, "exe", s->exe);
+	jw_str(&j, "kind", s->kind == GSNAP_GORT ? "gort" : "go");
+	jw_str(&j, "version", s->version);
+	jw_bool(&j, "stripped", s->stripped);
+	jw_int(&j, "when_ns", s->when);
+	jw_uint(&j, "goroutines", s->ngs);
+	jw_uint(&j, "shown", sel->n);
+	jw_uint(&j, "hidden_system", sel->system);
+	jw_lines(&j, "groups");
+	for (uint32_t i = 0; i < gs->n; i++) {
+		jw_object(&j, NULL);
+		json_group(&j, o, s, gs, &gs->group[i]);
+		jw_close_object(&j);
+	}
+	jw_close_array(&j);
+	jw_end(&j);
+}
+
+static void print_ndjson(
+	struct out *out, const struct opts *o, const struct gsnap *s, const struct groups *gs)
+{
+	for (uint32_t i = 0; i < gs->n; i++) {
+		struct json j;
+		jw_begin(&j, out, "gort.stacks/1");
+		jw_int(&j, "pid", s->pid);
+		json_group(&j, o, s, gs, &gs->group[i]);
+		jw_end(&j);
+	}
+}
+
+/* An empty result is a failure that says which filter removed what. */
+static int nothing(const struct opts *o, const struct gsnap *s, const struct selection *sel)
+{
+	struct gsnap_err err;
+	err_what(&err, CLI_FAIL, "no goroutine of pid %d to show, of %s", s->pid,
+		human_count(s->ngs).s);
+	if (sel->ids)
+		err_why(&err, "--id leaves none of them");
+	if (sel->waits)
+		err_why(&err, "--min-wait %s removed %s", human_time(o->min_wait_ns).s,
+			human_count(sel->waits).s);
+	else if (sel->system)
+		err_why(&err, "%s are the runtime's own", human_count(sel->system).s);
+	if (sel->system)
+		err_try(&err, "gort stacks --all %d", s->pid);
+	return err_print(&err);
+}
+
+static int print_selected(const struct opts *o, const struct gsnap *s, const struct selection *sel)
+{
+	static struct out out;
+	struct gsnap_err err;
+	struct groups gs;
+	if (sel->n == 0)
+		return nothing(o, s, sel);
+	if (groups_build(s, sel->g, sel->n, o->by, &gs)) {
+		err_what(&err, CLI_FAIL, "not enough memory to group %" PRIu32 " goroutines",
+			sel->n);
+		return err_print(&err);
+	}
+	int code = CLI_OK;
+	if (out_open(&out, o, STDOUT_FILENO, &err)) {
+		code = err_print(&err);
+	} else {
+		if (o->format == FORMAT_JSON)
+			print_json(&out, o, s, sel, &gs);
+		else if (o->format == FORMAT_NDJSON)
+			print_ndjson(&out, o, s, &gs);
+		else if (o->go)
+			print_go(&out, s, sel);
+		else
+			print_grouped(&out, o, s, sel, &gs);
+		code = out_close(&out);
+	}
+	groups_free(&gs);
+	return code;
+}
+
+static int run_stacks(const struct opts *o)
+{
+	struct gsnap_err err = {0};
+	struct gsnap s;
+	struct selection sel;
+	if (o->go && (o->format != FORMAT_TEXT || o->by != BY_ALL)) {
+		err_what(&err, CLI_USAGE, "stacks: --go is a text layout, one goroutine a time");
+		err_why(&err, "it goes with neither -f %s nor --by",
+			o->format == FORMAT_NDJSON ? "ndjson" : "json");
+		err_see(&err, "gort stacks --help");
+		return err_print(&err);
+	}
+	if (target_read(o, PROBE_STACKS, &s, &err))
+		return err_print(&err);
+	int code = CLI_FAIL;
+	if (select_goroutines(o, &s, &sel) == 0)
+		code = print_selected(o, &s, &sel);
+	free(sel.g);
+	gsnap_free(&s);
+	return code;
+}
+
+#define AT(field) offsetof(struct opts, field)
+
+static const struct opt own[] = {
+	{"by", 0, OPT_CHOICE, BY_STATE, AT(by), "state|stack|created|waiting-on",
+		"group by one thing instead of state, stack and creator"},
+	{"min-wait", 0, OPT_DURATION, 0, AT(min_wait_ns), "TIME", "only those that wait as long"},
+	{"id", 0, OPT_IDS, 0, 0, "N,...", "only the goroutines with these ids"},
+	{"all", 0, OPT_FLAG, 1, AT(all), NULL, "the runtime's own goroutines and frames too"},
+	{"go", 0, OPT_FLAG, 1, AT(go), NULL, "the text layout of a SIGQUIT dump, nothing hidden"},
+	{0},
+};
+
+const struct command cmd_stacks = {
+	.name = "stacks",
+	.synopsis = "[options] <target>",
+	.summary = "goroutines with their stacks, grouped",
+	.examples = "gort stacks 4121                      # grouped, most first\n"
+		    "gort stacks checkout --min-wait 1m    # what has been stuck\n"
+		    "gort stacks 4121 --by created         # who starts them\n"
+		    "gort stacks --go 4121 > dump.txt      # for tools that read Go tracebacks\n",
+	.notes = "The target is not stopped. A Go program notes the start of a wait when its\n"
+		 "collector next runs, so a wait without a time is younger than one cycle.",
+	.own = own,
+	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC,
+	.min_args = 1,
+	.max_args = 1,
+	.run = run_stacks,
+};

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* stacktext.h - stacks in the text format of Go's own tracebacks, and in JSON. */
+#ifndef GORT_CLI_STACKTEXT_H
+#define GORT_CLI_STACKTEXT_H
+
+#include "json.h"
+#include "out.h"
+
+/* The runtime's own frames are left out unless all; a stack of nothing else is shown whole. */
+void print_stack(struct out *out, const struct gsnap *s, uint32_t stack, bool all);
+/* "created by F in goroutine N" and its place; parent 0 leaves the goroutine out. */
+void print_created(struct out *out, const struct gsnap *s, uint32_t created, uint64_t parent);
+/* One goroutine as runtime.Stack and SIGQUIT print it, runtime frames included. */
+void print_goroutine(struct out *out, const struct gsnap *s, const struct gsnap_g *gp);
+
+/* First frame a reader of the program cares about, NULL when the stack is not known. */
+const struct gsnap_frame *top_frame(const struct gsnap *s, uint32_t stack);
+/* The go statement: name of the function that owns the frame, place of the innermost call. */
+struct gsnap_frame created_frame(const struct gsnap *s, uint32_t created);
+
+void json_stack(struct json *j, const char *key, const struct gsnap *s, uint32_t stack);
+void json_created(struct json *j, const char *key, const struct gsnap *s, uint32_t created);
+
+#endif

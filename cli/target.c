@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * target.c - a target is a pid or the name of a process.
+ *
+ * A name is compared with what gort could look into first. Only when nothing there matches are all
+ * processes searched, so that `gort stacks postgres` says what postgres is, not that it is missing.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include "err.h"
+#include "human.h"
+#include "target.h"
+
+const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+static struct probe_opts probe_opts(const struct opts *o)
+{
+	return (struct probe_opts){.proc = o->host_proc};
+}
+
+static bool all_digits(const char *s)
+{
+	size_t n = strspn(s, "0123456789");
+	return n > 0 && !s[n];
+}
+
+static bool has_name(const struct probe_proc *p, const char *name)
+{
+	return !strcmp(p->comm, name) || (p->exe[0] && !strcmp(base_name(p->exe), name));
+}
+
+/* First process of any kind with this name, 0 when there is none. */
+static pid_t find_any(const char *proc, const char *name)
+{
+	DIR *d = opendir(proc);
+	pid_t found = 0;
+	for (struct dirent *e; d && !found && (e = readdir(d));) {
+		if (!all_digits(e->d_name))
+			continue;
+		char path[512], comm[64] = "";
+		snprintf(path, sizeof path, "%s/%s/comm", proc, e->d_name);
+		FILE *f = fopen(path, "re");
+		if (f && fgets(comm, sizeof comm, f)) {
+			comm[strcspn(comm, "\n")] = '\0';
+			if (!strncmp(comm, name, 15) && strlen(comm) == strnlen(name, 15))
+				found = atoi(e->d_name);
+		}
+		if (f)
+			fclose(f);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+static void several(const char *name, const struct probe_proc *ps, size_t n, struct gsnap_err *err)
+{
+	size_t at = 0, count = 0;
+	err_what(err, CLI_USAGE, "several processes are called '%s'", name);
+	char *why = err->why;
+	for (size_t i = 0; i < n; i++) {
+		if (!has_name(&ps[i], name))
+			continue;
+		if (count++ == 0)
+			err_try(err, "one of the pids, e.g. %d", (int)ps[i].pid);
+		int len = at < sizeof err->why - 64
+				  ? snprintf(why + at, sizeof err->why - at, "%s%d (up %s)",
+					    at ? ", " : "pids ", (int)ps[i].pid,
+					    human_time(ps[i].uptime_ns).s)
+				  : 0;
+		at += len;
+	}
+	err_see(err, "gort ps");
+}
+
+static void none(const char *name, const struct probe_proc *ps, size_t n, struct gsnap_err *err)
+{
+	const char *near = NULL;
+	unsigned nearest = 3;
+	err_what(err, CLI_GONE, "no process is called '%s'", name);
+	for (size_t i = 0; i < n; i++) {
+		unsigned d = edit_distance(name, ps[i].comm);
+		if (d < nearest) {
+			nearest = d;
+			near = ps[i].comm;
+		}
+	}
+	if (near)
+		err_try(err, "%s      (did you mean that?)", near);
+	err_try(err, "gort ps      (the processes that can be looked into)");
+}
+
+static int by_name(const struct opts *o, const char *name, pid_t *pid, struct gsnap_err *err)
+{
+	struct probe_opts po = probe_opts(o);
+	struct probe_proc *ps = NULL;
+	size_t n = 0, matches = 0;
+	int rc = probe_list(&po, &ps, &n);
+	if (rc) {
+		err_what(err, CLI_FAIL, "cannot list processes: %s", strerror(-rc));
+		return rc;
+	}
+	*pid = 0;
+	for (size_t i = 0; i < n; i++)
+		if (has_name(&ps[i], name) && matches++ == 0)
+			*pid = ps[i].pid;
+	if (matches == 0)
+		*pid = find_any(o->host_proc ? o->host_proc : "/proc", name);
+	if (matches > 1)
+		several(name, ps, n, err);
+	else if (*pid == 0)
+		none(name, ps, n, err);
+	free(ps);
+	return matches > 1 || *pid == 0 ? -ESRCH : 0;
+}
+
+static int by_pid(const char *word, pid_t *pid, struct gsnap_err *err)
+{
+	errno = 0;
+	unsigned long long v = strtoull(word, NULL, 10);
+	if (errno || v == 0 || v > INT32_MAX) {
+		err_what(err, CLI_GONE, "no process has pid %s", word);
+		err_try(err, "gort ps      (the processes that can be looked into)");
+		return -ESRCH;
+	}
+	*pid = (pid_t)v;
+	return 0;
+}
+
+int target_open(const struct opts *o, struct target *t, struct gsnap_err *err)
+{
+	const char *word = o->args[0];
+	struct probe_opts po = probe_opts(o);
+	*t = (struct target){0};
+	int rc = all_digits(word) ? by_pid(word, &t->pid, err) : by_name(o, word, &t->pid, err);
+	if (!rc)
+		rc = probe_open(t->pid, &po, &t->probe, err);
+	return rc;
+}
+
+void target_close(struct target *t)
+{
+	if (t->probe)
+		probe_close(t->probe);
+	t->probe = NULL;
+}
+
+static int64_t now(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+int target_snapshot(const struct opts *o, struct target *t, unsigned what, struct gsnap *s,
+	struct gsnap_err *err)
+{
+	int64_t start = now();
+	int rc = probe_snapshot(t->probe, what, s, err);
+	if (!rc && s->oom) {
+		rc = -ENOMEM;
+		err_what(err, CLI_FAIL, "not enough memory for the goroutines of pid %d", t->pid);
+	}
+	if (rc)
+		gsnap_free(s);
+	else if (o->verbose)
+		note(o, "read %s goroutines, %s stacks, %s locations in %s, target not stopped",
+			human_count(s->ngs).s, human_count(s->nstacks).s, human_count(s->nlocs).s,
+			human_time(now() - start).s);
+	return rc;
+}
+
+int target_read(const struct opts *o, unsigned what, struct gsnap *s, struct gsnap_err *err)
+{
+	struct target t;
+	int rc = target_open(o, &t, err);
+	if (rc)
+		return rc;
+	rc = target_snapshot(o, &t, what, s, err);
+	target_close(&t);
+	return rc;
+}
+
+void print_title(struct out *out, const char *command, const struct gsnap *s)
+{
+	out_style(out, STYLE_ACCENT);
+	out_printf(out, "gort %s  %s (pid %d)", command, base_name(s->exe), s->pid);
+	out_style(out, STYLE_PLAIN);
+	out_printf(out, "  %s%s", s->version, s->stripped ? "  stripped" : "");
+}
