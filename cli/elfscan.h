@@ -11,7 +11,7 @@ struct elfscan {
 	bool dynamic;     /* has a program interpreter, so LD_PRELOAD works */
 	bool go;          /* built by the Go toolchain */
 	bool libgort;     /* carries or needs libgort */
-	bool tsan_inside; /* defines __tsan_init itself: clang's static runtime, or go build -race */
+	bool tsan_inside; /* defines __tsan_init itself: clang's static runtime, go build -race */
 	char tsan[64];    /* the ThreadSanitizer runtime it needs ("libtsan.so.2"), or "" */
 };
 

@@ -61,6 +61,8 @@ void text_clean(char *text, size_t len)
 {
 	unsigned char *p = (unsigned char *)text;
 	for (size_t i = 0; i < len; i++) {
+		if (p[i] - 0x20u < 0x7f - 0x20)
+			continue;
 		if (c1_control(p + i, len - i))
 			p[i] = p[i + 1] = '?';
 		else if ((p[i] < 0x20 && p[i] != '\t' && p[i] != '\n') || p[i] == 0x7f)

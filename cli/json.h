@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * json.h - a streaming JSON writer (jw_...). Nothing is kept, so a million goroutines cost one buffer.
+ * json.h - a streaming JSON writer (jw_...). Nothing is kept: a million goroutines cost one buffer.
  *
  * In an object every value has a key; in an array key is NULL. GSNAP_UNKNOWN is written as null.
  * Text that is not UTF-8 gets U+FFFD in place of each bad byte, so the output always parses.

@@ -46,14 +46,14 @@ static const struct {
 /* Rows in the order own, common, json, always; *i counts candidates, taken or not. */
 const struct opt *command_opt(const struct command *c, unsigned *i)
 {
-	unsigned nown = 0;
-	while (c->own && c->own[nown].name)
-		nown++;
+	unsigned rows = 0;
+	while (c->own && c->own[rows].name)
+		rows++;
 	for (;;) {
 		unsigned k = (*i)++;
-		if (k < nown)
+		if (k < rows)
 			return &c->own[k];
-		k -= nown;
+		k -= rows;
 		if (k < LEN(common)) {
 			if (c->common & (1u << k))
 				return &common[k];

@@ -112,6 +112,30 @@ void out_write(struct out *out, const void *data, size_t len)
 	}
 }
 
+void out_text(struct out *out, const char *text)
+{
+	for (size_t left = strlen(text); left > 0;) {
+		if (left > sizeof out->buf - out->len)
+			out_flush(out);
+		size_t room = sizeof out->buf - out->len, n = left < room ? left : room;
+		memcpy(out->buf + out->len, text, n);
+		text_clean(out->buf + out->len, n);
+		out->len += n;
+		text += n;
+		left -= n;
+	}
+}
+
+void out_uint(struct out *out, uint64_t value)
+{
+	char digits[24], *p = digits + sizeof digits - 1;
+	*p = '\0';
+	do
+		*--p = '0' + value % 10;
+	while (value /= 10);
+	out_text(out, p);
+}
+
 void out_printf(struct out *out, const char *fmt, ...)
 {
 	char line[1024], *text = line;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* out.h - the data a command prints: buffered, checked, to stdout or to a file put in place whole. */
+/* out.h - the data a command prints: buffered, checked, to stdout or a file put in place whole. */
 #ifndef GORT_CLI_OUT_H
 #define GORT_CLI_OUT_H
 
@@ -29,6 +29,9 @@ void out_flush(struct out *out);
 void out_write(struct out *out, const void *data, size_t len);
 /* Formatted text; what it prints is made safe for a terminal. */
 void out_printf(struct out *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same for one text, one number: what stacks of a million goroutines are made of. */
+void out_text(struct out *out, const char *text);
+void out_uint(struct out *out, uint64_t value);
 /* Switches colour on or off; nothing when colours are off. */
 void out_style(struct out *out, enum out_style style);
 

@@ -3,8 +3,8 @@
  * racereport.c - data race reports in the words and shape of ThreadSanitizer, and in JSON.
  *
  * Tools that read TSan's reports find the lines they look for; gort adds the pair of functions in
- * alphabetical order, which is the same for the same race whichever access came last. That pair with
- * its lines is also what makes two records one race. An empty line follows every stack.
+ * alphabetical order, which is the same for the same race whichever access came last. That pair
+ * with its lines is also what makes two records one race. An empty line follows every stack.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -64,10 +64,13 @@ const struct gsnap_frame *top_frame(const struct gsnap *s, uint32_t stack)
 static void print_place(
 	struct out *out, const char *file, uint32_t line, const struct gsnap_loc *loc, bool inlined)
 {
-	out_printf(out, "\t%s:%" PRIu32, file ? file : "?", line);
+	out_text(out, "\t");
+	out_text(out, file ? file : "?");
+	out_text(out, ":");
+	out_uint(out, line);
 	if (!inlined && loc->entry && loc->pc > loc->entry)
 		out_printf(out, " +0x%" PRIx64, loc->pc - loc->entry);
-	out_printf(out, "\n");
+	out_text(out, "\n");
 }
 
 void print_stack(struct out *out, const struct gsnap *s, uint32_t stack, bool all)
@@ -79,7 +82,8 @@ void print_stack(struct out *out, const struct gsnap *s, uint32_t stack, bool al
 	while ((f = walk_next(&w))) {
 		if (!all && runtime_frame(s, f))
 			continue;
-		out_printf(out, "%s(...)\n", f->func);
+		out_text(out, f->func);
+		out_text(out, "(...)\n");
 		print_place(out, f->file, f->line, w.at, f->inlined);
 	}
 }

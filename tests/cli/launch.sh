@@ -119,7 +119,7 @@ signals)
 preload)
 	expect 0 gort-race "$child" env FAKE_RACE_LOADED env GORT_FINDING_FD
 	expect 9 gort-leak "$dir/child/child_gort" env FAKE_RACE_LOADED
-	rm -rf "$work/lib" && mkdir "$work/lib" && cp "$GORT_LIBDIR/libgort-race.so" "$work/lib"
+	mkdir "$work/lib" && cp "$GORT_LIBDIR/libgort-race.so" "$work/lib"
 	expect 125 env GORT_LIBDIR="$work/lib" gort-race "$child"
 	said 'no stand-in for libtsan.so.2'
 	;;
