@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * leakcheck.h - which goroutines of a snapshot should not be there: the public header of leakcheck/.
+ * leakcheck.h - which goroutines of a snapshot should not be there: leakcheck/'s public header.
  *
  * Pure rules, no I/O: compiled into libgort (the gate at the end of a program) and into gort. The
  * rule is goleak's (go.uber.org/goleak): any goroutine other than the caller that no filter names.
@@ -31,7 +31,7 @@ size_t leakcheck_find(const struct gsnap *s, const struct leak_filter *f, uint32
 size_t leakcheck_format(
 	const struct gsnap *s, const uint32_t *leaked, size_t n, char *buf, size_t size);
 
-/* goleak's retry schedule: microseconds to wait before look number `attempt` (0..19), -1 = give up. */
+/* goleak's retry schedule: microseconds to wait before look `attempt` (0..19), -1 = give up. */
 int64_t leakcheck_backoff_us(int attempt);
 
 #endif

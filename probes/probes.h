@@ -35,9 +35,9 @@ enum probe_what {
 };
 
 /*
- * Opens pid for reading. Recognises an unmodified Go process or a program on libgort; anything else
- * fails with code 5 and says what it looks like. Unknown pid: code 3. No permission: code 4 with the
- * remedy. The result is freed with probe_close.
+ * Opens pid for reading. Recognises an unmodified Go process or a program on libgort; all else
+ * fails with code 5 and says what it looks like. Unknown pid: code 3. No permission: code 4 with
+ * the remedy. The result is freed with probe_close.
  */
 int probe_open(pid_t pid, const struct probe_opts *opts, struct probe **out, struct gsnap_err *err);
 void probe_close(struct probe *p);
@@ -93,8 +93,9 @@ struct runqlat;
 int runqlat_start(pid_t pid, struct runqlat **out, struct gsnap_err *err);
 /*
  * Stops counting and frees r; *out (freed with free()) has one entry per thread that waited, exited
- * ones included. A wait that still lasts counts up to now. Returns how many threads were not counted
- * because the kernel's table was full (0 but for programs that keep starting threads), or an errno.
+ * ones included. A wait that still lasts counts up to now. Returns how many threads were not
+ * counted because the kernel's table was full (0 but for programs that keep starting threads), or
+ * an errno.
  */
 int runqlat_stop(struct runqlat *r, struct runqlat_thread **out, size_t *n);
 

@@ -2,8 +2,8 @@
 /*
  * kernel.h - the few kernel structures our programs look into, with only the members they read.
  *
- * CO-RE relocates each access to the running kernel's layout by name, so neither order nor omissions
- * matter and no generated vmlinux.h (135,000 lines, one kernel's view) is needed.
+ * CO-RE relocates each access to the running kernel's layout by name, so neither order nor
+ * omissions matter and no generated vmlinux.h (135,000 lines, one kernel's view) is needed.
  * preserve_access_index belongs on kernel structures only, never on a program's context registers.
  * A "___suffix" is an older or newer spelling of the same structure (libbpf drops the suffix).
  */

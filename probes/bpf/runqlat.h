@@ -13,8 +13,8 @@ struct runqlat_key {
 };
 
 /*
- * Written only by the CPU that holds the run-queue lock of the thread, so no member needs an atomic;
- * read by user space after the programs are detached.
+ * Written only by the CPU that holds the run-queue lock of the thread, so no member needs an
+ * atomic; read by user space after the programs are detached.
  */
 struct runqlat_stat {
 	__u64 since; /* bpf_ktime_get_ns when it became runnable, 0 while it runs or sleeps */

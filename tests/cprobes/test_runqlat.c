@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_runqlat.c - run-queue latency seen through the eBPF program: a planted positive (threads that
- * fight for one CPU), clean negatives (a process that sleeps, a thread that slept before the start),
- * threads that end while counting, a nested pid namespace, and the errors.
+ * test_runqlat.c - run-queue latency seen through the eBPF program: a planted positive (threads
+ * that fight for one CPU), clean negatives (a process that sleeps, a thread that slept before the
+ * start), threads that end while counting, a nested pid namespace, and the errors.
  */
 #include <check.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
 /*
  * abi.h - what a program on libgort tells an outside reader, and what the detectors tell the tools.
  *
- * libgort carries one struct gort_abi in section ".gort.abi". The table names every structure member
+ * libgort carries one struct gort_abi in section ".gort.abi". It names every structure member
  * and variable that a reader needs ("g.atomicstatus" -> offset, "allglen" -> address), so a reader
  * needs no symbols, no debug information and no table per version: it asks by name, and a name that
  * is missing switches off just the feature that wanted it. Names are those of Go's runtime.
@@ -58,10 +58,10 @@ struct gort_abi {
 };
 
 /*
- * The finding record: one race or one leaked goroutine. race/ sends it over the SOCK_SEQPACKET socket
- * whose number is in GORT_FINDING_FD, one record a message, and waits for one byte in answer; so the
- * launcher symbolizes while the modules are still mapped and reports stay in order with the program's
- * own output. Fixed size: it is filled where nothing may be allocated.
+ * The finding record: one race or one leaked goroutine. race/ sends it over the SOCK_SEQPACKET
+ * socket whose number is in GORT_FINDING_FD, one record a message, and waits for one byte in
+ * answer; so the launcher symbolizes while the modules are still mapped and reports stay in order
+ * with the program's own output. Fixed size: it is filled where nothing may be allocated.
  */
 #define GORT_FINDING_FD_ENV "GORT_FINDING_FD"
 #define GORT_FINDING_MAGIC  0x676f7266u

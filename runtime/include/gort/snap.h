@@ -2,16 +2,17 @@
 /*
  * snap.h - struct gsnap, the one model of a process that the tools work on.
  *
- * A snapshot is a picture of all goroutines of one process, either an unmodified Go program or a C
- * program on libgort. probes/ fills it from outside, runtime/debug fills it from inside; leakcheck/,
- * pprof/ and cli/ only read it and need not know which kind of target it came from.
+ * A snapshot is a picture of all goroutines of one process, an unmodified Go program or a C
+ * program on libgort. probes/ fills it from outside, runtime/debug fills it from inside;
+ * leakcheck/, pprof/ and cli/ only read it and need not know which kind of target it came from.
  *
  * Invariants:
  *  1. A snapshot owns all its memory; gsnap_free() releases it and every pointer read out of it.
  *  2. Identical pcs share one gsnap_loc and identical stacks share one gsnap_stack, so a million
  *     goroutines with 70 distinct stacks cost 70 stacks.
- *  3. Locations are leaf first, and inside a location the innermost inlined call comes first and the
- *     function that owns the machine frame last: the order of Go's tracebacks and of profile.proto.
+ *  3. Locations are leaf first, and inside a location the innermost inlined call comes first and
+ *     the function that owns the machine frame last: the order of Go's tracebacks and of
+ *     profile.proto.
  *  4. A number that could not be had is GSNAP_UNKNOWN, never 0.
  *
  * The header is self-contained (libc only) so that a folder can include it without linking another.
@@ -99,7 +100,7 @@ struct gsnap_map {
 	const char *build_id; /* hex, "" when none */
 };
 
-/* Scheduler and collector numbers that the target keeps anyway. GSNAP_UNKNOWN where not to be had. */
+/* Scheduler and collector numbers the target keeps anyway. GSNAP_UNKNOWN where not to be had. */
 struct gsnap_stats {
 	int64_t gomaxprocs, idle_p, spinning_m, threads, idle_m;
 	int64_t runq;                             /* runnable goroutines in all queues */
@@ -258,7 +259,8 @@ static inline void gsnap_index_loc(struct gsnap *s, uint32_t i)
 
 /*
  * Adds the location of pc, which must not be there yet, with no frames; the caller then adds its
- * frames with gsnap_add_frame before adding another location. Returns GSNAP_NONE when out of memory.
+ * frames with gsnap_add_frame before adding another location. Returns GSNAP_NONE when out of
+ * memory.
  */
 static inline uint32_t gsnap_add_loc(struct gsnap *s, uint64_t pc, uint64_t entry, bool callsite)
 {
