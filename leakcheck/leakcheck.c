@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * leakcheck.c - goleak's rule over a snapshot: a goroutine that no filter names should not be there.
+ * leakcheck.c - goleak's rule over a snapshot: a goroutine that no filter names should not be
+ * there.
  *
  * Follows go.uber.org/goleak v1.3.0 in its filters and its retry schedule. goleak reads the text of
  * runtime.Stack, a snapshot has every frame: see stack.h for what "on top" means, and "a stack of

@@ -9,7 +9,7 @@
 
 enum { BLOCK_MAX = 65535, OS_UNKNOWN = 255, DEFLATE = 8 };
 
-/* The table is built per call: 2048 steps are nothing beside one profile, and no state is shared. */
+/* The table is built per call: 2048 steps are nothing beside one profile, no state is shared. */
 uint32_t gzip_crc32(const void *bytes, size_t n)
 {
 	uint32_t table[256];

@@ -27,7 +27,8 @@ void pb_uint(struct pbuf *b, uint32_t field, uint64_t v);
 void pb_bytes(struct pbuf *b, uint32_t field, const void *bytes, size_t n);
 void pb_packed(struct pbuf *b, uint32_t field, const uint64_t *v, size_t n);
 
-/* A nested message: fields written between open and close belong to it; close takes open's value. */
+/* A nested message: fields written between open and close belong to it; close takes open's
+ * value. */
 size_t pb_open(struct pbuf *b, uint32_t field);
 void pb_close(struct pbuf *b, size_t mark);
 

@@ -2,18 +2,19 @@
 /*
  * cunwind.c - CFI unwinder over copied stacks.
  *
- * libdw reads .eh_frame (or .debug_frame) and gives the rules of one pc; they are compiled once into
- * a row of "CFA = register + offset, return address and callee-saved registers at CFA + offset", so
- * that ten thousand goroutines parked at fifty places cost fifty CFI programs. The few rules that do
- * not fit (a realigned stack, the PLT, a signal frame) keep their DWARF expression and are evaluated.
+ * libdw reads .eh_frame (or .debug_frame) and gives the rules of one pc; they are compiled once
+ * into a row of "CFA = register + offset, return address and callee-saved registers at CFA +
+ * offset", so that ten thousand goroutines parked at fifty places cost fifty CFI programs. The few
+ * rules that do not fit (a realigned stack, the PLT, a signal frame) keep their DWARF expression
+ * and are evaluated.
  *
  * Invariants:
  *  1. Each step raises the stack pointer and stays within the stack, so a walk over memory that
  *     changes under us ends.
  *  2. Where there is no CFI the frame pointer is followed if it lies in the stack; else we stop.
  *
- * libunwind-ptrace was rejected: its accessors want a traced, stopped thread, and a parked goroutine
- * is not a thread.
+ * libunwind-ptrace was rejected: its accessors want a traced, stopped thread, and a parked
+ * goroutine is not a thread.
  */
 #include <stdlib.h>
 #include <string.h>

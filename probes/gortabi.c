@@ -2,9 +2,10 @@
 /*
  * gortabi.c - libgort's table of itself, validated entry by entry.
  *
- * Limits are generous for any libgort to come and small enough that a damaged or hostile table costs
- * neither memory nor time: so many entries, offsets and sizes within one megabyte. Entries that break
- * them, or are of an unknown kind, are left out, not fatal: a newer libgort may have new kinds.
+ * Limits are generous for any libgort to come and small enough that a damaged or hostile table
+ * costs neither memory nor time: so many entries, offsets and sizes within one megabyte. Entries
+ * that break them, or are of an unknown kind, are left out, not fatal: a newer libgort may have new
+ * kinds.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * gortabi.h - reads the table that libgort publishes about itself (gort/abi.h) out of a live process
- * or of an image of its memory. Everything in it is foreign data.
+ * gortabi.h - reads the table that libgort publishes about itself (gort/abi.h) out of a live
+ * process or of an image of its memory. Everything in it is foreign data.
  */
 #ifndef GORT_PROBES_GORTABI_H
 #define GORT_PROBES_GORTABI_H
@@ -35,8 +35,8 @@ int gortabi_read(const struct tmem *mem, taddr at, struct gortabi *out);
 void gortabi_free(struct gortabi *abi);
 
 /*
- * Looks for the magic in [lo, hi), for files without section headers, and validates what follows it.
- * Returns as gortabi_read, for the first table that is not damaged.
+ * Looks for the magic in [lo, hi), for files without section headers, and validates what follows
+ * it. Returns as gortabi_read, for the first table that is not damaged.
  */
 int gortabi_scan(const struct tmem *mem, taddr lo, taddr hi, struct gortabi *out);
 

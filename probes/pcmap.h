@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pcmap.h - a growing open-addressing map from a pc to a pointer, which the map owns (free). It only
- * grows: its keys are the distinct pcs of stacks, of which a program has thousands, not millions.
+ * pcmap.h - a growing open-addressing map from a pc to a pointer, which the map owns (free). It
+ * only grows: its keys are the distinct pcs of stacks, of which a program has thousands, not
+ * millions.
  */
 #ifndef GORT_PROBES_PCMAP_H
 #define GORT_PROBES_PCMAP_H

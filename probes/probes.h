@@ -70,8 +70,7 @@ void symbolizer_close(struct symbolizer *s);
 struct sym_frame {
 	const char *func, *file, *module; /* owned by the symbolizer; NULL when unknown */
 	uint32_t line, column;
-	uint64_t
-		offset; /* of the pc from where its module is loaded, as addr2line -e module wants it */
+	uint64_t offset; /* of the pc in its loaded module, as addr2line -e module wants it */
 	bool inlined;
 };
 /* Returns how many of max frames it filled; at least 1. pc must already point into the call. */

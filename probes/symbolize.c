@@ -3,9 +3,9 @@
  * symbolize.c - from a pc of another process to functions, files and lines.
  *
  * Best source first: .debug_info (inlined calls, file and line), then the symbol table, then the
- * dynamic one, then nothing but the module and the offset in it. Function names are the linker's, so
- * that all three sources agree; C++ names stay mangled. Answers are cached by pc for the life of the
- * symbolizer; a pc outside all known modules makes it read the mappings again.
+ * dynamic one, then nothing but the module and the offset in it. Function names are the linker's,
+ * so that all three sources agree; C++ names stay mangled. Answers are cached by pc for the life of
+ * the symbolizer; a pc outside all known modules makes it read the mappings again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -157,7 +157,7 @@ static void from_debug_info(struct lookup *k, Dwarf_Die *cu)
 	struct place at = place_of_pc(cu, addr);
 	Dwarf_Die *innermost = NULL, *physical = NULL;
 	int n = dwarf_getscopes(cu, addr, &innermost);
-	/* Above an inlined call the first list follows its abstract origin; the second, the code. */
+	/* Above an inlined call the first list follows its abstract origin, the second the code. */
 	if (n > 0)
 		n = dwarf_getscopes_die(&innermost[0], &physical);
 	walk_scopes(k, cu, at, physical, physical ? n : 0);

@@ -3,7 +3,8 @@
  * fake_probes.c - probes.h with made-up processes, so that what the command line prints is known.
  *
  * The processes: 4121 "checkout" is Go with goroutines of every kind; 4122 "demo" is on libgort
- * with few numbers; 4131 and 4132 are both called "twin"; 4140 has only system goroutines and 4141 none;
+ * with few numbers; 4131 and 4132 are both called "twin"; 4140 has only system goroutines and 4141
+ * none;
  * 4150 is gone, 4151 is another user's, 4152 is Python. The canned snapshot is deterministic, its
  * clock included: each one is taken 500 ms after the one before.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* chain.h - call chains of known shape that test_cunwind unwinds; each calls bottom() in the end. */
+/* chain.h - call chains of known shape that test_cunwind unwinds; each calls bottom() last. */
 #ifndef GORT_TESTS_CHAIN_H
 #define GORT_TESTS_CHAIN_H
 

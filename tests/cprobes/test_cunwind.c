@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_cunwind.c - the CFI unwinder on the stack of this very process: frames without frame pointer,
- * with every saved register, realigned, interrupted by a signal, without CFI, deep, and garbage.
+ * test_cunwind.c - the CFI unwinder on the stack of this very process: frames without frame
+ * pointer, with every saved register, realigned, interrupted by a signal, without CFI, deep, and
+ * garbage.
  */
 #include <check.h>
 #include <pthread.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_symbolize.c - pc to function, file, line and inlined calls: in this very process, in stripped
- * and non-PIE programs, in a file that was deleted, loaded late, or lies in another mount namespace.
+ * test_symbolize.c - pc to function, file, line and inlined calls: in this very process, in
+ * stripped and non-PIE programs, in a file that was deleted, loaded late, or lies in another mount
+ * namespace.
  */
 #include <check.h>
 #include <dlfcn.h>
