@@ -11,17 +11,32 @@
  *
  * An inlined call has no +0x offset, as it has no frame of its own. The arguments of the others are
  * not known from outside: "(...)" stands for them. Which frames are the runtime's is Go's rule
- * (showfuncinfo): "runtime." followed by a lower-case name, runtime.gopanic excepted.
+ * (showfuncinfo): "runtime." followed by a lower-case name, runtime.gopanic excepted. In a program
+ * on libgort they are told by the source file.
  */
 #include <ctype.h>
 #include <inttypes.h>
 #include "group.h"
 #include "stacktext.h"
 
+/* libgort's own: defined in a room of its runtime/ folder and not part of its public interface. */
+static bool libgort_frame(const struct gsnap_frame *f)
+{
+	static const char *const rooms[] = {
+		"sched/", "sync/", "mem/", "lang/", "net/", "testing/", "debug/", "base/"};
+	const char *runtime = f->file ? strstr(f->file, "runtime/") : NULL;
+	if (!runtime || !strncmp(f->func, "gort_", 5))
+		return false;
+	for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)
+		if (!strncmp(runtime + 8, rooms[i], strlen(rooms[i])))
+			return true;
+	return false;
+}
+
 static bool runtime_frame(const struct gsnap *s, const struct gsnap_frame *f)
 {
-	if (s->kind != GSNAP_GO)
-		return false;
+	if (s->kind == GSNAP_GORT)
+		return libgort_frame(f);
 	if (strncmp(f->func, "runtime.", 8))
 		return !strchr(f->func, '.');
 	return !isupper((unsigned char)f->func[8]) && strcmp(f->func, "runtime.gopanic");

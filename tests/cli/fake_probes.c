@@ -2,11 +2,10 @@
 /*
  * fake_probes.c - probes.h with made-up processes, so that what the command line prints is known.
  *
- * The processes: 4121 "checkout" is Go with goroutines of every kind; 4122 "demo" is on libgort
- * with few numbers; 4131 and 4132 are both called "twin"; 4140 has only system goroutines and 4141
- * none;
- * 4150 is gone, 4151 is another user's, 4152 is Python. The canned snapshot is deterministic, its
- * clock included: each one is taken 500 ms after the one before.
+ * 4121 "checkout" is Go with goroutines of every kind; 4122 "demo" is on libgort with few numbers;
+ * 4131 and 4132 are both called "twin"; 4140 has only system goroutines and 4141 none; 4150 is
+ * gone, 4151 is another user's, 4152 is Python. The canned snapshot is deterministic, its clock
+ * included: each one is taken 500 ms after the one before.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -162,7 +161,9 @@ static void fill_stats(struct gsnap_stats *st, int reads)
 static void fill_gort(struct gsnap *s)
 {
 	static const struct call park[] = {{"gopark", "/src/runtime/sched/proc.c", 200, false},
-		{"worker", "/src/demo.c", 15, false}};
+		{"gort_sleep", "/src/runtime/sched/timer.c", 80, false},
+		{"worker", "/src/demo.c", 15, false},
+		{"goexit", "/src/runtime/sched/proc.c", 90, false}};
 	static const struct call creator[] = {{"gort_main", "/src/demo.c", 30, false}};
 	uint32_t stack = add_stack(s, 0x401000, park, LEN(park));
 	uint32_t loc = add_loc(s, 0x402000, creator, LEN(creator));

@@ -1,0 +1,143 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# real.sh CASE - the real `gort` on live processes: what every kind of bad target gets, and each
+# command on a Go program built here.
+set -u
+gort=$GORT_BUILD/bin/gort
+check=$GORT_BUILD/tests/cli/json_check
+source=$(cd "$(dirname "$0")" && pwd)/real.go
+work=$(mktemp -d) || exit 1
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null; rm -rf "$work"' EXIT
+
+fail() {
+	echo "FAIL: $*" >&2
+	head -n 40 "$work/out" "$work/err" >&2
+	exit 1
+}
+
+skip() {
+	echo "SKIP: $*" >&2
+	exit 77
+}
+
+# expect CODE COMMAND...
+expect() {
+	local want=$1 code
+	shift
+	"$@" >"$work/out" 2>"$work/err"
+	code=$?
+	[ $code = "$want" ] || fail "$*: exit $code, not $want"
+}
+
+# A complete message: what, and at least one of why and try; nothing on standard output.
+message() {
+	grep -q "^gort: .*$1" "$work/err" || fail "no message with: $1"
+	grep -Eq '^  (why|try): ' "$work/err" || fail "neither why nor try"
+	[ ! -s "$work/out" ] || fail "something on standard output"
+}
+
+printed() {
+	grep -Eq -- "$1" "$work/out" || fail "not printed: $1"
+}
+
+# Starts a Go program with 40 goroutines in chan receive; sets pid.
+go_target() {
+	command -v go >/dev/null || skip "no Go toolchain in PATH"
+	(cd "$work" && GOFLAGS=-mod=mod GO111MODULE=off go build -o goreal "$source") ||
+		fail "go build"
+	"$work/goreal" >"$work/ready" &
+	pid=$!
+	pids+=("$pid")
+	for ((i = 0; i < 500; i++)); do
+		grep -q ready "$work/ready" && return
+		sleep 0.02
+	done
+	fail "the Go program never got ready"
+}
+
+case $1 in
+gone)
+	sleep 0 &
+	pid=$!
+	wait $pid
+	for command in stacks "top --once" sched "record -e goroutine -o $work/x.pb.gz"; do
+		# shellcheck disable=SC2086 # words
+		expect 3 "$gort" $command $pid
+		message "$pid"
+	done
+	expect 3 "$gort" stacks no-such-process-name
+	message no-such-process-name
+	;;
+notgo)
+	sleep 60 &
+	pids+=($!)
+	for command in stacks "top --once" sched; do
+		# shellcheck disable=SC2086 # words
+		expect 5 "$gort" $command $!
+		message "$!"
+	done
+	;;
+permission)
+	[ "$(id -u)" = 0 ] || skip "needs root to become another user"
+	go_target
+	chmod 755 "$work"
+	for command in stacks "top --once" "sched --without bpf"; do
+		# shellcheck disable=SC2086 # words
+		expect 4 setpriv --reuid 65534 --regid 65534 --clear-groups "$gort" $command "$pid"
+		message "$pid"
+		grep -q '^  try: ' "$work/err" || fail "no remedy"
+	done
+	expect 0 setpriv --reuid 65534 --regid 65534 --clear-groups "$gort" stacks --help
+	;;
+usage)
+	expect 2 "$gort" stakcs 1
+	message stakcs
+	grep -q 'gort stacks' "$work/err" || fail "no hint"
+	expect 2 "$gort" stacks --frob 1
+	message frob
+	expect 2 "$gort" stacks
+	message target
+	expect 0 "$gort" --help
+	printed 'No rebuild, no agent, no restart'
+	;;
+stacks)
+	go_target
+	expect 0 "$gort" stacks "$pid"
+	printed '^40 goroutines \[chan receive, .*ids [0-9 ]+\.\.\.\]:$'
+	printed '^main\.waiter\('
+	printed '^created by main\.main in goroutine 1$'
+	expect 0 "$gort" stacks goreal --by state
+	expect 0 "$gort" stacks --go "$pid"
+	printed '^goroutine 1 \[sleep(, [0-9]+ minutes)?\]:$'
+	[ "$(grep -c '^main\.waiter(' "$work/out")" = 40 ] || fail "not 40 waiters"
+	expect 0 "$gort" stacks --json "$pid"
+	"$check" gort.stacks/1 0 "pid=$pid" groups.0.count=40 'groups.0.state="chan receive"' \
+		<"$work/out" || fail "JSON"
+	;;
+look)
+	go_target
+	expect 0 "$gort" ps
+	printed " $pid |^$pid "
+	printed 'goreal$'
+	expect 0 "$gort" top --once "$pid"
+	printed '^GOR   4[0-9] '
+	printed 'chan 40'
+	printed '^GC    live [0-9.]+[KM]'
+	expect 0 "$gort" top --once --json "$pid"
+	"$check" gort.top/1 0 "pid=$pid" goroutines.chan=40 <"$work/out" || fail "JSON"
+	expect 0 "$gort" sched --without bpf "$pid"
+	printed '^P     [0-9]+ '
+	;;
+record)
+	go_target
+	expect 0 "$gort" record -e goroutine -o "$work/g.pb.gz" "$pid"
+	go tool pprof -raw "$work/g.pb.gz" >"$work/out" 2>&1 || fail "go tool pprof"
+	printed ' 40: '
+	printed 'main\.waiter'
+	[ "$(find "$work" -name 'g.pb.gz*' | wc -l)" = 1 ] || fail "a temporary file is left"
+	;;
+*)
+	fail "no case $1"
+	;;
+esac
