@@ -12,20 +12,36 @@ static bool exported(const char *name)
 	return *word >= 'A' && *word <= 'Z';
 }
 
-/* libgort's frames between a user's function and the switch, by the names of its sources. */
-static bool gort_internal(const char *func)
+/* Is this one of the files of libgort's runtime/ folder? */
+static bool runtime_file(const char *file)
 {
-	static const char *const names[] = {"gopark", "goparkunlock", "gosched", "mcall", "gogo",
-		"goexit", "gostart", "block", "chansend", "chanrecv", "selectgo", "semacquire",
-		"semacquire1", "timeSleep", "netpollblock", "notetsleepg", NULL};
-	return in_list(names, func) || (has_prefix(func, "gort_") && strcmp(func, "gort_main"));
+	static const char *const rooms[] = {
+		"sched/", "sync/", "mem/", "lang/", "net/", "testing/", "debug/", "base/", NULL};
+	const char *in = strstr(file, "runtime/");
+	for (size_t i = 0; in && rooms[i]; i++)
+		if (has_prefix(in + strlen("runtime/"), rooms[i]))
+			return true;
+	return false;
 }
 
-static bool shown(const struct gsnap *s, const char *func)
+/*
+ * libgort's frames between a user's function and the switch: its public functions, and by source
+ * file its internal ones. Without line numbers those that a parked stack ends in go by their names.
+ */
+static bool gort_internal(const struct gsnap_frame *f)
+{
+	static const char *const names[] = {"gopark", "goparkunlock", "mcall", "gogo", "goexit",
+		"gostart", "chansend", "chanrecv", "selectgo", "semacquire", "netpollblock", NULL};
+	if (has_prefix(f->func, "gort_"))
+		return strcmp(f->func, "gort_main") != 0;
+	return f->file ? runtime_file(f->file) : in_list(names, f->func);
+}
+
+static bool shown(const struct gsnap *s, const struct gsnap_frame *f)
 {
 	if (s->kind == GSNAP_GORT)
-		return !gort_internal(func);
-	return !has_prefix(func, "runtime.") || exported(func + strlen("runtime."));
+		return !gort_internal(f);
+	return !has_prefix(f->func, "runtime.") || exported(f->func + strlen("runtime."));
 }
 
 struct calls calls_of(const struct gsnap *s, const struct gsnap_g *gp)
@@ -50,7 +66,7 @@ const struct gsnap_frame *calls_next(struct calls *c)
 const struct gsnap_frame *calls_next_shown(struct calls *c)
 {
 	const struct gsnap_frame *f = calls_next(c);
-	while (f && !shown(c->s, f->func))
+	while (f && !shown(c->s, f))
 		f = calls_next(c);
 	return f;
 }

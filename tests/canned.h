@@ -3,7 +3,8 @@
  * canned.h - builds snapshots for tests from function names, without any process.
  *
  * Each function gets a pc of its own inside the mapping [CANNED_BASE, CANNED_LIMIT): the same name
- * is always the same location, and file and line follow from the name.
+ * is always the same location, and file and line follow from the name. In a libgort snapshot a name
+ * may have its folder before it: "runtime/sched/gopark".
  */
 #ifndef GORT_TESTS_CANNED_H
 #define GORT_TESTS_CANNED_H
@@ -24,10 +25,14 @@ static inline uint32_t canned_loc(struct gsnap *s, const char *func)
 	uint32_t i = gsnap_find_loc(s, pc, true);
 	if (i != GSNAP_NONE)
 		return i;
+	bool go
+	= s->kind == GSNAP_GO;
+	const char *slash = strrchr(func, '/'), *name = go
+	|| !slash ? func : slash + 1;
 	char file[128];
-	int len = snprintf(file, sizeof file, "/src/%s.go", func);
+	int len = snprintf(file, sizeof file, "/src/%s.%s", func, go ? "go" : "c");
 	i = gsnap_add_loc(s, pc, pc - 1, true);
-	gsnap_add_frame(s, gsnap_str(s, func, strlen(func)), gsnap_str(s, file, (size_t)len),
+	gsnap_add_frame(s, gsnap_str(s, name, strlen(name)), gsnap_str(s, file, (size_t)len),
 		(uint32_t)(hash % 900 + 1), false);
 	return i;
 }

@@ -205,17 +205,36 @@ START_TEST(test_names_and_gort_frames)
 {
 	snap.kind = GSNAP_GORT;
 	canned_g(&snap, 3, GSTATUS_WAITING, "chan receive",
-		STACK("gopark", "chanrecv", "gort_chan_recv", "worker", "goexit"), "gort_main")
+		STACK("runtime/sched/gopark", "runtime/sync/chanrecv",
+			"runtime/sync/gort_chan_recv", "worker", "runtime/worker2",
+			"runtime/sched/goexit"),
+		"gort_main")
 		->name = "pool-1";
 	fixed_lines();
 	ck_assert_str_eq(message(4096), "found unexpected goroutines:\n"
 					"[Goroutine 3 named pool-1 in state chan receive, with "
 					"worker on top of the stack:\n"
 					"worker(...)\n"
-					"\t/src/worker.go:13 +0x1d\n"
+					"\t/src/worker.c:13 +0x1d\n"
+					"worker2(...)\n"
+					"\t/src/runtime/worker2.c:14 +0x1d\n"
 					"created by gort_main\n"
-					"\t/src/gort_main.go:15 +0x1d\n"
+					"\t/src/gort_main.c:16 +0x1d\n"
 					"]");
+}
+END_TEST
+
+/* A program without line numbers: the frames of a parked stack are known by name. */
+START_TEST(test_gort_frames_without_lines)
+{
+	struct leak_filter f = {.ignore_top = STACK("worker")};
+	snap.kind = GSNAP_GORT;
+	canned_g(&snap, 3, GSTATUS_WAITING, "select",
+		STACK("gopark", "selectgo", "gort_select", "worker", "goexit"), NULL);
+	ck_assert_uint_eq(find(&f), 1);
+	for (uint32_t i = 0; i < snap.nframes; i++)
+		snap.frames[i].file = NULL;
+	ck_assert_uint_eq(find(&f), 0);
 }
 END_TEST
 
@@ -289,7 +308,7 @@ static Suite *test_suite(void)
 	CASE(suite, "filters", test_plain, test_testing, test_cgo, test_stdlib, test_kinds);
 	CASE(suite, "user", test_ignore_top, test_ignore_any, test_ignore_creator, test_ids);
 	CASE(suite, "format", test_message, test_equal_stacks_once, test_names_and_gort_frames,
-		test_inlined_frame_has_no_offset, test_truncation);
+		test_gort_frames_without_lines, test_inlined_frame_has_no_offset, test_truncation);
 	CASE(suite, "backoff", test_backoff);
 	return suite;
 }
