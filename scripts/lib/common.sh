@@ -33,3 +33,23 @@ help_of() {
 have() {
 	command -v "$1" >/dev/null 2>&1
 }
+
+# The tools that scripts/setup found.
+load_env() {
+	# shellcheck source=/dev/null
+	. build/env.sh
+}
+
+# build PRESET [TARGET...]: configures once and builds; prints only what went wrong.
+build() {
+	local preset=$1 log=build/$1.log
+	shift
+	echo "build: $preset"
+	{
+		cmake --preset "$preset" && cmake --build --preset "$preset" ${1+--target "$@"}
+	} >"$log" 2>&1 || {
+		grep -nE 'error|FAILED|Error' "$log" | head -20 >&2
+		tail -20 "$log" >&2
+		die 1 "the $preset build failed" "" "see $log"
+	}
+}
