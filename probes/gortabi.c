@@ -85,7 +85,7 @@ static int read_entries(const struct tmem *mem, const struct gort_abi *h, struct
 	char *raw = malloc(bytes);
 	abi->entries = calloc(h->nentries, sizeof *abi->entries);
 	int error = raw && abi->entries ? 0 : -ENOMEM;
-	if (!error && !mem->read(mem->ctx, (taddr){(uintptr_t)h->entries}, raw, bytes))
+	if (!error && !tmem_read(mem, (taddr){(uintptr_t)h->entries}, raw, bytes))
 		error = -EPROTO;
 	for (uint32_t i = 0; !error && i < h->nentries; i++) {
 		struct gort_abi_entry *e = &abi->entries[abi->n];
@@ -103,8 +103,7 @@ int gortabi_read(const struct tmem *mem, taddr at, struct gortabi *out)
 	struct gort_abi h;
 	memset(out, 0, sizeof *out);
 	out->at = at;
-	if (!mem->read(mem->ctx, at, &h, sizeof h) ||
-		memcmp(h.magic, GORT_ABI_MAGIC, sizeof h.magic))
+	if (!tmem_read(mem, at, &h, sizeof h) || memcmp(h.magic, GORT_ABI_MAGIC, sizeof h.magic))
 		return -ENOENT;
 	out->version = h.version;
 	if (h.version != GORT_ABI_VERSION)
@@ -132,7 +131,7 @@ int gortabi_scan(const struct tmem *mem, taddr lo, taddr hi, struct gortabi *out
 	memcpy(&magic, GORT_ABI_MAGIC, sizeof magic);
 	for (uint64_t at = lo.v & ~7ull; at < hi.v; at += SCAN_CHUNK) {
 		size_t len = hi.v - at < SCAN_CHUNK ? (hi.v - at) & ~7ull : SCAN_CHUNK;
-		if (len == 0 || !mem->read(mem->ctx, (taddr){at}, chunk, len))
+		if (len == 0 || !tmem_read(mem, (taddr){at}, chunk, len))
 			continue;
 		for (size_t i = 0; i < len / sizeof magic; i++) {
 			if (chunk[i] != magic)

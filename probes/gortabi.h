@@ -11,12 +11,7 @@
 #include <stdint.h>
 #include "gort/abi.h"
 #include "probes/probes.h"
-
-/* Memory of a target: reads exactly len bytes or nothing. */
-struct tmem {
-	bool (*read)(void *ctx, taddr at, void *buf, size_t len);
-	void *ctx;
-};
+#include "tmem.h"
 
 struct gortabi {
 	taddr at;         /* of the target's struct gort_abi */

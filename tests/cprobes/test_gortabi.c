@@ -28,7 +28,13 @@ static bool read_image(void *ctx, taddr at, void *buf, size_t len)
 	return true;
 }
 
-static const struct tmem mem = {read_image, NULL};
+static void readv_image(void *ctx, struct tmem_read_at *reads, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		reads[i].ok = read_image(ctx, reads[i].at, reads[i].buf, reads[i].len);
+}
+
+static const struct tmem mem = {readv_image, NULL};
 static const taddr table = {BASE + offsetof(struct image, abi)};
 static struct gortabi abi;
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-2-Clause
-gort_fuzz_target(gortabi SOURCES fuzz_gortabi.c SEEDS seeds/gortabi LIBS probes)
+gort_fuzz_target(gortread SOURCES fuzz_gortread.c SEEDS seeds/gortread LIBS probes)

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* gortlayout.c - names of the table to positions; see gortlayout.h. */
+#include <errno.h>
+#include "gortlayout.h"
+
+static const char *const g_names[G_MEMBERS] = {
+	[G_STATUS] = "g.atomicstatus",
+	[G_GOID] = "g.goid",
+	[G_SP] = "g.sched.sp",
+	[G_LO] = "g.stack.lo",
+	[G_HI] = "g.stack.hi",
+	[G_PARENT] = "g.parentGoid",
+	[G_GOPC] = "g.gopc",
+	[G_STARTPC] = "g.startpc",
+	[G_WAITREASON] = "g.waitreason",
+	[G_WAITSINCE] = "g.waitsince",
+	[G_WAITON] = "g.waiting",
+	[G_M] = "g.m",
+	[G_NAME] = "g.name",
+	[G_SYSCALLSP] = "g.syscallsp",
+	[G_SYSCALLPC] = "g.syscallpc",
+	[G_SYSCALLBP] = "g.syscallbp",
+};
+
+static const char *const switch_names[S_MEMBERS] = {
+	[S_PC] = "switch.frame.pc",
+	[S_RBP] = "switch.frame.rbp",
+	[S_RBX] = "switch.frame.rbx",
+	[S_R12] = "switch.frame.r12",
+	[S_R13] = "switch.frame.r13",
+	[S_R14] = "switch.frame.r14",
+	[S_R15] = "switch.frame.r15",
+};
+
+static const char *const p_names[P_MEMBERS] = {
+	[P_RUNQHEAD] = "p.runqhead",
+	[P_RUNQTAIL] = "p.runqtail",
+	[P_RUNNEXT] = "p.runnext",
+	[P_STEALS] = "p.steals",
+};
+
+static const char *const v_names[V_VARIABLES] = {
+	[V_ALLGPTR] = "allgptr",
+	[V_ALLGLEN] = "allglen",
+	[V_ALLP] = "allp",
+	[V_GOMAXPROCS] = "gomaxprocs",
+	[V_NPIDLE] = "sched.npidle",
+	[V_NMSPINNING] = "sched.nmspinning",
+	[V_NMIDLE] = "sched.nmidle",
+	[V_RUNQSIZE] = "sched.runqsize",
+	[V_WAITREASONS] = "waitReasonStrings",
+};
+
+#define MAX_RECORD 16384 /* of a structure, that one table cannot make us read gigabytes */
+
+static struct member member_of(const struct gortabi *abi, const char *name)
+{
+	const struct gort_abi_entry *e = gortabi_find(abi, name, GORT_ABI_OFFSET);
+	bool usable = e && e->value + e->size <= MAX_RECORD;
+	return usable ? (struct member){(uint32_t)e->value, e->size} : (struct member){0, 0};
+}
+
+static struct variable variable_of(const struct gortabi *abi, const char *name)
+{
+	const struct gort_abi_entry *e = gortabi_find(abi, name, GORT_ABI_ADDR);
+	return e ? (struct variable){{e->value}, e->size} : (struct variable){{0}, 0};
+}
+
+/* The hull of the published members. */
+static void hull(const struct member *m, size_t n, uint32_t *lo, uint32_t *len)
+{
+	uint32_t from = UINT32_MAX, to = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!m[i].size)
+			continue;
+		from = m[i].offset < from ? m[i].offset : from;
+		to = m[i].offset + m[i].size > to ? m[i].offset + m[i].size : to;
+	}
+	*lo = to ? from : 0;
+	*len = to ? to - from : 0;
+}
+
+/* Its members must lie within it, so that one copy holds them all. */
+static const char *resolve_switch(const struct gortabi *abi, struct glayout *lay)
+{
+	const struct gort_abi_entry *size = gortabi_find(abi, "switch.frame.size", GORT_ABI_CONST);
+	if (!size || size->value > 1024)
+		return "switch.frame.size";
+	lay->switch_size = (uint32_t)size->value;
+	for (size_t i = 0; i < S_MEMBERS; i++) {
+		struct member m = member_of(abi, switch_names[i]);
+		if (m.size != 8 || m.offset + 8 > lay->switch_size)
+			return switch_names[i];
+		lay->switched[i] = m;
+	}
+	return NULL;
+}
+
+int glayout_resolve(const struct gortabi *abi, struct glayout *lay, const char **missing)
+{
+	*missing = NULL;
+	for (size_t i = 0; i < G_MEMBERS; i++) {
+		lay->g[i] = member_of(abi, g_names[i]);
+		if (!lay->g[i].size && i < G_REQUIRED && !*missing)
+			*missing = g_names[i];
+	}
+	for (size_t i = 0; i < P_MEMBERS; i++)
+		lay->p[i] = member_of(abi, p_names[i]);
+	for (size_t i = 0; i < V_VARIABLES; i++) {
+		lay->var[i] = variable_of(abi, v_names[i]);
+		if (!lay->var[i].size && i < V_REQUIRED && !*missing)
+			*missing = v_names[i];
+	}
+	lay->m_procid = member_of(abi, "m.procid");
+	hull(lay->g, G_MEMBERS, &lay->g_lo, &lay->g_len);
+	hull(lay->p, P_MEMBERS, &lay->p_lo, &lay->p_len);
+	const char *bad = resolve_switch(abi, lay);
+	*missing = *missing ? *missing : bad;
+	return *missing ? -EPROTO : 0;
+}

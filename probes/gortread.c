@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gortread.c - all goroutines of a live program on libgort.
+ *
+ * The program runs on while it is read. Per batch: all g's, then the stacks of those that are not
+ * running, then all g's again; a goroutine whose identity or switch record changed in between is
+ * read once more by itself, and after a few such misses shown without a stack, as moving.
+ *
+ * Invariants:
+ *  1. Nothing read is trusted: lengths and counts have a limit, addresses are only ever given to
+ *     another read.
+ *  2. g's are never freed by libgort, so a stale list of them is still a list of g's.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "gortread.h"
+
+#define BATCH         512
+#define MAX_GS        (1u << 24)
+#define MAX_STACK     (1ull << 30)
+#define STACK_COPY    4096 /* more is read on demand: few parked stacks are deeper */
+#define RETRIES       3
+#define GORT_MAX_PROC 4096
+
+/* One goroutine being read. */
+struct item {
+	taddr at;
+	uint8_t *rec, *again; /* lay.g_len bytes each */
+	uint8_t *stack;
+	uint64_t lo, hi, sp;
+	size_t copied; /* bytes at sp; 0: no stack to be had */
+	bool ok;
+};
+
+static uint64_t g_get(const struct gortread *r, const uint8_t *rec, int field)
+{
+	return member_get(rec, r->lay.g_lo, r->lay.g[field]);
+}
+
+static bool g_has(const struct gortread *r, int field)
+{
+	return r->lay.g[field].size != 0;
+}
+
+static bool read_variable(const struct gortread *r, int which, uint64_t *value)
+{
+	const struct variable *v = &r->lay.var[which];
+	*value = 0;
+	return v->size && v->size <= sizeof *value && tmem_read(&r->mem, v->at, value, v->size);
+}
+
+static int64_t stat_of(const struct gortread *r, int which)
+{
+	uint64_t v;
+	return read_variable(r, which, &v) && v <= INT64_MAX ? (int64_t)v : GSNAP_UNKNOWN;
+}
+
+static bool read_text(const struct gortread *r, taddr at, char *buf, size_t size)
+{
+	for (size_t i = 0; i + 1 < size; i++) {
+		if (!tmem_read(&r->mem, (taddr){at.v + i}, buf + i, 1))
+			return false;
+		if (!buf[i])
+			return true;
+	}
+	buf[size - 1] = '\0';
+	return true;
+}
+
+/* Control characters of a foreign text must not reach a terminal. */
+static void clean(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
+/* An array of pointers to texts. */
+static void read_reasons(struct gortread *r)
+{
+	const struct variable *v = &r->lay.var[V_WAITREASONS];
+	uint64_t texts[GORT_MAX_REASONS];
+	size_t n = v->size / sizeof *texts;
+	n = n < GORT_MAX_REASONS ? n : GORT_MAX_REASONS;
+	if (!n || !tmem_read(&r->mem, v->at, texts, n * sizeof *texts))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (texts[i] && !read_text(r, (taddr){texts[i]}, r->reasons[i], sizeof *r->reasons))
+			r->reasons[i][0] = '\0';
+		clean(r->reasons[i]);
+	}
+	r->nreasons = (uint32_t)n;
+}
+
+static void read_version(struct gortread *r)
+{
+	const struct gort_abi_entry *e = gortabi_find(&r->abi, "version", GORT_ABI_TEXT);
+	char text[40] = "";
+	if (e)
+		read_text(r, (taddr){e->value}, text, sizeof text);
+	clean(text);
+	snprintf(r->version, sizeof r->version, "%s", text[0] ? text : "gort (unknown)");
+}
+
+int gortread_open(struct gortread *r, const struct tmem *mem, struct modules *ms,
+	const struct gortabi *abi, const char **missing)
+{
+	memset(r, 0, sizeof *r);
+	r->mem = *mem;
+	r->ms = ms;
+	r->abi = *abi;
+	int error = glayout_resolve(&r->abi, &r->lay, missing);
+	if (!error) {
+		r->sym = symbolizer_over(ms);
+		r->unwind = cunwind_new(ms);
+		error = r->sym && r->unwind ? 0 : -ENOMEM;
+	}
+	if (error) {
+		gortread_close(r);
+		return error;
+	}
+	read_reasons(r);
+	read_version(r);
+	return 0;
+}
+
+void gortread_close(struct gortread *r)
+{
+	symbolizer_close(r->sym);
+	cunwind_free(r->unwind);
+	gortabi_free(&r->abi);
+	r->sym = NULL;
+	r->unwind = NULL;
+}
+
+int64_t gortread_count(struct gortread *r)
+{
+	return stat_of(r, V_ALLGLEN);
+}
+
+static bool in_syscall(const struct gortread *r, const struct item *it)
+{
+	return g_get(r, it->rec, G_STATUS) == GSTATUS_SYSCALL;
+}
+
+/* Where the goroutine's stack pointer is, if it stands still. */
+static bool place(const struct gortread *r, struct item *it)
+{
+	uint64_t status = g_get(r, it->rec, G_STATUS);
+	if (status != GSTATUS_RUNNABLE && status != GSTATUS_WAITING &&
+		status != GSTATUS_PREEMPTED && !in_syscall(r, it))
+		return false;
+	it->sp = g_get(r, it->rec, in_syscall(r, it) ? G_SYSCALLSP : G_SP);
+	it->lo = g_get(r, it->rec, G_LO);
+	it->hi = g_get(r, it->rec, G_HI);
+	return it->lo < it->hi && it->hi - it->lo <= MAX_STACK && it->sp >= it->lo &&
+	       it->sp < it->hi && it->sp % 8 == 0 && it->hi - it->sp >= r->lay.switch_size;
+}
+
+/* A goroutine that was created and has not run yet has no stack, only the function it will run. */
+static bool never_ran(const struct gortread *r, const struct item *it)
+{
+	return g_get(r, it->rec, G_STATUS) == GSTATUS_RUNNABLE && g_get(r, it->rec, G_SP) == 0 &&
+	       g_get(r, it->rec, G_HI) == 0;
+}
+
+static void plan_stack(const struct gortread *r, struct item *it)
+{
+	it->copied = 0;
+	if (!it->ok || !place(r, it))
+		return;
+	it->copied = it->hi - it->sp < STACK_COPY ? it->hi - it->sp : STACK_COPY;
+}
+
+static bool unchanged(const struct gortread *r, const struct item *it)
+{
+	static const int identity[] = {
+		G_STATUS, G_GOID, G_SP, G_LO, G_HI, G_WAITSINCE, G_SYSCALLSP, G_SYSCALLPC};
+	for (size_t i = 0; i < sizeof identity / sizeof *identity; i++)
+		if (g_get(r, it->rec, identity[i]) != g_get(r, it->again, identity[i]))
+			return false;
+	return true;
+}
+
+static struct tmem_read_at read_rec(const struct gortread *r, const struct item *it, uint8_t *to)
+{
+	return (struct tmem_read_at){
+		.at = {it->at.v + r->lay.g_lo}, .buf = to, .len = r->lay.g_len};
+}
+
+/* One goroutine by itself: record, stack and record again in one call, so the window is short. */
+static void retry(struct gortread *r, struct item *it)
+{
+	for (int i = 0; i < RETRIES; i++) {
+		struct tmem_read_at again[] = {read_rec(r, it, it->rec),
+			{.at = {it->sp}, .buf = it->stack, .len = it->copied},
+			read_rec(r, it, it->again)};
+		uint64_t sp = it->sp;
+		size_t copied = it->copied;
+		r->mem.readv(r->mem.ctx, again, 3);
+		it->ok = again[0].ok && again[2].ok;
+		plan_stack(r, it);
+		if (!it->ok || it->copied == 0)
+			return;
+		if (unchanged(r, it) && it->sp == sp && it->copied == copied && again[1].ok)
+			return;
+	}
+	it->copied = 0;
+}
+
+static void read_batch(struct gortread *r, struct item *items, size_t n, bool stacks)
+{
+	struct tmem_read_at reads[BATCH];
+	for (size_t i = 0; i < n; i++)
+		reads[i] = read_rec(r, &items[i], items[i].rec);
+	r->mem.readv(r->mem.ctx, reads, n);
+	for (size_t i = 0; i < n; i++) {
+		items[i].ok = reads[i].ok;
+		items[i].copied = 0;
+	}
+	if (!stacks)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		plan_stack(r, &items[i]);
+		reads[i] = (struct tmem_read_at){
+			.at = {items[i].sp}, .buf = items[i].stack, .len = items[i].copied};
+	}
+	r->mem.readv(r->mem.ctx, reads, n);
+	struct tmem_read_at check[BATCH];
+	for (size_t i = 0; i < n; i++)
+		check[i] = read_rec(r, &items[i], items[i].again);
+	r->mem.readv(r->mem.ctx, check, n);
+	for (size_t i = 0; i < n; i++)
+		if (items[i].copied && !(reads[i].ok && check[i].ok && unchanged(r, &items[i])))
+			retry(r, &items[i]);
+}
+
+static bool read_more(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	return tmem_read(ctx, (taddr){addr}, buf, len);
+}
+
+static const char *reason_of(const struct gortread *r, struct gsnap *out, const uint8_t *rec)
+{
+	uint64_t n = g_get(r, rec, G_WAITREASON);
+	if (!g_has(r, G_WAITREASON) || n >= r->nreasons)
+		return "";
+	return gsnap_str(out, r->reasons[n], strlen(r->reasons[n]));
+}
+
+/* The name is kept in the g itself. */
+static const char *name_of(const struct gortread *r, struct gsnap *out, const uint8_t *rec)
+{
+	char text[64] = "";
+	struct member m = r->lay.g[G_NAME];
+	if (m.size <= sizeof(uint64_t))
+		return NULL;
+	size_t len = m.size < sizeof text ? m.size : sizeof text - 1;
+	memcpy(text, rec + m.offset - r->lay.g_lo, len);
+	clean(text);
+	return text[0] ? gsnap_str(out, text, strlen(text)) : NULL;
+}
+
+static int32_t tid_of(const struct gortread *r, const uint8_t *rec)
+{
+	uint64_t m = g_get(r, rec, G_M), tid = 0;
+	struct member id = r->lay.m_procid;
+	if (!m || !id.size || id.size > sizeof tid)
+		return 0;
+	if (!tmem_read(&r->mem, (taddr){m + id.offset}, &tid, id.size) || tid > INT32_MAX)
+		return 0;
+	return (int32_t)tid;
+}
+
+static void fill_g(struct gortread *r, struct gsnap *out, struct gsnap_g *gp, const uint8_t *rec)
+{
+	gp->id = g_get(r, rec, G_GOID);
+	gp->status = (uint8_t)g_get(r, rec, G_STATUS);
+	gp->parent = g_get(r, rec, G_PARENT);
+	if (gp->status == GSTATUS_RUNNING || gp->status == GSTATUS_SYSCALL)
+		gp->tid = tid_of(r, rec);
+	gp->name = name_of(r, out, rec);
+	if (gp->status == GSTATUS_WAITING) {
+		uint64_t since = g_get(r, rec, G_WAITSINCE);
+		gp->reason = reason_of(r, out, rec);
+		gp->waiton = g_get(r, rec, G_WAITON);
+		gp->waitsince = since && since <= INT64_MAX ? (int64_t)since : GSNAP_UNKNOWN;
+	}
+	uint64_t gopc = g_get(r, rec, G_GOPC);
+	if (gopc)
+		gp->created = gortstack_loc(r, out, gopc, true);
+}
+
+static bool alive(uint64_t status)
+{
+	return status != GSTATUS_IDLE && status != GSTATUS_DEAD && status != GSTATUS_DEADEXTRA &&
+	       status <= GSTATUS_DEADEXTRA;
+}
+
+/* The registers of the frame that called the switch, or of the one that entered the system call. */
+static void start_regs(const struct gortread *r, const struct item *it, struct cregs *regs)
+{
+	static const uint8_t saved[S_MEMBERS] = {[S_PC] = CREG_RA,
+		[S_RBP] = CREG_RBP,
+		[S_RBX] = CREG_RBX,
+		[S_R12] = CREG_R12,
+		[S_R13] = CREG_R12 + 1,
+		[S_R14] = CREG_R12 + 2,
+		[S_R15] = CREG_R12 + 3};
+	*regs = (struct cregs){.r = {0}};
+	if (in_syscall(r, it)) {
+		regs->r[CREG_RSP] = it->sp;
+		regs->r[CREG_RBP] = g_get(r, it->rec, G_SYSCALLBP);
+		regs->r[CREG_RA] = g_get(r, it->rec, G_SYSCALLPC);
+		return;
+	}
+	for (size_t i = 0; i < S_MEMBERS; i++)
+		regs->r[saved[i]] = member_get(it->stack, 0, r->lay.switched[i]);
+	regs->r[CREG_RSP] = it->sp + r->lay.switch_size;
+}
+
+static void emit_stack(
+	struct gortread *r, struct gsnap *out, struct gsnap_g *gp, const struct item *it)
+{
+	uint64_t startpc = g_get(r, it->rec, G_STARTPC);
+	struct cregs regs;
+	struct cstack stack = {.lo = it->lo,
+		.hi = it->hi,
+		.base = it->sp,
+		.copy = it->stack,
+		.len = it->copied,
+		.read = read_more,
+		.ctx = &r->mem};
+	if (it->copied) {
+		start_regs(r, it, &regs);
+		gp->sp = regs.r[CREG_RSP];
+		gortstack_add(r, out, gp, &regs, &stack, startpc);
+	} else if (startpc && never_ran(r, it)) {
+		uint32_t loc = gortstack_loc(r, out, startpc, false);
+		gp->stack = loc == GSNAP_NONE ? loc : gsnap_add_stack(out, &loc, 1);
+	} else {
+		gp->flags |= GSNAP_G_MOVING;
+	}
+}
+
+static void emit(struct gortread *r, struct gsnap *out, const struct item *it, unsigned what)
+{
+	if (!it->ok || !alive(g_get(r, it->rec, G_STATUS)))
+		return;
+	struct gsnap_g *gp = gsnap_add_g(out);
+	if (!gp)
+		return;
+	gp->addr = it->at.v;
+	fill_g(r, out, gp, it->rec);
+	if (what & PROBE_STACKS)
+		emit_stack(r, out, gp, it);
+}
+
+/* Points the items into one block of memory. */
+static uint8_t *make_items(const struct gortread *r, struct item *items)
+{
+	size_t each = 2 * (size_t)r->lay.g_len + STACK_COPY;
+	uint8_t *block = calloc(BATCH, each);
+	for (size_t i = 0; block && i < BATCH; i++) {
+		items[i].rec = block + i * each;
+		items[i].again = items[i].rec + r->lay.g_len;
+		items[i].stack = items[i].again + r->lay.g_len;
+	}
+	return block;
+}
+
+int gortread_goroutines(struct gortread *r, unsigned what, struct gsnap *out)
+{
+	struct item items[BATCH];
+	uint64_t addrs[BATCH], n, list;
+	/* The length first: the list only grows. */
+	if (!read_variable(r, V_ALLGLEN, &n) || !read_variable(r, V_ALLGPTR, &list))
+		return -EFAULT;
+	n = n < MAX_GS ? n : MAX_GS;
+	uint8_t *block = make_items(r, items);
+	int error = block ? 0 : -ENOMEM;
+	for (uint64_t at = 0; at < n && !error; at += BATCH) {
+		size_t now = n - at < BATCH ? n - at : BATCH;
+		if (!tmem_read(&r->mem, (taddr){list + at * 8}, addrs, now * sizeof *addrs)) {
+			error = -EFAULT;
+			break;
+		}
+		for (size_t i = 0; i < now; i++)
+			items[i].at = (taddr){addrs[i]};
+		read_batch(r, items, now, what & PROBE_STACKS);
+		for (size_t i = 0; i < now; i++)
+			emit(r, out, &items[i], what);
+	}
+	free(block);
+	return error ? error : out->oom ? -ENOMEM : 0;
+}
+
+/* Queue lengths and steals of one P. */
+static bool read_p(
+	const struct gortread *r, taddr at, uint8_t *copy, int64_t *runq, int64_t *steals)
+{
+	const struct member *p = r->lay.p;
+	if (!tmem_read(&r->mem, (taddr){at.v + r->lay.p_lo}, copy, r->lay.p_len))
+		return false;
+	uint32_t head = (uint32_t)member_get(copy, r->lay.p_lo, p[P_RUNQHEAD]);
+	uint32_t tail = (uint32_t)member_get(copy, r->lay.p_lo, p[P_RUNQTAIL]);
+	if (tail - head <= 4096) /* else head moved on while it was read */
+		*runq += tail - head;
+	*runq += member_get(copy, r->lay.p_lo, p[P_RUNNEXT]) != 0;
+	*steals += (int64_t)member_get(copy, r->lay.p_lo, p[P_STEALS]);
+	return true;
+}
+
+static void read_ps(const struct gortread *r, struct gsnap_stats *st)
+{
+	uint64_t list, p;
+	int64_t runq = 0, steals = 0;
+	uint8_t *copy = calloc(1, r->lay.p_len + 1);
+	bool ok = copy && r->lay.p_len && read_variable(r, V_ALLP, &list) && st->gomaxprocs >= 0;
+	for (int64_t i = 0; ok && i < st->gomaxprocs && i < GORT_MAX_PROC; i++)
+		ok = tmem_read(&r->mem, (taddr){list + (uint64_t)i * 8}, &p, sizeof p) &&
+		     read_p(r, (taddr){p}, copy, &runq, &steals);
+	if (ok && r->lay.p[P_RUNQTAIL].size)
+		st->runq = runq + (st->runq > 0 ? st->runq : 0);
+	if (ok && r->lay.p[P_STEALS].size)
+		st->steals = steals;
+	free(copy);
+}
+
+void gortread_stats(struct gortread *r, struct gsnap_stats *st)
+{
+	st->gomaxprocs = stat_of(r, V_GOMAXPROCS);
+	st->idle_p = stat_of(r, V_NPIDLE);
+	st->spinning_m = stat_of(r, V_NMSPINNING);
+	st->idle_m = stat_of(r, V_NMIDLE);
+	st->runq = stat_of(r, V_RUNQSIZE);
+	read_ps(r, st);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gortread.h - the reader of programs on libgort, apart from how the process was opened: it sees
+ * only memory and modules, so tests and fuzzers can feed it images.
+ */
+#ifndef GORT_PROBES_GORTREAD_H
+#define GORT_PROBES_GORTREAD_H
+
+#include "cunwind.h"
+#include "gortabi.h"
+#include "gortlayout.h"
+#include "symbolize.h"
+
+#define GORT_MAX_REASONS 128
+
+struct gortread {
+	struct tmem mem;
+	struct modules *ms; /* the caller's */
+	struct gortabi abi;
+	struct glayout lay;
+	struct symbolizer *sym;
+	struct cunwind *unwind;
+	char reasons[GORT_MAX_REASONS][40];
+	uint32_t nreasons;
+	char version[48];
+};
+
+/*
+ * Takes over abi, also when it fails. 0; -EPROTO when the table lacks what a reader needs, named in
+ * *missing; -ENOMEM. Freed with gortread_close.
+ */
+int gortread_open(struct gortread *r, const struct tmem *mem, struct modules *ms,
+	const struct gortabi *abi, const char **missing);
+void gortread_close(struct gortread *r);
+
+/* Appends all goroutines; what: enum probe_what. 0, -EFAULT, -ENOMEM. */
+int gortread_goroutines(struct gortread *r, unsigned what, struct gsnap *out);
+/* Fills in the statistics that libgort publishes and leaves the others alone. */
+void gortread_stats(struct gortread *r, struct gsnap_stats *st);
+
+/* Number of goroutines that libgort lists, dead ones included, or GSNAP_UNKNOWN. */
+int64_t gortread_count(struct gortread *r);
+
+/* Adds the stack that regs and its copy describe to the snapshot (gortstack.c). */
+void gortstack_add(struct gortread *r, struct gsnap *out, struct gsnap_g *gp, struct cregs *regs,
+	const struct cstack *stack, uint64_t startpc);
+/* The location of a pc, GSNAP_NONE when out of memory. */
+uint32_t gortstack_loc(struct gortread *r, struct gsnap *out, uint64_t pc, bool callsite);
+
+#endif

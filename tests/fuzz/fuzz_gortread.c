@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fuzz_gortread.c - the input is the memory of a program on libgort from BASE on, its table at the
+ * start: table, goroutines, stacks (by frame pointer, there are no modules) and statistics.
+ */
+#include <string.h>
+#include "probes/gortread.h"
+
+#define BASE 0x400000u
+
+struct image {
+	const uint8_t *data;
+	size_t size;
+};
+
+static bool read_image(const struct image *im, struct tmem_read_at *r)
+{
+	if (r->at.v < BASE || r->at.v - BASE > im->size || r->len > im->size - (r->at.v - BASE))
+		return false;
+	memcpy(r->buf, im->data + (r->at.v - BASE), r->len);
+	return true;
+}
+
+static void readv_image(void *ctx, struct tmem_read_at *reads, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		reads[i].ok = read_image(ctx, &reads[i]);
+}
+
+static void read_program(const struct tmem *mem, struct gortabi *abi)
+{
+	static struct modules *none;
+	struct gortread r;
+	struct gsnap snap;
+	const char *missing;
+	if (!none)
+		none = modules_open("/nonexistent", 1);
+	if (gortread_open(&r, mem, none, abi, &missing))
+		return;
+	gsnap_init(&snap, GSNAP_GORT);
+	gortread_stats(&r, &snap.stats);
+	gortread_goroutines(&r, PROBE_STACKS, &snap);
+	for (uint32_t i = 0; i < snap.ngs; i++)
+		if (snap.gs[i].stack != GSNAP_NONE && snap.gs[i].stack >= snap.nstacks)
+			__builtin_trap();
+	gsnap_free(&snap);
+	gortread_close(&r);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct image im = {data, size};
+	struct tmem mem = {readv_image, &im};
+	struct gortabi abi;
+	if (gortabi_read(&mem, (taddr){BASE}, &abi) == 0)
+		read_program(&mem, &abi);
+	if (gortabi_scan(&mem, (taddr){BASE}, (taddr){BASE + size}, &abi) == 0)
+		gortabi_free(&abi);
+	return 0;
+}
