@@ -9,7 +9,8 @@
  * requests (demo.c) in turn; a message counts when its answer came.
  *
  * One thread, one epoll, plain C: no part of libgort, so that what it measures is the other side.
- * Each connection keeps up to WINDOW messages under way. Exit 0, 1 when nothing got through, 2 usage.
+ * Each connection keeps up to WINDOW messages under way. Exit 0, 1 when nothing got through, 2
+ * usage.
  */
 #include <arpa/inet.h>
 #include <errno.h>
