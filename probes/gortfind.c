@@ -3,8 +3,8 @@
  * gortfind.c - where a process keeps libgort's table.
  *
  * The section header names it; `strip` keeps headers of allocated sections. A file without any
- * section headers is searched for the magic in its writable segments (relocated, so never in the
- * read-only ones), in the live process.
+ * section headers is searched for the magic in its data segments, in the live process: writable
+ * ones (the table of a position-independent file is relocated) and read-only ones.
  */
 #include <errno.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static int by_scan(Elf *elf, uint64_t bias, const struct tmem *mem, struct gorta
 	if (elf_getphdrnum(elf, &n))
 		return -ENOENT;
 	for (size_t i = 0; i < n && found == -ENOENT; i++) {
-		if (!gelf_getphdr(elf, (int)i, &ph) || ph.p_type != PT_LOAD || !(ph.p_flags & PF_W))
+		if (!gelf_getphdr(elf, (int)i, &ph) || ph.p_type != PT_LOAD || (ph.p_flags & PF_X))
 			continue;
 		uint64_t len = ph.p_memsz < budget ? ph.p_memsz : budget;
 		uint64_t lo = ph.p_vaddr + bias;

@@ -135,11 +135,6 @@ void gortread_close(struct gortread *r)
 	r->unwind = NULL;
 }
 
-int64_t gortread_count(struct gortread *r)
-{
-	return stat_of(r, V_ALLGLEN);
-}
-
 static bool in_syscall(const struct gortread *r, const struct item *it)
 {
 	return g_get(r, it->rec, G_STATUS) == GSTATUS_SYSCALL;
@@ -150,7 +145,7 @@ static bool place(const struct gortread *r, struct item *it)
 {
 	uint64_t status = g_get(r, it->rec, G_STATUS);
 	if (status != GSTATUS_RUNNABLE && status != GSTATUS_WAITING &&
-		status != GSTATUS_PREEMPTED && !in_syscall(r, it))
+		status != GSTATUS_PREEMPTED && status != GSTATUS_LEAKED && !in_syscall(r, it))
 		return false;
 	it->sp = g_get(r, it->rec, in_syscall(r, it) ? G_SYSCALLSP : G_SP);
 	it->lo = g_get(r, it->rec, G_LO);
@@ -282,7 +277,7 @@ static void fill_g(struct gortread *r, struct gsnap *out, struct gsnap_g *gp, co
 	if (gp->status == GSTATUS_RUNNING || gp->status == GSTATUS_SYSCALL)
 		gp->tid = tid_of(r, rec);
 	gp->name = name_of(r, out, rec);
-	if (gp->status == GSTATUS_WAITING) {
+	if (gp->status == GSTATUS_WAITING || gp->status == GSTATUS_LEAKED) {
 		uint64_t since = g_get(r, rec, G_WAITSINCE);
 		gp->reason = reason_of(r, out, rec);
 		gp->waiton = g_get(r, rec, G_WAITON);
@@ -335,8 +330,8 @@ static void emit_stack(
 		.ctx = &r->mem};
 	if (it->copied) {
 		start_regs(r, it, &regs);
-		gp->sp = regs.r[CREG_RSP];
-		gortstack_add(r, out, gp, &regs, &stack, startpc);
+		gp->sp = it->sp;
+		gortstack_add(r, out, gp, &regs, &stack);
 	} else if (startpc && never_ran(r, it)) {
 		uint32_t loc = gortstack_loc(r, out, startpc, false);
 		gp->stack = loc == GSNAP_NONE ? loc : gsnap_add_stack(out, &loc, 1);
@@ -345,17 +340,21 @@ static void emit_stack(
 	}
 }
 
-static void emit(struct gortread *r, struct gsnap *out, const struct item *it, unsigned what)
+struct emit {
+	struct gsnap *out;
+	unsigned what;
+};
+
+static void emit(struct gortread *r, const struct item *it, void *arg)
 {
-	if (!it->ok || !alive(g_get(r, it->rec, G_STATUS)))
-		return;
-	struct gsnap_g *gp = gsnap_add_g(out);
+	struct emit *e = arg;
+	struct gsnap_g *gp = gsnap_add_g(e->out);
 	if (!gp)
 		return;
 	gp->addr = it->at.v;
-	fill_g(r, out, gp, it->rec);
-	if (what & PROBE_STACKS)
-		emit_stack(r, out, gp, it);
+	fill_g(r, e->out, gp, it->rec);
+	if (e->what & PROBE_STACKS)
+		emit_stack(r, e->out, gp, it);
 }
 
 /* Points the items into one block of memory. */
@@ -371,7 +370,9 @@ static uint8_t *make_items(const struct gortread *r, struct item *items)
 	return block;
 }
 
-int gortread_goroutines(struct gortread *r, unsigned what, struct gsnap *out)
+/* Calls each for every g that could be read. 0, -EFAULT, -ENOMEM. */
+static int for_each_g(struct gortread *r, bool stacks,
+	void (*each)(struct gortread *, const struct item *, void *), void *arg)
 {
 	struct item items[BATCH];
 	uint64_t addrs[BATCH], n, list;
@@ -389,12 +390,32 @@ int gortread_goroutines(struct gortread *r, unsigned what, struct gsnap *out)
 		}
 		for (size_t i = 0; i < now; i++)
 			items[i].at = (taddr){addrs[i]};
-		read_batch(r, items, now, what & PROBE_STACKS);
+		read_batch(r, items, now, stacks);
 		for (size_t i = 0; i < now; i++)
-			emit(r, out, &items[i], what);
+			if (items[i].ok && alive(g_get(r, items[i].rec, G_STATUS)))
+				each(r, &items[i], arg);
 	}
 	free(block);
+	return error;
+}
+
+int gortread_goroutines(struct gortread *r, unsigned what, struct gsnap *out)
+{
+	struct emit e = {out, what};
+	int error = for_each_g(r, what & PROBE_STACKS, emit, &e);
 	return error ? error : out->oom ? -ENOMEM : 0;
+}
+
+static void count_g(struct gortread *r, const struct item *it, void *arg)
+{
+	(void)r, (void)it;
+	++*(int64_t *)arg;
+}
+
+int64_t gortread_count(struct gortread *r)
+{
+	int64_t n = 0;
+	return for_each_g(r, false, count_g, &n) ? GSNAP_UNKNOWN : n;
 }
 
 /* Queue lengths and steals of one P. */

@@ -38,12 +38,12 @@ int gortread_goroutines(struct gortread *r, unsigned what, struct gsnap *out);
 /* Fills in the statistics that libgort publishes and leaves the others alone. */
 void gortread_stats(struct gortread *r, struct gsnap_stats *st);
 
-/* Number of goroutines that libgort lists, dead ones included, or GSNAP_UNKNOWN. */
+/* Number of goroutines that exist, or GSNAP_UNKNOWN. */
 int64_t gortread_count(struct gortread *r);
 
 /* Adds the stack that regs and its copy describe to the snapshot (gortstack.c). */
 void gortstack_add(struct gortread *r, struct gsnap *out, struct gsnap_g *gp, struct cregs *regs,
-	const struct cstack *stack, uint64_t startpc);
+	const struct cstack *stack);
 /* The location of a pc, GSNAP_NONE when out of memory. */
 uint32_t gortstack_loc(struct gortread *r, struct gsnap *out, uint64_t pc, bool callsite);
 

@@ -40,31 +40,19 @@ uint32_t gortstack_loc(struct gortread *r, struct gsnap *out, uint64_t pc, bool 
 	return loc;
 }
 
-/* The goroutine's own function is the outermost shown: below it is only libgort's start. */
-static size_t cut_at_start(
-	const struct gsnap *out, const uint32_t *locs, size_t n, uint64_t startpc)
-{
-	for (size_t i = n; startpc && i-- > 0;)
-		if (out->locs[locs[i]].entry == startpc)
-			return i + 1;
-	return n;
-}
-
 void gortstack_add(struct gortread *r, struct gsnap *out, struct gsnap_g *gp, struct cregs *regs,
-	const struct cstack *stack, uint64_t startpc)
+	const struct cstack *stack)
 {
 	struct cframe frames[MAX_FRAMES];
 	uint32_t locs[MAX_FRAMES];
-	size_t n, have = 0;
+	size_t n;
 	enum cunwind_end end = cunwind_stack(r->unwind, regs, true, stack, frames, MAX_FRAMES, &n);
 	for (size_t i = 0; i < n; i++) {
-		uint32_t loc = gortstack_loc(r, out, frames[i].pc, frames[i].callsite);
-		if (loc == GSNAP_NONE)
+		locs[i] = gortstack_loc(r, out, frames[i].pc, frames[i].callsite);
+		if (locs[i] == GSNAP_NONE)
 			return;
-		locs[have++] = loc;
 	}
-	size_t shown = cut_at_start(out, locs, have, startpc);
-	if (end != CUNWIND_OUTERMOST && shown == have)
+	if (end != CUNWIND_OUTERMOST)
 		gp->flags |= GSNAP_G_TRUNCATED;
-	gp->stack = gsnap_add_stack(out, locs, (uint32_t)shown);
+	gp->stack = gsnap_add_stack(out, locs, (uint32_t)n);
 }

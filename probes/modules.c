@@ -167,6 +167,7 @@ static void add_line(struct generation *g, struct modules *owner, const struct l
 	if (!m->exec_end) {
 		m->exec_start = l->start;
 		m->exec_end = l->end;
+		m->exec_offset = l->offset;
 	}
 	g->hash = (g->hash ^ l->start ^ l->end << 20 ^ l->inode) * 0x9e3779b97f4a7c15u;
 }
@@ -230,6 +231,11 @@ bool modules_refresh(struct modules *ms)
 	g->next = ms->now;
 	ms->now = g;
 	return true;
+}
+
+bool modules_alive(const struct modules *ms)
+{
+	return access(ms->proc, F_OK) == 0;
 }
 
 struct modules *modules_open(const char *proc, pid_t pid)

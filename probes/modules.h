@@ -21,6 +21,7 @@ struct module {
 	uint64_t start, end; /* from the first to the last mapping of the file */
 	uint64_t exec_start; /* of its first executable mapping */
 	uint64_t exec_end;
+	uint64_t exec_offset; /* of it in the file */
 	uint64_t inode;
 	char *path;       /* as the target's maps say, "[vdso]" included */
 	const char *name; /* last component of path */
@@ -47,6 +48,9 @@ void modules_close(struct modules *ms);
  * changed. Modules and every string got from them stay valid until modules_close.
  */
 bool modules_refresh(struct modules *ms);
+
+/* Whether the process is still there. */
+bool modules_alive(const struct modules *ms);
 
 /* The module that pc is in; NULL when none. */
 struct module *modules_at(struct modules *ms, uint64_t pc);

@@ -250,6 +250,7 @@ START_TEST(dead_running_and_unsound_goroutines)
 		ck_assert_uint_eq(snap.gs[i].stack, GSNAP_NONE);
 		ck_assert_uint_eq(snap.gs[i].flags, GSNAP_G_MOVING);
 	}
+	ck_assert_int_eq(gortread_count(&r), 4);
 	ck_assert_str_eq(snap.gs[3].reason, "");
 	ck_assert_uint_ne(snap.gs[3].stack, GSNAP_NONE);
 }

@@ -6,11 +6,10 @@
  */
 #include <check.h>
 #include <dlfcn.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 #include <sys/wait.h>
 #include "probes/probes.h"
+#include "procmem.h"
 
 Suite *test_suite(void);
 
@@ -148,39 +147,10 @@ START_TEST(a_library_loaded_later_is_found)
 }
 END_TEST
 
-/* A helper process and the pc it printed. */
-struct target {
-	pid_t pid;
-	int in;
-	uint64_t pc;
-};
-
-static struct target run(const char *path, const char *arg1, const char *arg2)
+/* The pc that a helper process printed. */
+static uint64_t said_pc(const struct child *c)
 {
-	struct target t;
-	int in[2], out[2];
-	char text[64] = "";
-	ck_assert_int_eq(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC), 0);
-	t.pid = fork();
-	if (t.pid == 0) {
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		execl(path, path, arg1, arg2, (char *)NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	ck_assert_int_gt(read(out[0], text, sizeof text - 1), 0);
-	close(out[0]);
-	t.in = in[1];
-	t.pc = strtoull(text, NULL, 16);
-	return t;
-}
-
-static void end(struct target *t)
-{
-	close(t->in);
-	waitpid(t->pid, NULL, 0);
+	return strtoull(c->said, NULL, 16);
 }
 
 static void named(const char *program, const char *func, const char *file)
@@ -188,9 +158,9 @@ static void named(const char *program, const char *func, const char *file)
 	char path[600];
 	struct sym_frame f;
 	snprintf(path, sizeof path, "%s/%s", dir, program);
-	struct target t = run(path, NULL, NULL);
+	struct child t = child_start(path, NULL, NULL);
 	struct symbolizer *s = symbolizer_open(t.pid);
-	ck_assert_uint_eq(symbolizer_pc(s, t.pc, &f, 1), 1);
+	ck_assert_uint_eq(symbolizer_pc(s, said_pc(&t), &f, 1), 1);
 	ck_assert_msg((f.func != NULL) == (func != NULL), "func %s", f.func);
 	ck_assert_msg((f.file != NULL) == (file != NULL), "file %s", f.file);
 	if (func)
@@ -199,9 +169,9 @@ static void named(const char *program, const char *func, const char *file)
 		ck_assert_str_eq(strrchr(f.file, '/') + 1, file);
 	ck_assert_str_eq(strrchr(f.module, '/') + 1, program);
 	ck_assert_uint_gt(f.offset, 0);
-	ck_assert_uint_le(f.offset, t.pc);
+	ck_assert_uint_le(f.offset, said_pc(&t));
 	symbolizer_close(s);
-	end(&t);
+	child_end(&t);
 }
 
 START_TEST(position_dependent_program)
@@ -236,13 +206,13 @@ START_TEST(a_deleted_program_is_still_read)
 	snprintf(path, sizeof path, "%s/symtarget-gone.%d", dir, getpid());
 	snprintf(copy, sizeof copy, "cp '%s' '%s'", from, path);
 	ck_assert_int_eq(system(copy), 0);
-	struct target t = run(path, NULL, NULL);
+	struct child t = child_start(path, NULL, NULL);
 	unlink(path);
 	struct symbolizer *s = symbolizer_open(t.pid);
-	ck_assert_uint_eq(symbolizer_pc(s, t.pc, &f, 1), 1);
+	ck_assert_uint_eq(symbolizer_pc(s, said_pc(&t), &f, 1), 1);
 	ck_assert_str_eq(f.func, "symtarget_hidden");
 	symbolizer_close(s);
-	end(&t);
+	child_end(&t);
 }
 END_TEST
 
@@ -253,16 +223,16 @@ START_TEST(a_library_in_another_mount_namespace_is_read)
 	snprintf(path, sizeof path, "%s/symtarget", dir);
 	snprintf(lib, sizeof lib, "%s/libsymlib.so", dir);
 	ck_assert_ptr_nonnull(mkdtemp(mnt));
-	struct target t = run(path, lib, mnt);
+	struct child t = child_start(path, lib, mnt);
 	struct symbolizer *s = symbolizer_open(t.pid);
-	size_t n = symbolizer_pc(s, t.pc, &f, 1);
+	size_t n = symbolizer_pc(s, said_pc(&t), &f, 1);
 	rmdir(mnt);
-	if (!t.pc)
+	if (!said_pc(&t))
 		SKIP("no permission to mount a private tmpfs");
 	ck_assert_uint_eq(n, 1);
 	ck_assert_str_eq(f.func, "symlib_function");
 	symbolizer_close(s);
-	end(&t);
+	child_end(&t);
 }
 END_TEST
 

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gortsnap.c - a process on libgort as a whole: its mapped files, its table and the reader over
+ * both, kept open between snapshots so that symbols and unwind rules are found once.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <gelf.h>
+#include "gortfind.h"
+#include "gortread.h"
+#include "gortsnap.h"
+
+struct gortsnap {
+	pid_t pid;
+	struct modules *ms;
+	struct gortread read;
+	bool open; /* read is */
+};
+
+#define SAY(buf, ...) snprintf((buf), sizeof(buf), __VA_ARGS__)
+
+static int fail(struct gsnap_err *err, int error, pid_t pid, const char *why)
+{
+	memset(err, 0, sizeof *err);
+	err->code = error == -ENOMEM ? 1 : 5;
+	SAY(err->what, "cannot read the goroutines of pid %d", pid);
+	SAY(err->why, "%s", why);
+	return error;
+}
+
+/* The table was found but cannot be used. */
+static int bad_table(struct gsnap_err *err, int error, pid_t pid, const char *missing)
+{
+	char why[160];
+	if (error == -ENOMEM)
+		return fail(err, error, pid, "out of memory");
+	if (error == -EPROTONOSUPPORT)
+		SAY(why, "its libgort describes itself in a way that this gort does not know");
+	else if (missing)
+		SAY(why, "its libgort does not publish %s", missing);
+	else
+		SAY(why, "the table by which libgort describes itself is damaged");
+	fail(err, error, pid, why);
+	SAY(err->tries[0], "a gort of the same version as the program's libgort");
+	return error;
+}
+
+static int open_reader(struct gortsnap *s, const struct tmem *mem, struct gsnap_err *err)
+{
+	struct gortabi abi;
+	const char *missing = NULL;
+	int error = gortfind_table(s->ms, mem, &abi);
+	if (error == -ENOENT)
+		return error;
+	if (!error)
+		error = gortread_open(&s->read, mem, s->ms, &abi, &missing);
+	s->open = !error;
+	return error ? bad_table(err, error, s->pid, missing) : 0;
+}
+
+int gortsnap_open(const char *proc, pid_t pid, const struct tmem *mem, struct gortsnap **out,
+	struct gsnap_err *err)
+{
+	struct gortsnap *s = calloc(1, sizeof *s);
+	*out = NULL;
+	if (s)
+		s->ms = modules_open(proc, pid);
+	if (!s || !s->ms) {
+		free(s);
+		return fail(err, -ENOMEM, pid, "out of memory");
+	}
+	s->pid = pid;
+	int error = open_reader(s, mem, err);
+	if (error)
+		gortsnap_close(s);
+	else
+		*out = s;
+	return error;
+}
+
+void gortsnap_close(struct gortsnap *s)
+{
+	if (!s)
+		return;
+	if (s->open)
+		gortread_close(&s->read);
+	modules_close(s->ms);
+	free(s);
+}
+
+const char *gortsnap_version(const struct gortsnap *s)
+{
+	return s->read.version;
+}
+
+int64_t gortsnap_count(struct gortsnap *s)
+{
+	return gortread_count(&s->read);
+}
+
+static Elf *main_elf(struct gortsnap *s)
+{
+	GElf_Addr bias;
+	struct module *m = modules_main(s->ms);
+	return m && module_elf(m) ? dwfl_module_getelf(m->dw, &bias) : NULL;
+}
+
+bool gortsnap_pie(struct gortsnap *s)
+{
+	GElf_Ehdr eh;
+	Elf *elf = main_elf(s);
+	return elf && gelf_getehdr(elf, &eh) && eh.e_type == ET_DYN;
+}
+
+bool gortsnap_stripped(struct gortsnap *s)
+{
+	Elf *elf = main_elf(s);
+	Elf_Scn *scn = NULL;
+	GElf_Shdr sh;
+	while (elf && (scn = elf_nextscn(elf, scn)))
+		if (gelf_getshdr(scn, &sh) && sh.sh_type == SHT_SYMTAB)
+			return false;
+	return elf != NULL;
+}
+
+static void add_map(struct gsnap *out, struct module *m)
+{
+	const unsigned char *id;
+	GElf_Addr at;
+	char hex[129] = "";
+	int n = m->dw ? dwfl_module_build_id(m->dw, &id, &at) : 0;
+	for (int i = 0; i < n && i < 64; i++)
+		snprintf(hex + 2 * i, 3, "%02x", id[i]);
+	struct gsnap_map *map = gsnap_add_map(out);
+	if (!map)
+		return;
+	map->start = m->exec_start;
+	map->limit = m->exec_end;
+	map->offset = m->exec_offset;
+	map->file = gsnap_str(out, m->path, strlen(m->path));
+	map->build_id = gsnap_str(out, hex, strlen(hex));
+}
+
+/* The main binary first, as profile.proto wants it. */
+static void add_maps(struct gortsnap *s, struct gsnap *out)
+{
+	struct module *exe = modules_main(s->ms);
+	if (exe)
+		add_map(out, exe);
+	for (size_t i = 0; i < modules_count(s->ms); i++) {
+		struct module *m = modules_get(s->ms, i);
+		module_elf(m);
+		if (m != exe)
+			add_map(out, m);
+	}
+}
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static void fill_process(struct gortsnap *s, struct gsnap *out)
+{
+	struct module *exe = modules_main(s->ms);
+	out->pid = s->pid;
+	out->when = monotonic_ns();
+	out->exe = exe ? gsnap_str(out, exe->path, strlen(exe->path)) : "";
+	out->version = gsnap_str(out, s->read.version, strlen(s->read.version));
+	out->stripped = gortsnap_stripped(s);
+	out->pie = gortsnap_pie(s);
+}
+
+int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct gsnap_err *err)
+{
+	fill_process(s, out);
+	modules_refresh(s->ms);
+	gortread_stats(&s->read, &out->stats);
+	int error = gortread_goroutines(&s->read, what, out);
+	if (what & PROBE_MAPS)
+		add_maps(s, out);
+	if (error == -EFAULT && !modules_alive(s->ms)) {
+		fail(err, -ESRCH, s->pid, "the process has ended");
+		err->code = 3;
+		return -ESRCH;
+	}
+	if (error == -EFAULT)
+		return fail(err, error, s->pid, "its list of goroutines is not readable");
+	if (error)
+		return fail(err, error, s->pid, "out of memory");
+	return 0;
+}

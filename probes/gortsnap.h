@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* gortsnap.h - snapshots of a live program on libgort, as probe.c wants them. */
+#ifndef GORT_PROBES_GORTSNAP_H
+#define GORT_PROBES_GORTSNAP_H
+
+#include "probes/probes.h"
+#include "tmem.h"
+
+struct gortsnap;
+
+/*
+ * Recognises a program on libgort; proc: procfs root, "/proc" when NULL. 0 with *out to be closed;
+ * -ENOENT, err untouched, when it is something else; any other error with err filled.
+ */
+int gortsnap_open(const char *proc, pid_t pid, const struct tmem *mem, struct gortsnap **out,
+	struct gsnap_err *err);
+void gortsnap_close(struct gortsnap *s);
+
+/*
+ * Fills out, which gsnap_init has prepared: all that the table, the memory and the mapped files
+ * tell; what: enum probe_what.
+ */
+int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct gsnap_err *err);
+
+/* "gort 0.1.0"; valid until the close. */
+const char *gortsnap_version(const struct gortsnap *s);
+/* Number of goroutines that exist, GSNAP_UNKNOWN when it cannot be read. */
+int64_t gortsnap_count(struct gortsnap *s);
+bool gortsnap_stripped(struct gortsnap *s);
+bool gortsnap_pie(struct gortsnap *s);
+
+#endif
