@@ -272,6 +272,8 @@ static bool operand(struct eval *e, const Dwarf_Op *op, const struct cregs *regs
 static bool evaluate(struct cunwind *u, const struct cstack *s, const struct cregs *regs,
 	uint64_t cfa, const Dwarf_Op *ops, size_t nops, struct eval *e)
 {
+	e->n = 0;
+	e->bad = e->is_value = false;
 	for (size_t i = 0; i < nops && !e->bad; i++) {
 		uint64_t v = 0;
 		if (operand(e, &ops[i], regs, cfa))
@@ -297,29 +299,33 @@ static bool evaluate(struct cunwind *u, const struct cstack *s, const struct cre
 static bool find_cfa(struct cunwind *u, const struct cstack *s, const struct row *row,
 	const struct cregs *regs, uint64_t *cfa)
 {
-	struct eval e = {.n = 0};
 	if (!row->cfa_ops) {
 		*cfa = regs->r[row->cfa_reg] + (uint64_t)row->cfa_offset;
 		return true;
 	}
+	struct eval e;
 	if (!evaluate(u, s, regs, 0, row->cfa_ops, row->cfa_nops, &e))
 		return false;
 	*cfa = pop(&e);
 	return true;
 }
 
-static bool apply(struct cunwind *u, const struct cstack *s, const struct rule *rule,
+static bool apply_expression(struct cunwind *u, const struct cstack *s, const struct rule *rule,
 	const struct cregs *regs, uint64_t cfa, uint64_t *value)
 {
-	struct eval e = {.n = 0};
-	if (rule->how == AT_CFA)
-		return load(u, s, cfa + (uint64_t)rule->offset, value);
-	if (rule->how != EXPRESSION)
-		return true;
+	struct eval e;
 	if (!evaluate(u, s, regs, cfa, rule->ops, rule->nops, &e))
 		return false;
 	*value = pop(&e);
 	return e.is_value || load(u, s, *value, value);
+}
+
+static bool apply(struct cunwind *u, const struct cstack *s, const struct rule *rule,
+	const struct cregs *regs, uint64_t cfa, uint64_t *value)
+{
+	if (rule->how == AT_CFA)
+		return load(u, s, cfa + (uint64_t)rule->offset, value);
+	return rule->how != EXPRESSION || apply_expression(u, s, rule, regs, cfa, value);
 }
 
 enum step { STEP_OK, STEP_OUTERMOST, STEP_LOST };
