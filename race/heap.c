@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * heap.c - block starts are kept beside the shadow, in one 8-byte slot per 16 bytes of memory: ctx
+ * in the low half, uid + 1 in the high one, 0 = no block starts here.
+ *
+ * Large ranges are given back to the kernel page by page of shadow; only pages whose mark says that
+ * they have inflated words are looked through first, for their records.
+ */
+#include "builtins.h"
+
+#include <sys/mman.h>
+
+#include "depot.h"
+#include "heap.h"
+#include "record.h"
+#include "sync.h"
+#include "sys.h"
+
+#define LARGE    65536
+#define PAGE     4096ul
+#define MAX_BACK (256ul << 20)
+
+static _Atomic uint64_t *block_slot(uintptr_t p)
+{
+	return (_Atomic uint64_t *)((p & (WINDOW_MASK & ~15ull)) / 2 + SHADOW_BLOCKS);
+}
+
+void block_new(struct thread *t, uintptr_t p, uint64_t pc)
+{
+	if (!t->tag || t->busy)
+		return;
+	t->busy = 1;
+	compiler_barrier();
+	uint64_t ctx = ctx_of(t, pc);
+	page_mark(p, PAGE_BLOCKS);
+	store_rel(block_slot(p), (uint64_t)(t->life->past->uid + 1) << 32 | ctx);
+	compiler_barrier();
+	t->busy = 0;
+}
+
+void block_gone(uintptr_t p)
+{
+	if (load_rlx(page_marks(p)) & PAGE_BLOCKS)
+		store_rlx(block_slot(p), 0);
+}
+
+bool block_find(uintptr_t addr, struct block *b)
+{
+	uintptr_t low = addr > MAX_BACK ? addr - MAX_BACK : 0;
+	for (uintptr_t p = addr & ~15ul; p > low; p -= 16) {
+		if (!(load_rlx(page_marks(p)) & PAGE_BLOCKS)) {
+			p &= ~(PAGE - 1);
+			continue;
+		}
+		uint64_t v = load_acq(block_slot(p));
+		if (v) {
+			*b = (struct block){p, (uint32_t)v, (uint32_t)(v >> 32) - 1};
+			return true;
+		}
+	}
+	return false;
+}
+
+static void forget_words(uintptr_t lo, uintptr_t hi)
+{
+	struct cell *c = cell_of(lo), *end = c + (hi - lo + 7) / 8;
+	for (; c < end; c++) {
+		if (load_rlx(&c->w) | load_rlx(&c->r))
+			cell_forget(c);
+	}
+}
+
+static void give_back(const void *table, size_t n)
+{
+	uintptr_t lo = ((uintptr_t)table + PAGE - 1) & ~(PAGE - 1);
+	uintptr_t hi = ((uintptr_t)table + n) & ~(PAGE - 1);
+	if (hi > lo)
+		SYS3(SYS_madvise, lo, hi - lo, MADV_DONTNEED);
+}
+
+/* Page-aligned bounds. Stack numbers are only meaningful beside a tag: they need no clearing. */
+static void forget_pages(uintptr_t lo, uintptr_t hi)
+{
+	for (uintptr_t p = lo; p < hi; p += PAGE) {
+		uint8_t marks = load_rlx(page_marks(p));
+		if (marks & PAGE_RECORDS)
+			forget_words(p, p + PAGE);
+		if (marks)
+			store_rlx(page_marks(p), 0);
+	}
+	give_back(cell_of(lo), (hi - lo) * 2);
+	give_back(wctx_of(cell_of(lo)), (hi - lo) / 2);
+	give_back(rctx_of(cell_of(lo)), (hi - lo) / 2);
+	give_back(block_slot(lo), (hi - lo) / 2);
+}
+
+void memory_forget(uintptr_t addr, size_t n)
+{
+	if (!n || n > WINDOW_MASK / 2)
+		return;
+	sync_forget(addr, n);
+	uintptr_t lo = addr & ~7ul, hi = addr + n;
+	uintptr_t first = (lo + PAGE - 1) & ~(PAGE - 1), last = hi & ~(PAGE - 1);
+	if (n < LARGE) {
+		forget_words(lo, hi);
+		return;
+	}
+	forget_words(lo, first);
+	forget_pages(first, last);
+	forget_words(last, hi);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sync.c - the table of sync.h. */
+#include "builtins.h"
+
+#include "sync.h"
+
+#define NLINES (1u << 16)
+#define NLOCKS 256
+
+static struct {
+	_Atomic(struct sync *) line[NLINES];
+	struct mutex lock[NLOCKS];
+	_Atomic uint32_t live;
+} syncs;
+
+static struct pool objects = {.size = sizeof(struct sync), .link = offsetof(struct sync, link)};
+
+uint32_t syncs_live(void)
+{
+	return load_rlx(&syncs.live);
+}
+
+static uint32_t line_of(uintptr_t addr)
+{
+	return (uint32_t)((addr >> 6) * HASH_MUL >> 48);
+}
+
+static struct mutex *line_lock(uint32_t line)
+{
+	return &syncs.lock[line % NLOCKS];
+}
+
+static struct sync *find(uint32_t line, uintptr_t addr)
+{
+	struct sync *s = load_acq(&syncs.line[line]);
+	while (s && load_acq(&s->addr) != addr)
+		s = load_acq(&s->next);
+	return s;
+}
+
+static struct sync *find_or_add(uintptr_t addr)
+{
+	uint32_t line = line_of(addr);
+	struct sync *s = find(line, addr);
+	if (s)
+		return s;
+	lock(line_lock(line));
+	s = find(line, addr);
+	if (!s) {
+		s = pool_get(&objects);
+		page_mark(addr, PAGE_SYNC);
+		lock(&s->lock);
+		clock_reset(&s->clock);
+		store_rel(&s->addr, addr);
+		unlock(&s->lock);
+		store_rel(&s->next, load_rlx(&syncs.line[line]));
+		store_rel(&syncs.line[line], s); /* pairs with find */
+		xadd_rlx(&syncs.live, 1);
+	}
+	unlock(line_lock(line));
+	return s;
+}
+
+static struct sync **cache_of(struct thread *t, uintptr_t addr)
+{
+	return &t->life->syncs[(addr >> 3 ^ addr >> 7) % SYNC_CACHE];
+}
+
+/* NULL when there is no such object and create is false. */
+static struct sync *enter(struct thread *t, uintptr_t addr, bool create)
+{
+	struct sync **cache = cache_of(t, addr);
+	for (;;) {
+		struct sync *s = *cache;
+		if (!s || load_acq(&s->addr) != addr)
+			s = create ? find_or_add(addr) : find(line_of(addr), addr);
+		if (!s)
+			return NULL;
+		lock(&s->lock);
+		if (likely(load_rlx(&s->addr) == addr)) {
+			*cache = s;
+			return s;
+		}
+		unlock(&s->lock);
+	}
+}
+
+struct sync *sync_enter(struct thread *t, uintptr_t addr)
+{
+	return enter(t, addr, true);
+}
+
+void sync_give(struct thread *t, struct sync *s)
+{
+	clock_copy(&s->clock, &t->life->clock);
+	clock_raise(&s->clock, tag_tid(t->tag), thread_epoch(t));
+}
+
+void sync_add(struct thread *t, struct sync *s)
+{
+	clock_join(&s->clock, &t->life->clock);
+	clock_raise(&s->clock, tag_tid(t->tag), thread_epoch(t));
+}
+
+static bool begin(struct thread *t)
+{
+	if (!t->tag || t->busy)
+		return false;
+	t->busy = 1;
+	compiler_barrier();
+	return true;
+}
+
+static void end(struct thread *t)
+{
+	compiler_barrier();
+	t->busy = 0;
+}
+
+void sync_acquire(struct thread *t, uintptr_t addr)
+{
+	if (!begin(t))
+		return;
+	struct sync *s = enter(t, addr, false);
+	if (s) {
+		sync_take(t, s);
+		sync_leave(s);
+	}
+	end(t);
+}
+
+static void give_up(struct thread *t, uintptr_t addr, void (*how)(struct thread *, struct sync *))
+{
+	if (!begin(t))
+		return;
+	struct sync *s = sync_enter(t, addr);
+	how(t, s);
+	sync_leave(s);
+	thread_step(t);
+	end(t);
+}
+
+void sync_release(struct thread *t, uintptr_t addr)
+{
+	give_up(t, addr, sync_give);
+}
+
+void sync_merge(struct thread *t, uintptr_t addr)
+{
+	give_up(t, addr, sync_add);
+}
+
+static void drop(struct sync *s)
+{
+	lock(&s->lock);
+	store_rel(&s->addr, 0);
+	clock_reset(&s->clock);
+	unlock(&s->lock);
+	pool_put(&objects, s);
+	xadd_rlx(&syncs.live, -1u);
+}
+
+static void forget_line(uintptr_t line_addr, uintptr_t lo, uintptr_t hi)
+{
+	uint32_t line = line_of(line_addr);
+	if (!load_rlx(&syncs.line[line]))
+		return;
+	lock(line_lock(line));
+	_Atomic(struct sync *) *p = &syncs.line[line];
+	for (struct sync *s; (s = load_rlx(p));) {
+		uintptr_t addr = load_rlx(&s->addr);
+		if (addr >= lo && addr < hi) {
+			store_rel(p, load_rlx(&s->next));
+			drop(s);
+		} else {
+			p = &s->next;
+		}
+	}
+	unlock(line_lock(line));
+}
+
+void sync_forget(uintptr_t addr, size_t n)
+{
+	uintptr_t end_addr = addr + n;
+	for (uintptr_t a = addr & ~63ul; a < end_addr; a += 64) {
+		if (load_rlx(page_marks(a)) & PAGE_SYNC)
+			forget_line(a, addr, end_addr);
+		else
+			a = (a | 4095) - 63; /* nothing in this page: its last line */
+	}
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sync.h - what the program synchronises on: a clock for each address that was ever released.
+ *
+ * acquire: the thread learns what the object's releasers knew. release: the object's clock becomes
+ * the thread's (a mutex: the last owner knew all before). merge: it becomes the maximum (many
+ * release, one acquires). Each release ends the thread's epoch.
+ *
+ * Objects are found by a hash of the address's cache line, so that freeing memory finds all objects
+ * in a line in one chain. Lookups take no lock.
+ *
+ * Invariants:
+ *  1. The memory of a struct sync is type-stable. An object is valid while its addr is the address
+ *     sought and its lock is held; caches and chains may point to one that is not, and say so.
+ *  2. addr is set and cleared under the line's lock and the object's.
+ *
+ * Lock order: a line's lock, then an object's, then pools.
+ */
+#ifndef GORT_RACE_SYNC_H
+#define GORT_RACE_SYNC_H
+
+#include "mem.h"
+#include "thread.h"
+
+struct sync {
+	struct mutex lock;
+	_Atomic uint64_t addr;
+	_Atomic(struct sync *) next;
+	struct sync *link;
+	struct clock clock; /* lock */
+};
+
+/* The object of addr, created if need be, locked; a cell of several operations (atomics). */
+struct sync *sync_enter(struct thread *t, uintptr_t addr);
+
+static inline void sync_leave(struct sync *s)
+{
+	unlock(&s->lock);
+}
+
+/* The parts, with s locked. After a give or an add the thread must step once. */
+static inline void sync_take(struct thread *t, struct sync *s)
+{
+	clock_join(&t->life->clock, &s->clock);
+}
+
+void sync_give(struct thread *t, struct sync *s);
+void sync_add(struct thread *t, struct sync *s);
+
+/* The whole. Each does nothing in a thread that is not recording. */
+void sync_acquire(struct thread *t, uintptr_t addr);
+void sync_release(struct thread *t, uintptr_t addr);
+void sync_merge(struct thread *t, uintptr_t addr);
+
+/* Objects in [addr, addr+n) are gone: destroyed, or their memory was freed. */
+void sync_forget(uintptr_t addr, size_t n);
+
+/* Objects in use, for tests. */
+uint32_t syncs_live(void);
+
+#endif

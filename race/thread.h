@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * thread.h - threads as the detector sees them, and their ids.
+ *
+ * A thread is two objects. struct thread is what every access touches; the front end owns it and
+ * puts it where it is fastest to reach (C: thread-local storage; a goroutine: beside its g). struct
+ * life holds the clock and all that must outlive the thread: from thread_fork in the parent until
+ * the thread is joined or dropped.
+ *
+ * Thread ids are 20 bits and reused; an epoch counts the releases of an id.
+ *
+ * Invariants:
+ *  1. An id is reused only by a creator whose clock covers the last epoch of its former owner, and
+ *     the new owner starts one epoch later. So "clock covers epoch e of id t" still means that all
+ *     of the id's accesses up to e happened before. There is no global reset, ever.
+ *  2. A thread's clock holds no entry for its current epoch; ordered() knows its own accesses.
+ *  3. When the 32-bit epoch of an id is used up the thread goes on under a fresh id (the old one
+ *     stays retired), as if it had created itself.
+ *  4. struct life memory is type-stable and the id table never shrinks: another thread may look at
+ *     a life that has ended and sees at worst a successor's.
+ */
+#ifndef GORT_RACE_THREAD_H
+#define GORT_RACE_THREAD_H
+
+#include "clock.h"
+#include "shadow.h"
+
+#define MAX_TIDS     (1u << 20)
+#define NSPARE       16
+#define CTX_CACHE    256
+#define SYNC_CACHE   16
+#define PAST_PER_TID 16
+
+struct sync;
+
+/* One call: the return address into the caller, and a hash of the whole stack up to here. */
+struct frame {
+	uint64_t pc;
+	uint64_t hash;
+};
+
+struct ctx_entry {
+	uint64_t key;
+	uint32_t ctx;
+};
+
+/* Who a thread was, kept for reports after it is gone: the last PAST_PER_TID owners of each id. */
+struct past {
+	struct past *next;
+	uint32_t uid; /* T0 is main, then in order of creation */
+	uint32_t first_epoch;
+	uint32_t parent;
+	uint32_t ctx; /* where it was created; 0 = unknown */
+	int32_t ostid;
+};
+
+struct life {
+	struct clock clock;
+	struct life *next, **pprev; /* all live ones; guarded by threads.lock */
+	struct past *past;
+	uint32_t tid;
+	uint32_t epoch;
+	uint32_t nspare;
+	struct {
+		uint32_t tid, epoch;
+	} spare[NSPARE]; /* ids of threads this one joined: free for its next children */
+
+	/* The slot this thread is about to take and the stack that belongs to it; see access.c. */
+	_Atomic(const struct cell *) pending;
+	_Atomic uint32_t pending_ctx;
+	struct ctx_entry ctxs[CTX_CACHE];
+	struct sync *syncs[SYNC_CACHE];
+};
+
+struct thread {
+	uint64_t tag; /* epoch, id, full mask: a plain write of a whole word. 0: not recording */
+	struct frame *sp;
+	struct frame *lim; /* no frame fits at lim; NULL until the first call */
+	struct frame *base;
+	struct life *life;
+	uint32_t busy;       /* inside the detector: a signal handler's accesses are not recorded */
+	uint32_t in_range;   /* one report per range */
+	uint32_t range_race; /* that report was made */
+	uint32_t ninflated;
+};
+
+/* Epochs of the ids < CLOCK_NEAR that every live thread is known to have seen. */
+extern _Atomic uint32_t seen_by_all[CLOCK_NEAR];
+
+static inline bool known_to_all(uint64_t tag)
+{
+	uint32_t tid = tag_tid(tag);
+	return tid < CLOCK_NEAR && tag_epoch(tag) <= load_rlx(&seen_by_all[tid]);
+}
+
+/* The access happened before everything t does from now on. */
+static inline bool ordered(const struct thread *t, uint64_t tag)
+{
+	uint32_t tid = tag_tid(tag);
+	return tid == tag_tid(t->tag) || tag_epoch(tag) <= clock_get(&t->life->clock, tid);
+}
+
+static inline uint32_t thread_epoch(const struct thread *t)
+{
+	return tag_epoch(t->tag);
+}
+
+/* Starts recording in the first thread: everything before was ordered anyway. */
+void thread_main(struct thread *t);
+
+/* The parent creates a child; ctx is where. The child's clock starts as the parent's. */
+struct life *thread_fork(struct thread *parent, uint32_t ctx);
+
+/* The child itself, first thing. Its shadow stack, if it has one already, stays. */
+void thread_begin(struct thread *t, struct life *life);
+
+/* Last thing of a thread: it records nothing from now on; its life waits for join or drop. */
+void thread_end(struct thread *t);
+
+/* t waited for the end of the thread; life is gone after this. */
+void thread_join(struct thread *t, struct life *life);
+
+/* Nobody will wait for the ended thread. */
+void thread_drop(struct life *life);
+
+/* A child that was never started (creating the OS thread failed). */
+void thread_cancel(struct thread *parent, struct life *life);
+
+/* The next epoch: what t did so far has been released. */
+void thread_step(struct thread *t);
+
+/* Recomputes seen_by_all. */
+void threads_scan(void);
+
+/* Who had the id at that epoch; NULL when that owner is no longer remembered. */
+const struct past *thread_past(uint32_t tid, uint32_t epoch);
+
+/* The live owner of the id, or NULL. The answer may be stale (invariant 4). */
+struct life *thread_life(uint32_t tid);
+
+/* Slow half of a call: makes room for one more frame. */
+void frames_grow(struct thread *t);
+void frames_free(struct thread *t);
+
+#define HASH_MUL 0x9e3779b97f4a7c15ull
+
+static inline void func_enter(struct thread *t, uint64_t pc)
+{
+	if (unlikely(t->sp == t->lim))
+		frames_grow(t);
+	struct frame *f = t->sp;
+	f[1].hash = (f->hash + pc) * HASH_MUL;
+	f[1].pc = pc;
+	t->sp = f + 1;
+}
+
+static inline void func_exit(struct thread *t)
+{
+	if (likely(t->sp != t->base))
+		t->sp--;
+}
+
+#endif
