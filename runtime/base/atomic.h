@@ -31,17 +31,17 @@
 #define xadd_sc(p, v)     atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 
 /* Compare-and-swap: true when *p was *old and is now v; else *old holds what was found. */
-#define cas_acq(p, old, v)                             \
-	atomic_compare_exchange_strong_explicit(       \
+#define cas_acq(p, old, v)                       \
+	atomic_compare_exchange_strong_explicit( \
 		(p), (old), (v), memory_order_acquire, memory_order_relaxed)
-#define cas_rel(p, old, v)                             \
-	atomic_compare_exchange_strong_explicit(       \
+#define cas_rel(p, old, v)                       \
+	atomic_compare_exchange_strong_explicit( \
 		(p), (old), (v), memory_order_release, memory_order_relaxed)
-#define cas_acqrel(p, old, v)                          \
-	atomic_compare_exchange_strong_explicit(       \
+#define cas_acqrel(p, old, v)                    \
+	atomic_compare_exchange_strong_explicit( \
 		(p), (old), (v), memory_order_acq_rel, memory_order_relaxed)
-#define cas_sc(p, old, v)                              \
-	atomic_compare_exchange_strong_explicit(       \
+#define cas_sc(p, old, v)                        \
+	atomic_compare_exchange_strong_explicit( \
 		(p), (old), (v), memory_order_seq_cst, memory_order_relaxed)
 
 /* Keeps the compiler from moving memory accesses across; emits nothing. */

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * go.h - the short Go dialect for C (gnu17, gcc 12 or clang 14 and later): go, chan(T), defer, println.
+ *
+ *	static void square(chan(int) out, int n) { chan_send(out, n * n); }
+ *
+ *	int gort_main(int argc, char **argv)
+ *	{
+ *		chan(int) out = make_chan(int, 0);
+ *		go(square, out, 7);
+ *		println(chan_recv(out));
+ *		return 0;
+ *	}
+ *
+ * Each word can be left out with GORT_NO_<WORD>, defined before the include; the gort_ names of gort.h
+ * always work.
+ *
+ * How the macros work. Locals are numbered by __COUNTER__ so that macros nest without shadowing.
+ * Argument lists use __VA_OPT__: an operand of ## is not expanded first, so that nested lists would
+ * stay unexpanded. An argument of go or defer that is a compound literal needs parentheses around it.
+ */
+#ifndef GORT_GO_H
+#define GORT_GO_H
+
+#ifdef __cplusplus
+#error "gort/go.h is for C; include gort/gort.h"
+#endif
+
+/* Words this header takes: their owners are included first. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gort/gort.h"
+
+/* ---- tools ---- */
+
+#define GORT_CAT_(a, b) a##b
+#define GORT_CAT(a, b)  GORT_CAT_(a, b)
+#define GORT_UNUSED     __attribute__((unused))
+
+/* Number of arguments, 0 to 16. */
+#define GORT_N(...)                                                                               \
+	GORT_N_(0 __VA_OPT__(, ) __VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, \
+		1, 0)
+#define GORT_N_(z, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, N, ...) N
+
+/* f(x) for each argument, without and with a first parameter; GORT_LIST puts commas between. */
+#define GORT_EACH(f, ...) GORT_CAT(GORT_E, GORT_N(__VA_ARGS__))(f __VA_OPT__(, ) __VA_ARGS__)
+#define GORT_E0(f)
+#define GORT_E1(f, a)         f(a)
+#define GORT_E2(f, a, ...)    f(a) GORT_E1(f, __VA_ARGS__)
+#define GORT_E3(f, a, ...)    f(a) GORT_E2(f, __VA_ARGS__)
+#define GORT_E4(f, a, ...)    f(a) GORT_E3(f, __VA_ARGS__)
+#define GORT_E5(f, a, ...)    f(a) GORT_E4(f, __VA_ARGS__)
+#define GORT_E6(f, a, ...)    f(a) GORT_E5(f, __VA_ARGS__)
+#define GORT_EACHC(f, c, ...) GORT_CAT(GORT_C, GORT_N(__VA_ARGS__))(f, c __VA_OPT__(, ) __VA_ARGS__)
+#define GORT_C0(f, c)
+#define GORT_C1(f, c, a)      f(c, a)
+#define GORT_C2(f, c, a, ...) f(c, a) GORT_C1(f, c, __VA_ARGS__)
+#define GORT_C3(f, c, a, ...) f(c, a) GORT_C2(f, c, __VA_ARGS__)
+#define GORT_C4(f, c, a, ...) f(c, a) GORT_C3(f, c, __VA_ARGS__)
+#define GORT_C5(f, c, a, ...) f(c, a) GORT_C4(f, c, __VA_ARGS__)
+#define GORT_C6(f, c, a, ...) f(c, a) GORT_C5(f, c, __VA_ARGS__)
+#define GORT_LIST(f, ...)     GORT_CAT(GORT_L, GORT_N(__VA_ARGS__))(f __VA_OPT__(, ) __VA_ARGS__)
+#define GORT_L0(f)
+#define GORT_L1(f, a)       f(a)
+#define GORT_L2(f, a, ...)  f(a), GORT_L1(f, __VA_ARGS__)
+#define GORT_L3(f, a, ...)  f(a), GORT_L2(f, __VA_ARGS__)
+#define GORT_L4(f, a, ...)  f(a), GORT_L3(f, __VA_ARGS__)
+#define GORT_L5(f, a, ...)  f(a), GORT_L4(f, __VA_ARGS__)
+#define GORT_L6(f, a, ...)  f(a), GORT_L5(f, __VA_ARGS__)
+#define GORT_L7(f, a, ...)  f(a), GORT_L6(f, __VA_ARGS__)
+#define GORT_L8(f, a, ...)  f(a), GORT_L7(f, __VA_ARGS__)
+#define GORT_L9(f, a, ...)  f(a), GORT_L8(f, __VA_ARGS__)
+#define GORT_L10(f, a, ...) f(a), GORT_L9(f, __VA_ARGS__)
+#define GORT_L11(f, a, ...) f(a), GORT_L10(f, __VA_ARGS__)
+#define GORT_L12(f, a, ...) f(a), GORT_L11(f, __VA_ARGS__)
+
+/* ---- words ---- */
+
+#define nil       ((void *)0)
+#define isize     gort_isize
+#define waitgroup gort_waitgroup
+#define wg_add    gort_wg_add
+#define wg_done   gort_wg_done
+#define wg_wait   gort_wg_wait
+#ifndef GORT_NO_STRING
+#define string gort_string
+/* A string from a literal; "" refuses anything else. */
+#define S(lit) ((gort_string){"" lit, sizeof(lit) - 1})
+#endif
+#ifndef GORT_NO_UNITS
+#define ns  ((gort_duration)1)
+#define us  ((gort_duration)1000)
+#define ms  ((gort_duration)1000000)
+#define sec ((gort_duration)1000000000)
+#endif
+
+/* ---- packed calls: what go and defer check at compile time ---- */
+
+/* __builtin_classify_type: 1 to 4 are integers, enums and bool, 5 pointer, 8 real, 12 struct, 13 union */
+#define GORT_ISSTRING(x) _Generic((x), gort_string : 1, default : 0)
+#define GORT_WORDS(x)    +1 + GORT_ISSTRING(x)
+#define GORT_ISREC(x)    (__builtin_classify_type(x) == 12 || __builtin_classify_type(x) == 13)
+#define GORT_ARGCHECK(x)                                                                     \
+	_Static_assert(__builtin_classify_type(x) != 8,                                      \
+		"go, defer: a floating argument: pass its address or put it into a struct"); \
+	_Static_assert(!GORT_ISREC(x) || GORT_ISSTRING(x),                                   \
+		"go, defer: a struct argument: pass the address of a copy (go_with makes it)");
+
+/* A pointer in place of an integer converts to any integer or pointer parameter, never to a double. */
+#define GORT_PROBE(x) __builtin_choose_expr(__builtin_classify_type(x) <= 4, (void *)0, (x))
+
+static inline void gort_pack_word(struct gort_call *c, uint64_t v)
+{
+	c->w[c->n++] = v;
+}
+
+static inline void gort_pack_string(struct gort_call *c, gort_string s)
+{
+	c->w[c->n++] = (uint64_t)(uintptr_t)s.ptr;
+	c->w[c->n++] = (uint64_t)s.len;
+}
+
+#define GORT_W(x) \
+	((uint64_t) __builtin_choose_expr(GORT_ISREC(x) || __builtin_classify_type(x) == 8, 0, (x)))
+#define GORT_PACK(c, x)                                         \
+	_Generic((x), gort_string                               \
+		 : gort_pack_string, default                    \
+		 : gort_pack_word)(c, _Generic((x), gort_string \
+					       : (x), default   \
+					       : GORT_W(x)));
+#define GORT_RESULT(f, ...)                                                                        \
+	__builtin_choose_expr(__builtin_types_compatible_p(__typeof__((f)(__VA_ARGS__)), void), 0, \
+		(f)(__VA_ARGS__))
+/*
+ * In order: at most six words; no floats or structs; arity and types; no parameter narrower than int
+ * and no varargs (the unprototyped type is compatible with neither: the callee may trust upper bits);
+ * a result that needs no hidden pointer; no integer argument for a floating parameter.
+ */
+#define GORT_CALLCHECK(f, ...)                                                                    \
+	_Static_assert(0 GORT_EACH(GORT_WORDS __VA_OPT__(, ) __VA_ARGS__) <= 6,                   \
+		"go, defer: more than 6 argument words (a string is two): use go_with");          \
+	GORT_EACH(GORT_ARGCHECK __VA_OPT__(, ) __VA_ARGS__)                                       \
+	_Static_assert(                                                                           \
+		sizeof(GORT_RESULT(f __VA_OPT__(, ) __VA_ARGS__)) <= 16 &&                        \
+			__builtin_classify_type(GORT_RESULT(f __VA_OPT__(, ) __VA_ARGS__)) != 9,  \
+		"go, defer: the function returns a large struct or a complex number");            \
+	(void)sizeof((f)(__VA_ARGS__), 0);                                                        \
+	_Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wint-conversion\"")     \
+		_Pragma("GCC diagnostic ignored \"-Wnonnull\"")                                   \
+			_Pragma("GCC diagnostic ignored \"-Wstrict-prototypes\"") _Static_assert( \
+				__builtin_types_compatible_p(                                     \
+					__typeof__(*(f)), __typeof__((f)(__VA_ARGS__))()),        \
+				"go, defer: the function is variadic or has a char, short, bool " \
+				"or float "                                                       \
+				"parameter: use int or a pointer");                               \
+	(void)sizeof((f)(GORT_LIST(GORT_PROBE __VA_OPT__(, ) __VA_ARGS__)), 0);                   \
+	_Pragma("GCC diagnostic pop")
+#define GORT_FILL(c, f, ...)           \
+	(c)->fn = (void (*)(void))(f); \
+	(c)->n = 0;                    \
+	GORT_EACHC(GORT_PACK, (c)__VA_OPT__(, ) __VA_ARGS__)
+
+/* ---- go ---- */
+
+/*
+ * go(f, args...): starts f(args...) as a goroutine. Arguments are evaluated now; at most six words of
+ * integers, pointers and strings (two words each). Go's go statement.
+ */
+#ifndef GORT_NO_GO
+#define go(f, ...) GORT_GO(__COUNTER__, f __VA_OPT__(, ) __VA_ARGS__)
+#endif
+#define GORT_GO(k, f, ...)                                                   \
+	__extension__({                                                      \
+		GORT_CALLCHECK(f __VA_OPT__(, ) __VA_ARGS__)                 \
+		struct gort_call GORT_CAT(call_, k);                         \
+		GORT_FILL(&GORT_CAT(call_, k), f __VA_OPT__(, ) __VA_ARGS__) \
+		gort_go(&GORT_CAT(call_, k));                                \
+	})
+
+/* go_with(f, &value): starts f(p) with p a malloc'ed copy of the value; f frees it. */
+#define go_with(f, p) GORT_GOWITH(__COUNTER__, f, p)
+#define GORT_GOWITH(k, f, p)                                                             \
+	__extension__({                                                                  \
+		__auto_type GORT_CAT(p_, k) = (p);                                       \
+		(void)sizeof((f)(GORT_CAT(p_, k)), 0);                                   \
+		void *GORT_CAT(q_, k) = malloc(sizeof(*GORT_CAT(p_, k)));                \
+		if (!GORT_CAT(q_, k))                                                    \
+			gort_panicf("go_with: out of memory");                           \
+		memcpy(GORT_CAT(q_, k), GORT_CAT(p_, k), sizeof(*GORT_CAT(p_, k)));      \
+		struct gort_call GORT_CAT(call_, k) = {                                  \
+			(void (*)(void))(f), 1, {(uint64_t)(uintptr_t)GORT_CAT(q_, k)}}; \
+		gort_go(&GORT_CAT(call_, k));                                            \
+	})
+
+/* ---- defer ---- */
+
+/*
+ * defer(f, args...): calls f(args...) at the end of the enclosing scope (not function, as in Go), also
+ * by return, break and goto, and when the goroutine ends by gort_goexit. Arguments are evaluated now.
+ */
+#ifndef GORT_NO_DEFER
+#define defer(f, ...) GORT_DEFER(__COUNTER__, f __VA_OPT__(, ) __VA_ARGS__)
+#endif
+#define GORT_DEFER(k, f, ...)                                                                 \
+	struct gort_defer GORT_CAT(defer_, k) __attribute__((cleanup(gort_defer_pop))) = {0}; \
+	__extension__({                                                                       \
+		GORT_CALLCHECK(f __VA_OPT__(, ) __VA_ARGS__)                                  \
+		GORT_FILL(&GORT_CAT(defer_, k).call, f __VA_OPT__(, ) __VA_ARGS__)            \
+		gort_defer_push(&GORT_CAT(defer_, k));                                        \
+	})
+
+/* panic(format, ...): ends the program, see gort_panicf. */
+#ifndef GORT_NO_PANIC
+#define panic(...) gort_panicf(__VA_ARGS__)
+#endif
+
+/* ---- channels ---- */
+
+/*
+ * chan(T) is the pointer type T *(*)(struct gort_chan_tag): every mention of chan(int) is the same type
+ * in every file, chan(int) for chan(long) is a compile error, and typeof gives T back. It is never
+ * called.
+ */
+#define chan(T)      __typeof__(__typeof__(T) *(*)(struct gort_chan_tag))
+#define GORT_ELEM(c) __typeof__(*(c)((struct gort_chan_tag){0}))
+#define GORT_CH(c)   ((struct gort_chan *)(uintptr_t)(c))
+
+#define make_chan(T, n) ((chan(T))(uintptr_t)gort_chan_make(sizeof(T), (n)))
+#define chan_len(c)     gort_chan_len(GORT_CH(c))
+#define chan_cap(c)     gort_chan_cap(GORT_CH(c))
+
+/* chan_send(c, value): c <- value */
+#define chan_send(c, ...) GORT_SEND(__COUNTER__, c, __VA_ARGS__)
+#define GORT_SEND(k, c, ...)                                                \
+	__extension__({                                                     \
+		__auto_type GORT_CAT(c_, k) = (c);                          \
+		GORT_ELEM(GORT_CAT(c_, k)) GORT_CAT(v_, k) = (__VA_ARGS__); \
+		gort_chan_send(GORT_CH(GORT_CAT(c_, k)), &GORT_CAT(v_, k)); \
+	})
+
+/* chan_recv(c): <-c, the zero value once c is closed and empty */
+#define chan_recv(c) GORT_RECV(__COUNTER__, c)
+#define GORT_RECV(k, c)                                                     \
+	__extension__({                                                     \
+		__auto_type GORT_CAT(c_, k) = (c);                          \
+		GORT_ELEM(GORT_CAT(c_, k)) GORT_CAT(v_, k);                 \
+		gort_chan_recv(GORT_CH(GORT_CAT(c_, k)), &GORT_CAT(v_, k)); \
+		GORT_CAT(v_, k);                                            \
+	})
+
+/* chan_recv_ok(c, &v): v, ok := <-c */
+#define chan_recv_ok(c, p) GORT_RECVOK(__COUNTER__, c, p)
+#define GORT_RECVOK(k, c, p)                                               \
+	__extension__({                                                    \
+		__auto_type GORT_CAT(c_, k) = (c);                         \
+		GORT_ELEM(GORT_CAT(c_, k)) * GORT_CAT(p_, k) = (p);        \
+		gort_chan_recv(GORT_CH(GORT_CAT(c_, k)), GORT_CAT(p_, k)); \
+	})
+
+#define chan_close(c) GORT_CLOSE(__COUNTER__, c)
+#define GORT_CLOSE(k, c)                                   \
+	__extension__({                                    \
+		__auto_type GORT_CAT(c_, k) = (c);         \
+		(void)sizeof(GORT_ELEM(GORT_CAT(c_, k)));  \
+		gort_chan_close(GORT_CH(GORT_CAT(c_, k))); \
+	})
+
+/* chan_range (v, c) statement: for v := range c */
+#define chan_range(v, c) GORT_CRANGE(__COUNTER__, v, c)
+#define GORT_CRANGE(k, v, c)                                                       \
+	for (struct gort_chan * GORT_CAT(c_, k) = GORT_CH(c),                      \
+					     **GORT_CAT(o_, k) = &GORT_CAT(c_, k); \
+		GORT_CAT(o_, k); GORT_CAT(o_, k) = nil)                            \
+		for (GORT_ELEM(c) v GORT_UNUSED; gort_chan_recv(GORT_CAT(c_, k), &v);)
+
+/* ---- printing ---- */
+
+static inline struct gort_arg gort_arg_int(long long x)
+{
+	return (struct gort_arg){GORT_ARG_INT, {.i = x}, 0};
+}
+
+static inline struct gort_arg gort_arg_uint(unsigned long long x)
+{
+	return (struct gort_arg){GORT_ARG_UINT, {.u = x}, 0};
+}
+
+static inline struct gort_arg gort_arg_double(double x)
+{
+	return (struct gort_arg){GORT_ARG_DOUBLE, {.d = x}, 0};
+}
+
+static inline struct gort_arg gort_arg_cstring(const char *x)
+{
+	return (struct gort_arg){GORT_ARG_CSTRING, {.p = x}, 0};
+}
+
+static inline struct gort_arg gort_arg_string(gort_string x)
+{
+	return (struct gort_arg){GORT_ARG_STRING, {.p = x.ptr}, x.len};
+}
+
+static inline struct gort_arg gort_arg_bool(bool x)
+{
+	return (struct gort_arg){GORT_ARG_BOOL, {.i = x}, 0};
+}
+
+static inline struct gort_arg gort_arg_pointer(const void *x)
+{
+	return (struct gort_arg){GORT_ARG_POINTER, {.p = (const char *)x}, 0};
+}
+
+/* clang-format off */
+#define GORT_A(x) _Generic((x), bool: gort_arg_bool, char: gort_arg_int,                \
+	signed char: gort_arg_int, unsigned char: gort_arg_uint, short: gort_arg_int,   \
+	unsigned short: gort_arg_uint, int: gort_arg_int, unsigned: gort_arg_uint,      \
+	long: gort_arg_int, unsigned long: gort_arg_uint, long long: gort_arg_int,      \
+	unsigned long long: gort_arg_uint, float: gort_arg_double,                      \
+	double: gort_arg_double, char *: gort_arg_cstring,                              \
+	const char *: gort_arg_cstring, gort_string: gort_arg_string,                   \
+	default: gort_arg_pointer)(x)
+/* clang-format on */
+#define GORT_ARGS(...)                                       \
+	(const struct gort_arg[GORT_N(__VA_ARGS__) + 1])     \
+	{                                                    \
+		GORT_LIST(GORT_A __VA_OPT__(, ) __VA_ARGS__) \
+	}
+/* println(values...), print(values...): to stdout, up to 12 values of any basic type, nothing between. */
+#ifndef GORT_NO_PRINT
+#define println(...) gort_print(GORT_ARGS(__VA_ARGS__), GORT_N(__VA_ARGS__), true)
+#define print(...)   gort_print(GORT_ARGS(__VA_ARGS__), GORT_N(__VA_ARGS__), false)
+#endif
+
+#endif

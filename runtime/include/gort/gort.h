@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gort.h - goroutines, channels, wait groups and sleep for C and C++: the prefixed core of libgort.
+ * It defines no name without gort_ or GORT_; the short words (go, chan, defer) are in gort/go.h.
+ *
+ * What differs from threads:
+ *  - A goroutine may continue on another OS thread after any call that can block. errno and __thread
+ *    variables belong to the thread: do not keep their value or address over such a call.
+ *  - Its stack is fixed: 256 KiB, or GORT_STACK=64k|256k|1m|8m for the whole program.
+ *  - A call that blocks in the kernel blocks the OS thread. Put gort_blocking_begin and
+ *    gort_blocking_end around it, and the other goroutines go on.
+ *  - Memory of channels comes from the library. There is no collector yet: it is never given back.
+ *
+ * Environment: GOMAXPROCS (how many goroutines run at once; by default the CPUs this process may use),
+ * GORT_STACK. GORT_GOMAXPROCS overrides GOMAXPROCS for libgort alone.
+ *
+ * Unless said otherwise a function may be called by goroutines only; in another thread it ends the
+ * program with a message. Errors that Go panics on print Go's text and exit 2.
+ */
+#ifndef GORT_GORT_H
+#define GORT_GORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GORT_API __attribute__((visibility("default")))
+#ifdef __cplusplus
+#define GORT_NORETURN [[noreturn]]
+#else
+#define GORT_NORETURN _Noreturn
+#endif
+
+typedef ptrdiff_t gort_isize;
+typedef int64_t gort_duration; /* nanoseconds, as Go's time.Duration */
+
+/* Bytes that need not end in NUL, never changed. Go's string. */
+typedef struct gort_string {
+	const char *ptr;
+	gort_isize len;
+} gort_string;
+
+struct gort_chan;
+
+/* Makes the element type recoverable from the type of a channel; see chan(T) in go.h. */
+struct gort_chan_tag {
+	char none;
+};
+
+/* ---- start and end ---- */
+
+/*
+ * The program's main goroutine, written by the user when main comes from libgort. When it returns, the
+ * program exits with its value and all other goroutines die with it. Go's main.main.
+ */
+int gort_main(int argc, char **argv);
+
+/*
+ * For programs that have their own main: starts the scheduler on this thread and runs fn(argc, argv) as
+ * the main goroutine. Does not return: when fn does, it calls exit with its value, after the leak
+ * gate. Call once, from a thread that is not a goroutine. runtime/sched/proc.c
+ */
+GORT_NORETURN GORT_API void gort_run(int (*fn)(int argc, char **argv), int argc, char **argv);
+
+/* ---- goroutines ---- */
+
+/* A function and up to six integer or pointer words of arguments; go() in go.h fills it in. */
+struct gort_call {
+	void (*fn)(void);
+	unsigned n;
+	uint64_t w[6];
+};
+
+/*
+ * Calls c->fn. The System V ABI lets a callee ignore the argument registers it has no parameter for.
+ */
+static inline void gort_call6(const struct gort_call *c)
+{
+	typedef void (*fn6)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+	((fn6)c->fn)(c->w[0], c->w[1], c->w[2], c->w[3], c->w[4], c->w[5]);
+}
+
+/*
+ * Starts a goroutine; the call is copied. Does not block. Out of memory is fatal, as in Go. The place
+ * of the call is what dumps show as "created by". Go's go statement. runtime/sched/proc.c
+ */
+GORT_API void gort_go(const struct gort_call *c);
+
+/* Ends the calling goroutine after running its deferred calls. Go's runtime.Goexit. */
+GORT_NORETURN GORT_API void gort_goexit(void);
+
+/* Lets other goroutines run. Go's runtime.Gosched. */
+GORT_API void gort_gosched(void);
+
+/* Blocks for at least d; returns at once if d <= 0. Go's time.Sleep. runtime/sched/timer.c */
+GORT_API void gort_sleep(gort_duration d);
+
+/* Name of the calling goroutine in dumps and in gort ps; copied, cut at 31 bytes; NULL takes it away. */
+GORT_API void gort_set_name(const char *name);
+
+/* Number of the calling goroutine as dumps print it; 0 in other threads. */
+GORT_API uint64_t gort_goid(void);
+
+/* How many goroutines exist; any thread. Go's runtime.NumGoroutine. */
+GORT_API gort_isize gort_num_goroutine(void);
+
+/*
+ * Around anything that may block the OS thread in the kernel or for long: another thread may then run
+ * goroutines in its place. Between the two no other function of libgort may be called. They do not
+ * nest. Both keep errno. Go's entersyscall and exitsyscall. runtime/sched/syscall.c
+ */
+GORT_API void gort_blocking_begin(void);
+GORT_API void gort_blocking_end(void);
+
+/* ---- channels: runtime/sync/chan.c ---- */
+
+/*
+ * A channel of elements of elem bytes with room for cap of them; cap 0 is unbuffered. Never NULL.
+ * Panics when the size is out of range. Go's make(chan T, n).
+ */
+GORT_API struct gort_chan *gort_chan_make(size_t elem, gort_isize cap);
+
+/*
+ * Sends *v, which is copied; blocks until a receiver takes it or the buffer has room, for ever when
+ * c is NULL. Panics when c is, or while waiting becomes, closed.
+ */
+GORT_API void gort_chan_send(struct gort_chan *c, const void *v);
+
+/*
+ * Receives into *v (NULL: throws the value away); blocks until there is one, for ever when c is NULL.
+ * False, with *v zeroed, when the channel is closed and empty. Go's v, ok := <-c.
+ */
+GORT_API bool gort_chan_recv(struct gort_chan *c, void *v);
+
+/* No more sends. Waiting receivers return false, waiting senders panic. Panics when closed or NULL. */
+GORT_API void gort_chan_close(struct gort_chan *c);
+
+/* Elements now in the buffer; room of the buffer; both 0 for NULL. */
+GORT_API gort_isize gort_chan_len(struct gort_chan *c);
+GORT_API gort_isize gort_chan_cap(struct gort_chan *c);
+
+/* ---- wait group: runtime/sync/waitgroup.c ---- */
+
+/* Zeroed is ready to use; must not be copied. Go's sync.WaitGroup. */
+typedef struct gort_waitgroup {
+	uint64_t opaque[4];
+} gort_waitgroup;
+
+/* Adds delta to the counter; panics when it gets negative. Does not block. */
+GORT_API void gort_wg_add(gort_waitgroup *wg, gort_isize delta);
+GORT_API void gort_wg_done(gort_waitgroup *wg);
+/* Blocks until the counter is 0. The caller may free wg after it returns. */
+GORT_API void gort_wg_wait(gort_waitgroup *wg);
+
+/* ---- defer: runtime/lang/defer.c ---- */
+
+/* A deferred call, in the scope that it belongs to; defer() in go.h makes it. */
+struct gort_defer {
+	struct gort_defer *next;
+	struct gort_defer **list; /* head of its goroutine's list */
+	struct gort_call call;
+};
+
+GORT_API void gort_defer_push(struct gort_defer *d);
+
+/* End of the scope: runs the call. Unlinks it before, so that a panic in it cannot run it again. */
+static inline void gort_defer_pop(struct gort_defer *d)
+{
+	*d->list = d->next;
+	gort_call6(&d->call);
+}
+
+/* ---- panic and print ---- */
+
+/* Ends the program with "panic: <text>", the stack of the goroutine, exit 2. runtime/lang/panic.c */
+GORT_NORETURN GORT_API void gort_panicf(const char *fmt, ...)
+	__attribute__((cold, format(printf, 1, 2)));
+
+enum gort_arg_kind {
+	GORT_ARG_INT,
+	GORT_ARG_UINT,
+	GORT_ARG_DOUBLE,
+	GORT_ARG_CSTRING,
+	GORT_ARG_STRING,
+	GORT_ARG_BOOL,
+	GORT_ARG_POINTER
+};
+
+struct gort_arg {
+	int kind; /* enum gort_arg_kind */
+	union {
+		int64_t i;
+		uint64_t u;
+		double d;
+		const char *p;
+	} v;
+	gort_isize len; /* of GORT_ARG_STRING */
+};
+
+/* Prints n values to stdout with nothing between them; any thread. runtime/lang/print.c */
+GORT_API void gort_print(const struct gort_arg *args, int n, bool newline);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * runq.h - the queues of runnable goroutines (Go's proc.go runqput, runqget, runqsteal).
+ *
+ * Per P: runnext, one goroutine to run next; and a ring of 256. The owner appends at runqtail and
+ * everybody takes from runqhead by compare-and-swap. Beyond that, the global queue under sched.lock.
+ *
+ * Invariants:
+ *  1. runqtail - runqhead <= RUNQSIZE; only the owner writes runqtail and ring slots.
+ *  2. A taker reads slots first and then claims them by moving runqhead; only slots claimed count.
+ *  3. When the ring is full, half of it moves to the global queue by a compare-and-swap from the very
+ *     head that the fullness test read. Reading it again would let two thefts slip in between, and
+ *     the batch would take stale slots past the tail.
+ *
+ * runnext without atomics. Only the owner touches it, except that a thief may take it from a P whose
+ * goroutine has run for long (p.stuck). It is an asymmetric lock: the owner sets rnowner, then looks at
+ * rnthief; the thief sets rnthief, issues membarrier(2), then looks at rnowner. The barrier makes one
+ * of the two see the other; the owner's path is two plain stores and a load.
+ *
+ * Wake policy: pushing wakes another M only when the backlog is worth it, that is when its length times
+ * the average slice exceeds 30 us; a thief judges its victim by the same test. Each 64 decisions the P
+ * stores wl = 30 us / slice. So a ping-pong stays on one P and costs no futex call, while goroutines that
+ * compute spread at once. What this misses (a long slice after short ones) sysmon finds: p.stuck.
+ */
+#ifndef GORT_SCHED_RUNQ_H
+#define GORT_SCHED_RUNQ_H
+
+#include "sched/proc.h"
+#include "sched/runtime2.h"
+
+/* The slow paths, runq.c. */
+void runqputslow(struct p *pp, struct g *gp, uint32_t head);
+struct g *runqpickslow(struct p *pp, uint32_t tick);
+void runqwake(struct p *pp);
+void runnextwait(struct p *pp);
+
+/* Takes a fair share of the global queue: returns one G, puts others into pp's ring. */
+struct g *globrunqget(struct p *pp);
+/* The same with sched.lock held. */
+struct g *globrunqgetlocked(struct p *pp);
+/* With sched.lock held. */
+void globrunqput(struct g *gp);
+void globrunqputbatch(struct gQueue *batch);
+/* Steals from some other P into pp's ring; returns one of the Gs. */
+struct g *runqsteal(struct m *mp, struct p *pp, int64_t now);
+/* Whether some P has Gs worth stealing. */
+bool runqworth(struct p *pp);
+void runqinit(void);
+
+/* Length of the ring; for other Ps a snapshot that may be out of date. */
+static inline uint32_t runqlen(struct p *pp)
+{
+	uint32_t h = load_acq(&pp->runqhead), t = load_acq(&pp->runqtail);
+	return (int32_t)(t - h) > 0 ? t - h : 0;
+}
+
+static inline bool runqempty(struct p *pp)
+{
+	return *(struct g *volatile *)&pp->runnext == NULL && runqlen(pp) == 0;
+}
+
+static inline void runnextlock(struct p *pp)
+{
+	store_rlx(&pp->rnowner, 1);
+	compiler_barrier(); /* the membarrier in runnextsteal makes this order hold on the CPU too */
+	if (unlikely(load_rlx(&pp->rnthief)))
+		runnextwait(pp);
+}
+
+static inline void runnextunlock(struct p *pp)
+{
+	store_rel(&pp->rnowner, 0);
+}
+
+/* Appends to pp's ring; the caller owns pp. */
+static inline void runqputtail(struct p *pp, struct g *gp)
+{
+	uint32_t h =
+		load_acq(&pp->runqhead); /* pairs with takers' cas: their slot reads are done */
+	uint32_t t = load_rlx(&pp->runqtail);
+	if (unlikely(t - h >= RUNQSIZE)) {
+		runqputslow(pp, gp, h);
+		return;
+	}
+	store_rlx(&pp->runq[t % RUNQSIZE], gp);
+	store_rel(&pp->runqtail, t + 1); /* pairs with takers' acquire of runqtail */
+	if (unlikely(t - h >= pp->wakelen))
+		runqwake(pp);
+}
+
+/* Makes gp run next; what was next goes to the ring. The caller owns pp. */
+static inline void runqputnext(struct p *pp, struct g *gp)
+{
+	runnextlock(pp);
+	struct g *old = pp->runnext;
+	*(struct g *volatile *)&pp->runnext = gp;
+	runnextunlock(pp);
+	if (old)
+		runqputtail(pp, old);
+	else if (unlikely(load_rlx(&sched.sysmonwait)))
+		wakesysmon(); /* so that gp is found within 0.5 ms should this G now compute */
+}
+
+static inline struct g *runnextget(struct p *pp)
+{
+	if (!*(struct g *volatile *)&pp->runnext)
+		return NULL;
+	runnextlock(pp);
+	struct g *gp = pp->runnext;
+	pp->runnext = NULL;
+	runnextunlock(pp);
+	return gp;
+}
+
+/* Takes the oldest of pp's ring; the caller owns pp. */
+static inline struct g *runqget(struct p *pp)
+{
+	for (;;) {
+		uint32_t h = load_acq(&pp->runqhead), t = load_rlx(&pp->runqtail);
+		if (h == t)
+			return NULL;
+		struct g *gp = load_rlx(&pp->runq[h % RUNQSIZE]);
+		if (likely(cas_acqrel(&pp->runqhead, &h, h + 1)))
+			return gp;
+	}
+}
+
+/* The next goroutine for pp from its own and the global queue, or NULL. One scheduling decision. */
+static inline struct g *runqpick(struct p *pp)
+{
+	uint32_t tick = load_rlx(&pp->schedtick) + 1;
+	struct g *gp;
+	store_rlx(&pp->schedtick, tick);
+	if (unlikely(tick % 64 == 0 || load_rlx(&pp->slow))) {
+		gp = runqpickslow(pp, tick);
+		if (gp)
+			return gp;
+	}
+	gp = runnextget(pp);
+	if (!gp)
+		gp = runqget(pp);
+	if (!gp && load_rlx(&sched.runqsize))
+		gp = globrunqget(pp);
+	return gp;
+}
+
+#endif

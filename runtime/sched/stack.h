@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* stack.h - goroutine stacks (Go's stack.go); stack.c has the design. */
+#ifndef GORT_SCHED_STACK_H
+#define GORT_SCHED_STACK_H
+
+#include "sched/runtime2.h"
+
+void stackinit(void);
+/* Class new goroutines get: GORT_STACK, by default 256 KiB. */
+extern uint8_t stackdefault;
+/* Gives gp a stack of its class, from pp's cache. */
+void stackalloc(struct p *pp, struct g *gp);
+/*
+ * gp, which runs on it, gives up its stack: it becomes free when pp's next goroutine exits or the next
+ * one is bound to it here, since until then this M still stands on it.
+ */
+void stackfreeself(struct p *pp, struct g *gp);
+/* Whether addr lies in the guard of gp's stack: an overflow. */
+bool stackguardhit(const struct g *gp, uintptr_t addr);
+
+#endif
