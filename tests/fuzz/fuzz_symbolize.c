@@ -95,10 +95,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct symbolizer *sym = symbolizer_over(ms);
 	if (gortfind_table(ms, &mem, &abi) == 0)
 		__builtin_trap();
-	for (uint64_t pc = BASE; pc < BASE + 0x2000; pc += 0x93) {
-		symbolizer_find(sym, pc);
-		unwind(ms, pc);
-	}
+	/* The code of the seeds is at the start of their second, third or fourth page. */
+	for (uint64_t page = BASE; page < BASE + 0x4000; page += 0x1000)
+		for (uint64_t pc = page; pc < page + 0x60; pc += 5) {
+			symbolizer_find(sym, pc);
+			unwind(ms, pc);
+		}
 	symbolizer_close(sym);
 	modules_close(ms);
 	return 0;
