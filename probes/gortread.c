@@ -150,8 +150,9 @@ static bool place(const struct gortread *r, struct item *it)
 	it->sp = g_get(r, it->rec, in_syscall(r, it) ? G_SYSCALLSP : G_SP);
 	it->lo = g_get(r, it->rec, G_LO);
 	it->hi = g_get(r, it->rec, G_HI);
+	uint64_t least = in_syscall(r, it) ? 8 : r->lay.switch_size;
 	return it->lo < it->hi && it->hi - it->lo <= MAX_STACK && it->sp >= it->lo &&
-	       it->sp < it->hi && it->sp % 8 == 0 && it->hi - it->sp >= r->lay.switch_size;
+	       it->sp < it->hi && it->sp % 8 == 0 && it->hi - it->sp >= least;
 }
 
 /* A goroutine that was created and has not run yet has no stack, only the function it will run. */

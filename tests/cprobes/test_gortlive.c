@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_gortlive.c - programs on the real libgort, shared and static, stripped and not: every
+ * goroutine's state, wait reason, creator and whole stack, and the same as the process itself
+ * prints on SIGQUIT.
+ */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include "probes/gortsnap.h"
+#include "procmem.h"
+
+Suite *test_suite(void);
+
+#include "check_main.h"
+
+#define EACH  50
+#define TOTAL (4 * EACH + 3) /* and main, spinner, in_kernel */
+
+static char dir[512];
+
+static void setup(void)
+{
+	ssize_t n = readlink("/proc/self/exe", dir, sizeof dir - 1);
+	ck_assert_int_gt(n, 0);
+	dir[n] = '\0';
+	*strrchr(dir, '/') = '\0';
+	setenv("GOMAXPROCS", "4", 1);
+	setenv("GOTRACEBACK", "system", 1);
+}
+
+/* A running gtarget and what was read of it. */
+struct live {
+	struct child c;
+	struct tmem mem;
+	struct gortsnap *s;
+	struct gsnap snap;
+};
+
+static void start(struct live *l, const char *program)
+{
+	char path[600], each[16];
+	struct gsnap_err err;
+	snprintf(path, sizeof path, "%s/%s", dir, program);
+	snprintf(each, sizeof each, "%d", EACH);
+	l->c = child_start(path, each, NULL);
+	ck_assert_str_eq(l->c.said, "ready\n");
+	l->mem = (struct tmem){proc_readv, (void *)(intptr_t)l->c.pid};
+	int error = gortsnap_open(NULL, l->c.pid, &l->mem, &l->s, &err);
+	ck_assert_msg(error == 0, "%d", error);
+}
+
+static void end(struct live *l)
+{
+	gsnap_free(&l->snap);
+	gortsnap_close(l->s);
+	child_end(&l->c);
+}
+
+static void read_now(struct live *l)
+{
+	struct gsnap_err err;
+	gsnap_init(&l->snap, GSNAP_GORT);
+	int error = gortsnap_read(l->s, PROBE_STACKS, &l->snap, &err);
+	ck_assert_msg(error == 0, "%s: %s", err.what, err.why);
+}
+
+static uint32_t count_status(const struct gsnap *s, unsigned status)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < s->ngs; i++)
+		n += s->gs[i].status == status;
+	return n;
+}
+
+/* Until everything has come to rest: all wait but the spinner and the one in the kernel. */
+static void read_settled(struct live *l)
+{
+	for (int tries = 0; tries < 1000; tries++) {
+		read_now(l);
+		if (count_status(&l->snap, GSTATUS_WAITING) == TOTAL - 2 &&
+			count_status(&l->snap, GSTATUS_SYSCALL) == 1)
+			return;
+		gsnap_free(&l->snap);
+		usleep(10000);
+	}
+	ck_abort_msg("the goroutines do not come to rest");
+}
+
+static const struct gsnap_frame *frame_at(
+	const struct gsnap *s, const struct gsnap_g *gp, uint32_t i)
+{
+	const struct gsnap_stack *k = &s->stacks[gp->stack];
+	return &s->frames[s->locs[s->stack_locs[k->loc + i]].frame];
+}
+
+static uint32_t depth(const struct gsnap *s, const struct gsnap_g *gp)
+{
+	return gp->stack == GSNAP_NONE ? 0 : s->stacks[gp->stack].nlocs;
+}
+
+/* Position of a function in the stack, depth if it is not there. */
+static uint32_t find_func(const struct gsnap *s, const struct gsnap_g *gp, const char *func)
+{
+	uint32_t i = 0, n = depth(s, gp);
+	while (i < n && strcmp(frame_at(s, gp, i)->func, func))
+		i++;
+	return i;
+}
+
+static const struct kind {
+	const char *outer, *leaf, *reason, *creator;
+	uint8_t status;
+	uint32_t count;
+} kinds[] = {
+	{"receiver", "receive_leaf", "chan receive", "spawn_all", GSTATUS_WAITING, EACH},
+	{"sender", "sender", "chan send", "spawn_all", GSTATUS_WAITING, EACH},
+	{"sleeper", "sleeper", "sleep", "spawn_all", GSTATUS_WAITING, EACH},
+	{"waiter", "waiter", "sync.WaitGroup.Wait", "spawn_all", GSTATUS_WAITING, EACH},
+	{"gort_main", "gort_main", "sync.WaitGroup.Wait", NULL, GSTATUS_WAITING, 1},
+	{"in_kernel", "in_kernel", "", "gort_main", GSTATUS_SYSCALL, 1},
+};
+#define NKINDS (sizeof kinds / sizeof *kinds)
+
+/* The user's own frames: named, in gtarget.c, with a line. */
+static void check_user_frame(const struct gsnap *s, const struct gsnap_g *gp, uint32_t i)
+{
+	const struct gsnap_frame *f = frame_at(s, gp, i);
+	ck_assert_ptr_nonnull(f->file);
+	ck_assert_str_eq(strrchr(f->file, '/') + 1, "gtarget.c");
+	ck_assert_uint_gt(f->line, 0);
+}
+
+static void check_kind(const struct gsnap *s, const struct gsnap_g *gp, const struct kind *k)
+{
+	uint32_t at = find_func(s, gp, k->outer), leaf = find_func(s, gp, k->leaf);
+	ck_assert_uint_lt(leaf, depth(s, gp));
+	ck_assert_uint_eq(at - leaf, strcmp(k->outer, k->leaf) ? 1 : 0);
+	check_user_frame(s, gp, at);
+	check_user_frame(s, gp, leaf);
+	ck_assert_uint_eq(gp->status, k->status);
+	ck_assert_str_eq(gp->reason, k->reason);
+	ck_assert_uint_eq(gp->flags, 0);
+	ck_assert_str_eq(frame_at(s, gp, depth(s, gp) - 1)->func, "goexit");
+	if (k->creator)
+		ck_assert_str_eq(s->frames[s->locs[gp->created].frame].func, k->creator);
+	if (!strcmp(k->outer, "sender"))
+		ck_assert_str_eq(gp->name, "sender");
+	if (k->status == GSTATUS_WAITING)
+		ck_assert_int_le(gp->waitsince, s->when);
+}
+
+static void check_symbolized(const char *program)
+{
+	struct live l;
+	start(&l, program);
+	read_settled(&l);
+	ck_assert_uint_eq(l.snap.ngs, TOTAL);
+	for (size_t k = 0; k < NKINDS; k++) {
+		uint32_t n = 0;
+		for (uint32_t i = 0; i < l.snap.ngs; i++) {
+			const struct gsnap_g *gp = &l.snap.gs[i];
+			if (find_func(&l.snap, gp, kinds[k].outer) == depth(&l.snap, gp))
+				continue;
+			check_kind(&l.snap, gp, &kinds[k]);
+			n++;
+		}
+		ck_assert_msg(n == kinds[k].count, "%s: %u", kinds[k].outer, n);
+	}
+	ck_assert_int_eq(l.snap.stats.gomaxprocs, 4);
+	ck_assert_int_eq(gortsnap_count(l.s), TOTAL);
+	end(&l);
+}
+
+START_TEST(shared_library)
+{
+	check_symbolized("gtarget");
+}
+END_TEST
+
+START_TEST(static_library)
+{
+	check_symbolized("gtarget-static");
+}
+END_TEST
+
+START_TEST(position_dependent)
+{
+	check_symbolized("gtarget-nopie");
+}
+END_TEST
+
+START_TEST(running_goroutines_have_a_thread)
+{
+	struct live l;
+	char path[64];
+	start(&l, "gtarget");
+	read_settled(&l);
+	for (uint32_t i = 0; i < l.snap.ngs; i++) {
+		const struct gsnap_g *gp = &l.snap.gs[i];
+		bool on_thread = gp->status == GSTATUS_RUNNING || gp->status == GSTATUS_SYSCALL;
+		ck_assert_int_eq(gp->tid != 0, on_thread);
+		snprintf(path, sizeof path, "/proc/%d/task/%d", l.c.pid, gp->tid);
+		ck_assert(!on_thread || access(path, F_OK) == 0);
+	}
+	end(&l);
+}
+END_TEST
+
+/* Without symbols the shape remains: the same depths and states, places by module and offset. */
+static void check_stripped(const char *program)
+{
+	struct live l;
+	char prefix[64];
+	start(&l, program);
+	read_settled(&l);
+	snprintf(prefix, sizeof prefix, "%s+0x", program);
+	uint32_t own = 0;
+	for (uint32_t i = 0; i < l.snap.ngs; i++) {
+		const struct gsnap_g *gp = &l.snap.gs[i];
+		if (gp->status != GSTATUS_WAITING)
+			continue;
+		ck_assert_uint_eq(gp->flags, 0);
+		ck_assert_uint_ge(depth(&l.snap, gp), 4);
+		for (uint32_t f = 0; f < depth(&l.snap, gp); f++)
+			own += !strncmp(frame_at(&l.snap, gp, f)->func, prefix, strlen(prefix));
+	}
+	ck_assert(l.snap.stripped);
+	ck_assert_uint_ge(own, 5 * EACH);
+	end(&l);
+}
+
+START_TEST(stripped_shared)
+{
+	check_stripped("gtarget-stripped");
+}
+END_TEST
+
+START_TEST(stripped_static)
+{
+	check_stripped("gtarget-static-stripped");
+}
+END_TEST
+
+/* ---- the process's own dump ---- */
+
+/* "func(...)\n\tfile:line +0x1d\n", the way the dump prints a frame. */
+static size_t print_frame(char *to, size_t room, const struct gsnap *s, uint32_t loc)
+{
+	const struct gsnap_frame *f = &s->frames[s->locs[loc].frame + s->locs[loc].nframes - 1];
+	return (size_t)snprintf(to, room, "%s(...)\n\t%s:", f->func, f->file ? f->file : "");
+}
+
+/* The machine frames of one goroutine must follow its header in the dump, in order. */
+static void check_in_dump(const char *dump, const struct gsnap *s, const struct gsnap_g *gp)
+{
+	char text[700];
+	snprintf(text, sizeof text, "goroutine %llu [", (unsigned long long)gp->id);
+	const char *at = strstr(dump, text);
+	ck_assert_msg(at != NULL, "%s is not in the dump", text);
+	const char *next = strstr(at + 1, "\ngoroutine ");
+	ck_assert_ptr_nonnull(strstr(at, gp->reason));
+	const struct gsnap_stack *k = &s->stacks[gp->stack];
+	for (uint32_t i = 0; i < k->nlocs; i++) {
+		print_frame(text, sizeof text, s, s->stack_locs[k->loc + i]);
+		const char *found = strstr(at, text);
+		ck_assert_msg(found && (!next || found < next), "goroutine %d: %s missing",
+			(int)gp->id, text);
+		at = found;
+	}
+}
+
+static char *read_dump(int fd)
+{
+	enum { ROOM = 1 << 22 };
+	char *text = malloc(ROOM);
+	ssize_t n = pread(fd, text, ROOM - 1, 0);
+	ck_assert_int_gt(n, 0);
+	text[n] = '\0';
+	return text;
+}
+
+START_TEST(the_same_as_its_own_dump)
+{
+	struct live l;
+	char name[] = "/tmp/gort-dumpXXXXXX";
+	int dump = mkstemp(name), saved = dup(2);
+	unlink(name);
+	dup2(dump, 2);
+	start(&l, "gtarget");
+	dup2(saved, 2);
+	read_settled(&l);
+	kill(l.c.pid, SIGQUIT);
+	waitpid(l.c.pid, NULL, 0);
+	char *text = read_dump(dump);
+	for (uint32_t i = 0; i < l.snap.ngs; i++)
+		if (l.snap.gs[i].status == GSTATUS_WAITING)
+			check_in_dump(text, &l.snap, &l.snap.gs[i]);
+	free(text);
+	close(dump);
+	end(&l);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+	static const struct {
+		const char *name;
+		const TTest *const *test;
+	} cases[] = {
+		{"shared", &shared_library},
+		{"static", &static_library},
+		{"nopie", &position_dependent},
+		{"threads", &running_goroutines_have_a_thread},
+		{"stripped", &stripped_shared},
+		{"stripped_static", &stripped_static},
+		{"sigquit", &the_same_as_its_own_dump},
+	};
+	Suite *s = suite_create("gortlive");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		TCase *tc = tcase_create(cases[i].name);
+		tcase_add_checked_fixture(tc, setup, NULL);
+		tcase_set_timeout(tc, 60);
+		tcase_add_test(tc, *cases[i].test);
+		suite_add_tcase(s, tc);
+	}
+	return s;
+}
