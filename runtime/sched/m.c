@@ -25,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/throw.h"
+#include "debug/debug.h"
 #include "mem/malloc.h"
 #include "sched/netpoll.h"
 #include "sched/proc.h"
@@ -133,6 +134,7 @@ void minit(struct m *mp)
 	mp->gsignal = (struct stack){(uintptr_t)alt, (uintptr_t)alt + SIGSTACK};
 	prctl(PR_SET_TIMERSLACK, 1); /* sleeps end on time: the default is 50 us late */
 	allmadd(mp);
+	debugminit(mp);
 }
 
 /* With sched.lock held, and before the thread exists: checkdead must count it as running. */
@@ -463,4 +465,5 @@ void schedinit(void)
 	for (int32_t i = gomaxprocs; i-- > 1;)
 		pidleput(allp[i]);
 	acquirep(&m0, allp[0]);
+	debuginit();
 }

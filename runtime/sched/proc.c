@@ -298,6 +298,7 @@ static void goexit0(struct m *mp)
 	gp->m = NULL;
 	gp->_defer = NULL;
 	gp->name = NULL;
+	gp->namebuf[0] = '\0';
 	store_rlx(&gp->atomicstatus, _Gdead);
 	pp->ngexited++;
 	struct g *next = runqpick(pp);
@@ -408,6 +409,7 @@ void gort_set_name(const char *name)
 {
 	struct g *gp = getgchecked("gort_set_name");
 	gp->name = NULL;
+	gp->namebuf[0] = '\0'; /* the table names namebuf: a reader takes the text from there */
 	if (!name || !*name)
 		return;
 	size_t n = strnlen(name, GNAMELEN - 1);

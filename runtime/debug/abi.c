@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * abi.c - section ".gort.abi": where an outside reader finds the scheduler's structures.
+ *
+ * README.md lists the names. They are Go's, and they stay when a structure changes; what disappears
+ * from the runtime disappears from the table, and a reader then does without. The section survives
+ * --gc-sections ("retain"), stripping, and a static link: debuginit() is here so that the linker
+ * takes this file out of libgort.a.
+ */
+#include "gort/abi.h"
+#include "cpuprof.h"
+#include "debug.h"
+#include "lang/panic.h"
+#include "module.h"
+#include "sched/asm.h"
+#include "sched/runtime2.h"
+#include "sched/signal_linux.h"
+#include "sync/chan.h"
+#include "traceback.h"
+
+#define MEMBER(type, field)                                                                      \
+	{                                                                                        \
+		.name = #type "." #field, .what = GORT_ABI_OFFSET,                               \
+		.size = sizeof(((struct type *)0)->field), .value = offsetof(struct type, field) \
+	}
+#define FRAME(reg, offset)                                                                       \
+	{                                                                                        \
+		.name = "switch.frame." reg, .what = GORT_ABI_OFFSET, .size = 8, .value = offset \
+	}
+#define AS(label, type, field)                                                                     \
+	{                                                                                          \
+		.name = label, .what = GORT_ABI_OFFSET, .size = sizeof(((struct type *)0)->field), \
+		.value = offsetof(struct type, field)                                              \
+	}
+#define SIZE(type)                                                       \
+	{                                                                \
+		.name = #type ".size", .what = GORT_ABI_SIZE, .size = 8, \
+		.value = sizeof(struct type)                             \
+	}
+#define ADDR(label, var)                                                   \
+	{                                                                  \
+		.name = label, .what = GORT_ABI_ADDR, .size = sizeof(var), \
+		.value = (uint64_t) & (var)                                \
+	}
+#define CONST(label, number)                                                      \
+	{                                                                         \
+		.name = label, .what = GORT_ABI_CONST, .size = 8, .value = number \
+	}
+
+static const char version[] = "gort " GORT_VERSION;
+
+static const struct gort_abi_entry entries[] = {
+	MEMBER(g, sched.sp),
+	MEMBER(g, stack.lo),
+	MEMBER(g, stack.hi),
+	MEMBER(g, m),
+	MEMBER(g, schedlink),
+	MEMBER(g, atomicstatus),
+	MEMBER(g, waitreason),
+	MEMBER(g, waitsince),
+	MEMBER(g, goid),
+	MEMBER(g, parentGoid),
+	MEMBER(g, gopc),
+	MEMBER(g, startpc),
+	MEMBER(g, syscallsp),
+	MEMBER(g, syscallpc),
+	MEMBER(g, syscallbp),
+	AS("g.name", g, namebuf),
+	MEMBER(g, system),
+	AS("g.waiting", g, sudog.c),
+	SIZE(g),
+	MEMBER(m, id),
+	MEMBER(m, procid),
+	MEMBER(m, curg),
+	MEMBER(m, g0),
+	MEMBER(m, p),
+	MEMBER(m, spinning),
+	MEMBER(m, alllink),
+	SIZE(m),
+	MEMBER(p, id),
+	MEMBER(p, status),
+	MEMBER(p, schedtick),
+	MEMBER(p, runqhead),
+	MEMBER(p, runqtail),
+	MEMBER(p, runq),
+	MEMBER(p, runnext),
+	MEMBER(p, m),
+	MEMBER(p, steals),
+	SIZE(p),
+	MEMBER(sudog, g),
+	MEMBER(sudog, elem),
+	MEMBER(sudog, c),
+	MEMBER(sudog, next),
+	MEMBER(sudog, prev),
+	MEMBER(sudog, isSelect),
+	MEMBER(sudog, success),
+	SIZE(sudog),
+	MEMBER(hchan, qcount),
+	MEMBER(hchan, dataqsiz),
+	MEMBER(hchan, elemsize),
+	MEMBER(hchan, closed),
+	MEMBER(hchan, buf),
+	AS("hchan.recvq", hchan, recvq.first),
+	AS("hchan.sendq", hchan, sendq.first),
+	SIZE(hchan),
+	FRAME("r15", SWITCH_FRAME_R15),
+	FRAME("r14", SWITCH_FRAME_R14),
+	FRAME("r13", SWITCH_FRAME_R13),
+	FRAME("r12", SWITCH_FRAME_R12),
+	FRAME("rbx", SWITCH_FRAME_RBX),
+	FRAME("rbp", SWITCH_FRAME_RBP),
+	FRAME("pc", SWITCH_FRAME_PC),
+	CONST("switch.frame.size", SWITCH_FRAME_SIZE),
+	ADDR("allgptr", allgptr),
+	ADDR("allglen", allglen),
+	ADDR("allm", allm),
+	ADDR("allp", allp),
+	ADDR("gomaxprocs", gomaxprocs),
+	ADDR("waitReasonStrings", waitReasonStrings),
+	ADDR("sched.runqsize", sched.runqsize),
+	ADDR("sched.npidle", sched.npidle),
+	ADDR("sched.nmspinning", sched.nmspinning),
+	ADDR("sched.nmidle", sched.nmidle),
+	CONST("_Gidle", _Gidle),
+	CONST("_Grunnable", _Grunnable),
+	CONST("_Grunning", _Grunning),
+	CONST("_Gsyscall", _Gsyscall),
+	CONST("_Gwaiting", _Gwaiting),
+	CONST("_Gdead", _Gdead),
+	CONST("_Gpreempted", _Gpreempted),
+	CONST("_Gleaked", _Gleaked),
+	CONST("_Pidle", _Pidle),
+	CONST("_Prunning", _Prunning),
+	CONST("_Psyscall", _Psyscall),
+	{.name = "version",
+		.what = GORT_ABI_TEXT,
+		.size = sizeof version,
+		.value = (uint64_t)version},
+};
+
+/* Filled by libgort-race.so when it is there. */
+struct gort_race_hooks gort_race;
+
+extern const struct gort_abi gort_abi;
+__attribute__((section(GORT_ABI_SECTION), used, retain, visibility("default"), aligned(8)))
+const struct gort_abi gort_abi = {
+	.magic = {'g', 'o', 'r', 't', '.', 'a', 'b', 'i'},
+	.version = GORT_ABI_VERSION,
+	.size = sizeof(struct gort_abi),
+	.nentries = sizeof entries / sizeof entries[0],
+	.entry_size = sizeof entries[0],
+	.entries = entries,
+	.race = &gort_race,
+};
+
+void debuginit(void)
+{
+	traceback_init();
+	modules_refresh();
+	initsig();
+	cpuprofinit();
+}
+
+void debugminit(struct m *mp)
+{
+	cpuprofminit(mp);
+}

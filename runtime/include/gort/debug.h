@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * debug.h - looking at the own process: snapshots, the leak gate, profiles (Go's runtime/pprof,
+ * runtime.Stack, and go.uber.org/goleak).
+ *
+ * All functions may be called in goroutines and in other threads; none stops the world. Those that
+ * return int give 0 or a negative errno. From outside, without any of this: gort stacks, gort-leak
+ * and gort pprof.
+ */
+#ifndef GORT_DEBUG_H
+#define GORT_DEBUG_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "gort/snap.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Exit code of a program that the leak gate found leaking and that had itself returned 0. */
+#define GORT_EXIT_LEAK 66
+
+/*
+ * Fills *out with all goroutines, their states, wait reasons, symbolized stacks and creators. The
+ * caller frees it with gsnap_free(), after an error too. A goroutine that ran meanwhile is flagged
+ * GSNAP_G_MOVING and has no stack; the calling goroutine's stack starts at the call. Calls that the
+ * compiler inlined are not told apart. -ENOMEM. Mirrors runtime.GoroutineProfile.
+ */
+int gort_snapshot_self(struct gsnap *out);
+
+/*
+ * Finds goroutines other than the caller's that should be gone: looks up to 20 times within about
+ * 0.43 s (goleak's schedule), so that those that are just ending can end; blocks for as long when
+ * something leaks. Returns how many are left over and writes goleak's message about them into buf,
+ * cut to size and always ended by NUL (size 0: no message). Negative errno when it could not look.
+ * Mirrors goleak.Find.
+ */
+int gort_leak_find(char *buf, size_t size);
+
+/*
+ * gort_leak_find() with the message on standard error. Returns what the process should exit with:
+ * code, or GORT_EXIT_LEAK when code is 0 and something leaked. The same runs by itself after
+ * gort_main when GORT_LEAKCHECK=1 (set by gort-leak). Mirrors goleak.VerifyTestMain.
+ */
+int gort_leak_verify(int code);
+
+/*
+ * Starts sampling what the goroutines' threads execute, 100 times a second of CPU time each; the
+ * profile is written to path when gort_cpuprofile_stop() is called or gort_main returns: first
+ * under a temporary name beside it, then renamed. GORT_CPUPROFILE=path does the same from the first
+ * instruction of gort_main on. Takes SIGPROF: -EBUSY when a profile is being made already or the
+ * program has a SIGPROF handler of its own. Mirrors pprof.StartCPUProfile.
+ */
+int gort_cpuprofile_start(const char *path);
+/* Ends the profile and writes it as gzip-compressed profile.proto. -EINVAL when none is running. */
+int gort_cpuprofile_stop(void);
+
+/*
+ * Writes a goroutine profile to path, replacing what is there at once. Mirrors
+ * pprof.Lookup("goroutine").WriteTo(w, 0).
+ */
+int gort_goroutine_profile(const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

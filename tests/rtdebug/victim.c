@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * victim.c - a program on libgort that dies, leaks or works in the way its argument says; the tests
+ * of this folder read what it leaves behind. Functions are not inlined, so that a stack shows them
+ * all.
+ */
+#include <gort/go.h>
+#include <gort/debug.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define APART __attribute__((noinline))
+
+static volatile int zero;
+static volatile unsigned long work_done;
+
+static APART void feeder(chan(int) c)
+{
+	gort_set_name("feeder");
+	chan_recv(c);
+	work_done++;
+}
+
+static APART void sleeper(void)
+{
+	gort_sleep(3600 * 1000000000ll);
+	work_done++;
+}
+
+static APART void spawn_parked(chan(int) c)
+{
+	go(feeder, c);
+	go(sleeper);
+	work_done++;
+}
+
+static APART void fail_by_panic(void)
+{
+	chan(int) c = make_chan(int, 1);
+	chan_close(c);
+	chan_send(c, 1);
+	work_done++;
+}
+
+static APART void fail_by_null(void)
+{
+	*(volatile int *)(uintptr_t)zero = 1;
+	work_done++;
+}
+
+static APART void fail_by_address(void)
+{
+	*(volatile int *)(uintptr_t)(zero + 0x123456780ul) = 1;
+	work_done++;
+}
+
+static APART void fail_by_division(void)
+{
+	work_done = (unsigned long)(7 / zero);
+}
+
+static APART unsigned long descend(unsigned long depth)
+{
+	volatile char room[256];
+	room[depth % sizeof room] = (char)depth;
+	if (!depth)
+		return 0;
+	unsigned long below = descend(depth + 1);
+	return below + (unsigned long)room[0];
+}
+
+static APART void fail_in_goroutine(void (*fail)(void))
+{
+	fail();
+	work_done++;
+}
+
+static APART void wait_forever(void)
+{
+	chan(int) c = make_chan(int, 0);
+	chan_recv(c);
+	work_done++;
+}
+
+static APART void spin_hot(unsigned long n)
+{
+	for (unsigned long i = 0; i < n; i++)
+		work_done += i ^ (work_done >> 3);
+}
+
+static APART void spin_cold(unsigned long n)
+{
+	for (unsigned long i = 0; i < n; i++)
+		work_done ^= i + (work_done << 2);
+}
+
+static APART void spinner(unsigned long rounds, chan(int) done)
+{
+	for (unsigned long i = 0; i < rounds; i++) {
+		spin_hot(8000000);
+		spin_cold(800000);
+		gort_gosched();
+	}
+	chan_send(done, 1);
+}
+
+static APART int burn(void)
+{
+	chan(int) done = make_chan(int, 2);
+	go(spinner, 40ul, done);
+	go(spinner, 40ul, done);
+	chan_recv(done);
+	chan_recv(done);
+	return 0;
+}
+
+static APART int leak(int code)
+{
+	chan(int) c = make_chan(int, 0);
+	go(feeder, c);
+	gort_sleep(1000000);
+	return code;
+}
+
+static APART int no_leak(void)
+{
+	chan(int) c = make_chan(int, 0);
+	go(feeder, c);
+	chan_send(c, 1);
+	return 0;
+}
+
+/* Parks a goroutine or two, says so, and waits to be asked. */
+static APART int stand(const char *profile)
+{
+	spawn_parked(make_chan(int, 0));
+	gort_sleep(20000000);
+	if (profile && gort_goroutine_profile(profile))
+		return 1;
+	dprintf(1, "ready\n");
+	sleeper();
+	return 0;
+}
+
+static void own_handler(int sig)
+{
+	dprintf(2, "own handler %d\n", sig);
+	_exit(5);
+}
+
+__attribute__((constructor)) static void install_own_handler(void)
+{
+	if (getenv("VICTIM_HANDLER"))
+		signal(SIGSEGV, own_handler);
+}
+
+int gort_main(int argc, char **argv)
+{
+	const char *how = argc > 1 ? argv[1] : "";
+	static const struct {
+		const char *name;
+		void (*fail)(void);
+	} fails[] = {{"panic", fail_by_panic}, {"null", fail_by_null}, {"address", fail_by_address},
+		{"division", fail_by_division}, {"deadlock", wait_forever}};
+	for (unsigned i = 0; i < sizeof fails / sizeof fails[0]; i++)
+		if (!strcmp(how, fails[i].name))
+			fails[i].fail();
+	if (!strcmp(how, "overflow"))
+		return (int)descend(1);
+	if (!strcmp(how, "child")) {
+		go(sleeper);
+		go(fail_in_goroutine, fail_by_null);
+		wait_forever();
+	}
+	if (!strcmp(how, "stand"))
+		return stand(argc > 2 ? argv[2] : NULL);
+	if (!strcmp(how, "burn"))
+		return burn();
+	if (!strcmp(how, "leak"))
+		return leak(argc > 2 ? atoi(argv[2]) : 0);
+	return strcmp(how, "noleak") ? 1 : no_leak();
+}
