@@ -6,10 +6,10 @@
  * trusted for nothing: they are foreign bytes (a module may be hand-made, or half unmapped behind
  * our copy), every read goes through struct reader.
  *
- * Path: .eh_frame_hdr's sorted table (binary search; where there is none, all records) -> FDE -> its CIE -> run the CIE's program,
- * then the FDE's until its location passes pc. DWARF 4 section 6.4; the GNU parts (augmentation
- * "zRS", args_size, pointer encodings) follow the Linux Standard Base, core part, "Exception
- * Frames".
+ * Path: .eh_frame_hdr's sorted table (binary search; without one: all records) -> FDE -> its CIE ->
+ * run the CIE's program, then the FDE's until its location passes pc. DWARF 4 section 6.4; the GNU
+ * parts (augmentation "zRS", args_size, pointer encodings) follow the Linux Standard Base, core
+ * part, "Exception Frames".
  */
 #include <errno.h>
 #include "eh.h"

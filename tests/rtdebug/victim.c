@@ -131,14 +131,29 @@ static APART int no_leak(void)
 	return 0;
 }
 
-/* Parks a goroutine or two, says so, and waits to be asked. */
+static bool others_wait(void)
+{
+	struct gsnap snap;
+	bool wait = !gort_snapshot_self(&snap);
+	for (uint32_t i = 0; i < snap.ngs; i++)
+		wait &= snap.gs[i].id == gort_goid() || snap.gs[i].status == GSTATUS_WAITING;
+	gsnap_free(&snap);
+	return wait;
+}
+
+static APART void announce(const char *profile)
+{
+	while (!others_wait())
+		gort_sleep(1000000);
+	if (!profile || !gort_goroutine_profile(profile))
+		dprintf(1, "ready\n");
+}
+
+/* Parks goroutines, the main one too, and has another say so once they all wait. */
 static APART int stand(const char *profile)
 {
 	spawn_parked(make_chan(int, 0));
-	gort_sleep(20000000);
-	if (profile && gort_goroutine_profile(profile))
-		return 1;
-	dprintf(1, "ready\n");
+	go(announce, profile);
 	sleeper();
 	return 0;
 }
