@@ -237,6 +237,17 @@ static int report(const struct opts *o, const struct gsnap *s, const struct late
 	return out_close(&out);
 }
 
+/* An idle process gives no histogram: like every empty result that is 1, with the reason. */
+static int nothing(pid_t pid, const struct latency *l)
+{
+	struct gsnap_err err;
+	err_what(&err, CLI_FAIL, "no thread of pid %d waited for a CPU in %s", (int)pid,
+		human_time(l->ns).s);
+	err_why(&err, "none was woken or preempted meanwhile");
+	err_try(&err, "gort sched -d 30s %d", (int)pid);
+	return err_print(&err);
+}
+
 static int run_sched(const struct opts *o)
 {
 	struct gsnap_err err = {0};
@@ -253,6 +264,8 @@ static int run_sched(const struct opts *o)
 		printed = report(o, &s, &l);
 		gsnap_free(&s);
 	}
+	if (!code && !printed && l.measured && waits(&l.all) == 0)
+		code = nothing(t.pid, &l);
 	free(l.threads);
 	target_close(&t);
 	return code ? code : printed;

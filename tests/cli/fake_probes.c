@@ -329,10 +329,12 @@ int runqlat_start(pid_t pid, struct runqlat **out, struct gsnap_err *err)
 int runqlat_stop(struct runqlat *r, struct runqlat_thread **out, size_t *n)
 {
 	free(r);
-	*n = 2;
-	*out = calloc(*n, sizeof **out);
+	*n = getenv("FAKE_IDLE") ? 0 : 2;
+	*out = calloc(2, sizeof **out);
 	if (!*out)
 		return -ENOMEM;
+	if (*n == 0)
+		return 0;
 	struct runqlat_thread *t = *out;
 	t[0] = (struct runqlat_thread){.tid = 4121, .comm = "checkout", .switches = 150};
 	t[0].slots[10] = 90;
