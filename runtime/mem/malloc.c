@@ -18,6 +18,7 @@
 #define MAXSMALLSIZE (32u << 10) /* Go's maxSmallSize: larger objects get their own pages */
 #define ALIGN        16u
 #define PAGE         4096u
+#define LINEPAIR     128u /* two cache lines: the prefetcher fetches them together */
 
 void *sysalloc(size_t size)
 {
@@ -67,8 +68,8 @@ static void *centralalloc(size_t size, size_t align)
 
 void *persistentalloc(size_t size)
 {
-	size = (size + 63) & ~(size_t)63;
-	return size > SPANSIZE / 2 ? sysalloc(size) : centralalloc(size, 64);
+	size = (size + LINEPAIR - 1) & ~(size_t)(LINEPAIR - 1);
+	return size > SPANSIZE / 2 ? sysalloc(size) : centralalloc(size, LINEPAIR);
 }
 
 static void *largealloc(size_t size)

@@ -14,7 +14,7 @@ void *mallocgc(size_t size);
 /* Zeroed pages of the runtime's own; throws when there are none. */
 void *sysalloc(size_t size);
 void sysfree(void *p, size_t size);
-/* Zeroed runtime memory that is never given back, cache-line aligned. */
+/* Zeroed runtime memory that is never given back, aligned to 128 bytes. */
 void *persistentalloc(size_t size);
 
 #endif

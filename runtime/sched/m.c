@@ -327,22 +327,35 @@ static bool recheck(struct m *mp)
 	return true;
 }
 
-/* Sleeps for the earliest timer or a ready descriptor, unless another M does. True: has a P again. */
-static bool pollidle(struct m *mp)
+/* This M is the poller: sleeps until then (INT64_MAX: until a descriptor is ready or netpollBreak). */
+static struct gQueue pollsleep(int64_t until)
+{
+	store_rlx(&sched.pollUntil, until == INT64_MAX ? 0 : until);
+	int64_t now = nanotime(), delay = until > now ? until - now : 0;
+	struct gQueue ready = netpoll(until == INT64_MAX ? -1 : delay);
+	store_rlx(&sched.pollUntil, 0);
+	return ready;
+}
+
+/*
+ * Sleeps for the earliest timer or a ready descriptor, unless another M does; then tries to get a P
+ * again. When there is none all Ps are busy, and each looks at its own timers.
+ */
+static void pollidle(struct m *mp)
 {
 	int64_t until = timeSleepUntil();
+	struct gQueue ready = {0};
 	if (until == INT64_MAX && !netpollAnyWaiters())
-		return false;
+		return;
 	if (xchg_sc(&sched.lastpoll, 0) == 0) {
 		wakeNetPoller(until);
-		return false;
+		return;
 	}
-	until = timeSleepUntil(); /* again: a timer added before the exchange woke nobody */
-	store_rlx(&sched.pollUntil, until == INT64_MAX ? 0 : until);
-	int64_t delay = until == INT64_MAX ? -1 : until - nanotime();
-	struct gQueue ready = netpoll(delay < -1 ? 0 : delay);
+	/* Again: a timer added before the exchange woke nobody; one that has fired is no reason to sleep. */
+	until = timeSleepUntil();
+	if (until != INT64_MAX || netpollAnyWaiters())
+		ready = pollsleep(until);
 	int64_t now = nanotime();
-	store_rlx(&sched.pollUntil, 0);
 	store_rlx(&sched.now, now);
 	store_sc(&sched.lastpoll, now);
 	lock(&sched.lock);
@@ -351,7 +364,6 @@ static bool pollidle(struct m *mp)
 	if (pp)
 		acquirep(mp, pp);
 	injectglist(&ready);
-	return pp;
 }
 
 /* No work found: gives up the P. Returns a G after all, or NULL with or without a P. */
@@ -452,7 +464,7 @@ void schedinit(void)
 	gomaxprocs = getproccount();
 	allp = persistentalloc((size_t)gomaxprocs * sizeof(*allp));
 	for (int32_t i = 0; i < gomaxprocs; i++) {
-		allp[i] = persistentalloc(sizeof(**allp) + 64);
+		allp[i] = persistentalloc(sizeof(**allp));
 		allp[i]->id = i;
 		timersinit(allp[i]);
 	}

@@ -113,9 +113,11 @@ static void openchunk(struct stackclass *sc)
 			(size_t)((sc->limit - sc->base) / sc->size), (size_t)sc->size);
 	if (mprotect((void *)sc->opened, len, PROT_READ | PROT_WRITE) != 0)
 		throw("stack: cannot open %zu bytes: errno %d", (size_t)len, errno);
-	san_root((void *)sc->opened, len);
-	for (uintptr_t slot = sc->opened; slot < sc->opened + len; slot += sc->size)
-		installguard(slot, guardsize(sc));
+	uintptr_t guard = guardsize(sc);
+	for (uintptr_t slot = sc->opened; slot < sc->opened + len; slot += sc->size) {
+		installguard(slot, guard);
+		san_root((void *)(slot + guard), sc->size - guard);
+	}
 	sc->opened += len;
 }
 
