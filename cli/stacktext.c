@@ -19,12 +19,17 @@
 #include "group.h"
 #include "stacktext.h"
 
-/* libgort's own: defined in a room of its runtime/ folder and not part of its public interface. */
+/*
+ * libgort's own: defined in a room of its runtime/ folder and not part of its public interface, or
+ * inlined from its public headers.
+ */
 static bool libgort_frame(const struct gsnap_frame *f)
 {
 	static const char *const rooms[] = {
 		"sched/", "sync/", "mem/", "lang/", "net/", "testing/", "debug/", "base/"};
 	const char *runtime = f->file ? strstr(f->file, "runtime/") : NULL;
+	if (f->file && (strstr(f->file, "/gort/gort.h") || strstr(f->file, "/gort/go.h")))
+		return true;
 	if (!runtime || !strncmp(f->func, "gort_", 5))
 		return false;
 	for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)

@@ -163,6 +163,7 @@ static void fill_gort(struct gsnap *s)
 	static const struct call park[] = {{"gopark", "/src/runtime/sched/proc.c", 200, false},
 		{"gort_sleep", "/src/runtime/sched/timer.c", 80, false},
 		{"worker", "/src/demo.c", 15, false},
+		{"gort_call6", "/usr/include/gort/gort.h", 84, false},
 		{"goexit", "/src/runtime/sched/proc.c", 90, false}};
 	static const struct call creator[] = {{"gort_main", "/src/demo.c", 30, false}};
 	uint32_t stack = add_stack(s, 0x401000, park, LEN(park));
