@@ -60,7 +60,7 @@ static void *carve(char **next, char **end, size_t size)
 static void *centralalloc(size_t size, size_t align)
 {
 	lock(&central.lock);
-	central.next += -(uintptr_t)central.next & (align - 1);
+	central.next = (char *)(((uintptr_t)central.next + align - 1) & ~(uintptr_t)(align - 1));
 	void *p = carve(&central.next, &central.end, size);
 	unlock(&central.lock);
 	return p;
