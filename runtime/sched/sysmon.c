@@ -2,14 +2,16 @@
 /*
  * sysmon.c - the system monitor: an M without a P that watches the others (Go's sysmon, retake).
  *
- * It takes the P of an M that blocks in a system call, marks a P as stuck whose goroutine runs on while
- * others wait for it, makes busy Ps look at due timers, and keeps sched.now.
+ * It takes the P of an M that blocks in a system call, marks a P as stuck whose goroutine runs on
+ * while others wait for it, makes busy Ps look at due timers, polls the network when no M does, and
+ * keeps sched.now.
  *
- * Pace: 250 us while anything is queued; after a few quiet rounds 10 ms ("deep"), and when all Ps have
- * been idle for a while it sleeps until one is not. Whoever creates work that nobody may notice (a
- * runnext, a system call) looks at sched.sysmonwait, one load of a line that rarely changes, and wakes it.
- * Such a check without a barrier can miss: then the deep sleep ends by itself. The endless sleep is
- * entered, and left by pidleget, under sched.lock, so that cannot be missed.
+ * Pace: 250 us while anything is queued; after a few quiet rounds 10 ms ("deep"), and when all Ps
+ * have been idle for a while it sleeps until one is not. Whoever creates work that nobody may
+ * notice (a runnext, a system call) looks at sched.sysmonwait, one load of a line that rarely
+ * changes, and wakes it. Such a check without a barrier can miss: then the deep sleep ends by
+ * itself. The endless sleep is entered, and left by pidleget, under sched.lock, so that cannot be
+ * missed.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -17,6 +19,7 @@
 #include "base/clock.h"
 #include "base/throw.h"
 #include "mem/malloc.h"
+#include "sched/netpoll.h"
 #include "sched/proc.h"
 #include "sched/runq.h"
 #include "sched/timer.h"
@@ -29,6 +32,8 @@
 #define STUCK_NS 200000
 /* A blocked M loses its P at the latest now, even if nothing waits for the P. */
 #define SYSCALL_NS 10000000
+/* Ready descriptors are looked for at least this often. */
+#define POLL_NS 10000000
 
 void wakesysmon(void)
 {
@@ -86,6 +91,18 @@ static bool watch(int64_t now)
 	return active;
 }
 
+/* While all Ps are busy nobody is in netpoll: its goroutines must not wait for an idle P. */
+static void pollnetwork(int64_t now)
+{
+	int64_t last = load_rlx(&sched.lastpoll);
+	if (!netpollAnyWaiters() || last == 0 || now - last < POLL_NS)
+		return;
+	if (!cas_acqrel(&sched.lastpoll, &last, now)) /* an M just went in, or just came out */
+		return;
+	struct gQueue ready = netpoll(0);
+	injectglist(&ready);
+}
+
 static void deepsleep(uint32_t kind, int64_t ns)
 {
 	noteclear(&sched.sysmonnote);
@@ -126,6 +143,7 @@ static void *sysmon(void *arg)
 		int64_t now = nanotime();
 		store_rlx(&sched.now, now);
 		bool woken = quiet > QUIET_ROUNDS && now - before < DEEP_NS;
+		pollnetwork(now);
 		quiet = watch(now) || woken ? 0 : quiet + 1;
 		asleep = load_rlx(&sched.npidle) == gomaxprocs ? asleep + 1 : 0;
 	}
