@@ -436,11 +436,11 @@ static bool foreignthreads(void)
 	return n > sched.mnext;
 }
 
-/* With sched.lock held, by an M that is about to park: can anything still happen? */
+/* With sched.lock held, by an M that is about to park, or sysmon: can anything still happen? */
 void checkdead(void)
 {
 	int64_t running = sched.mnext - sched.nmidle - sched.nmsys;
-	if (running > 0)
+	if (running > 0 || sched.nretaking)
 		return;
 	if (running < 0)
 		throw("checkdead: %d idle Ms of %ld", sched.nmidle, (long)sched.mnext);

@@ -237,8 +237,9 @@ struct schedt {
 	struct mutex lock;
 	struct m *midle; /* Ms without work, asleep on m.park */
 	int32_t nmidle;
-	int32_t nmsys; /* threads of the runtime that are Ms but never run Gs */
-	int64_t mnext; /* Ms created, sysmon included */
+	int32_t nmsys;     /* threads of the runtime that are Ms but never run Gs */
+	int32_t nretaking; /* sysmon holds a P that it took from an M */
+	int64_t mnext;     /* Ms created, sysmon included */
 	struct p *pidle;
 	struct gQueue runq; /* global queue */
 

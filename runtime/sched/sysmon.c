@@ -41,6 +41,15 @@ void wakesysmon(void)
 		notewakeup(&sched.sysmonnote);
 }
 
+static void retaking(int32_t delta)
+{
+	lock(&sched.lock);
+	sched.nretaking += delta;
+	if (delta < 0)
+		checkdead(); /* the last M may have parked meanwhile, without looking */
+	unlock(&sched.lock);
+}
+
 static bool retakesyscall(struct p *pp, int64_t now)
 {
 	uint32_t tick = load_rlx(&pp->syscalltick), status = _Psyscall;
@@ -53,8 +62,14 @@ static bool retakesyscall(struct p *pp, int64_t now)
 		      timersdue(pp, now);
 	if (!wanted && now - pp->sysmonwhen < SYSCALL_NS)
 		return true;
+	/*
+	 * Announced before the P is taken: else its M could return, find no P, queue its goroutine,
+	 * park as the last one and report a deadlock while the P is in our hands.
+	 */
+	retaking(1);
 	if (cas_acqrel(&pp->status, &status, _Pidle))
 		handoffp(pp);
+	retaking(-1);
 	return true;
 }
 
