@@ -226,6 +226,7 @@ Suite *test_suite(void)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		TCase *tc = tcase_create(cases[i].name);
 		tcase_add_checked_fixture(tc, setup, teardown);
+		tcase_set_timeout(tc, 60);
 		tcase_add_test(tc, *cases[i].test);
 		suite_add_tcase(s, tc);
 	}

@@ -129,12 +129,14 @@ Suite *test_suite(void)
 	Suite *s = suite_create("gortabi");
 	TCase *tc = tcase_create("table");
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, names_are_found_with_their_kind);
 	tcase_add_test(tc, longer_entries_of_a_newer_libgort);
 	tcase_add_test(tc, a_scan_finds_the_table_behind_a_false_magic);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("damaged");
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, damage_is_an_error);
 	tcase_add_test(tc, insane_entries_are_left_out);
 	suite_add_tcase(s, tc);

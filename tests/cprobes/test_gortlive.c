@@ -73,11 +73,12 @@ static int64_t now_ns(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-static uint32_t count_status(const struct gsnap *s, unsigned status)
+/* A goroutine that is just about to park waits already but has no stack to be read yet. */
+static uint32_t count_standing(const struct gsnap *s, unsigned status)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < s->ngs; i++)
-		n += s->gs[i].status == status;
+		n += s->gs[i].status == status && !(s->gs[i].flags & GSNAP_G_MOVING);
 	return n;
 }
 
@@ -86,8 +87,8 @@ static void read_settled(struct live *l)
 {
 	for (int tries = 0; tries < 1000; tries++) {
 		read_now(l);
-		if (count_status(&l->snap, GSTATUS_WAITING) == TOTAL - 2 &&
-			count_status(&l->snap, GSTATUS_SYSCALL) == 1)
+		if (count_standing(&l->snap, GSTATUS_WAITING) == TOTAL - 2 &&
+			count_standing(&l->snap, GSTATUS_SYSCALL) == 1)
 			return;
 		gsnap_free(&l->snap);
 		usleep(10000);

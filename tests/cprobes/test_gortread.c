@@ -370,6 +370,7 @@ Suite *test_suite(void)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		TCase *tc = tcase_create(cases[i].name);
 		tcase_add_checked_fixture(tc, setup, teardown);
+		tcase_set_timeout(tc, 60);
 		for (size_t t = 0; t < 5 && cases[i].tests[t]; t++)
 			tcase_add_test(tc, *cases[i].tests[t]);
 		suite_add_tcase(s, tc);
