@@ -238,19 +238,32 @@ static inline void read_word(const struct access *a)
 		procyield(1);
 }
 
+static void word(struct thread *t, uintptr_t addr, uint32_t mask, uint64_t weak, uint64_t pc)
+{
+	struct access a = {t, addr & ~7ul, (t->tag & TAG_WHO) | weak | mask, pc};
+	if (weak & TAG_READ)
+		read_word(&a);
+	else
+		write_word(&a);
+}
+
 void access_word(struct thread *t, uintptr_t addr, uint32_t mask, uint64_t weak, uint64_t pc)
 {
 	if (unlikely(!t->tag || t->busy))
 		return;
 	t->busy = 1;
 	compiler_barrier();
-	struct access a = {t, addr & ~7ul, (t->tag & TAG_WHO) | weak | mask, pc};
-	if (weak & TAG_READ)
-		read_word(&a);
-	else
-		write_word(&a);
+	word(t, addr, mask, weak, pc);
 	compiler_barrier();
 	t->busy = 0;
+}
+
+void access_inside(struct thread *t, uintptr_t addr, uint32_t n, uint64_t weak, uint64_t pc)
+{
+	uint32_t mask = ((1u << n) - 1) << (addr & 7);
+	word(t, addr, mask & 0xff, weak, pc);
+	if (mask >> 8)
+		word(t, addr + 8, mask >> 8, weak, pc);
 }
 
 void access_bytes(struct thread *t, uintptr_t addr, uint32_t n, uint64_t weak, uint64_t pc)

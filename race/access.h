@@ -45,6 +45,9 @@ static inline bool read_hit(const struct thread *t, uintptr_t addr, uint64_t mas
 /* n <= 8 bytes at any address; weak is a set of TAG_READ, TAG_ATOMIC. */
 void access_bytes(struct thread *t, uintptr_t addr, uint32_t n, uint64_t weak, uint64_t pc);
 
+/* The same for a caller that has set t->busy already. */
+void access_inside(struct thread *t, uintptr_t addr, uint32_t n, uint64_t weak, uint64_t pc);
+
 /* The bytes of mask in the word at addr. */
 void access_word(struct thread *t, uintptr_t addr, uint32_t mask, uint64_t weak, uint64_t pc);
 

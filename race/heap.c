@@ -27,7 +27,7 @@ static _Atomic uint64_t *block_slot(uintptr_t p)
 
 void block_new(struct thread *t, uintptr_t p, uint64_t pc)
 {
-	if (!t->tag || t->busy)
+	if (!t->life || t->busy)
 		return;
 	t->busy = 1;
 	compiler_barrier();

@@ -16,7 +16,7 @@ struct block {
 	uint32_t uid; /* by which thread */
 };
 
-/* Notes that t allocated the block at p. */
+/* Notes that t allocated the block at p, also while t records nothing else. */
 void block_new(struct thread *t, uintptr_t p, uint64_t pc);
 
 /* The block at p is not allocated any more. */

@@ -161,6 +161,12 @@ void thread_main(struct thread *t)
 	thread_begin(t, life_new(NULL, 0));
 }
 
+void thread_resume(struct thread *t)
+{
+	t->life->past->ostid = (int32_t)SYS3(SYS_gettid, 0, 0, 0);
+	set_tag(t, t->life->tid, t->life->epoch);
+}
+
 struct life *thread_fork(struct thread *parent, uint32_t ctx)
 {
 	struct life *life = life_new(parent->life, ctx);

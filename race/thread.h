@@ -105,8 +105,14 @@ static inline uint32_t thread_epoch(const struct thread *t)
 	return tag_epoch(t->tag);
 }
 
-/* Starts recording in the first thread: everything before was ordered anyway. */
+/* Makes the calling thread the first one, and starts recording in it. */
 void thread_main(struct thread *t);
+
+/*
+ * A thread whose tag was cleared to record nothing takes it up again. Nothing may have happened
+ * meanwhile that another thread could be unordered with.
+ */
+void thread_resume(struct thread *t);
 
 /* The parent creates a child; ctx is where. The child's clock starts as the parent's. */
 struct life *thread_fork(struct thread *parent, uint32_t ctx);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * intercept_malloc.c - the heap and mappings.
+ *
+ * A freed block is written, as far as races go: free() conflicts with any unordered access. Only
+ * its first bytes are checked; then the shadow of the whole block is cleared for the next owner.
+ *
+ * Looking up the real malloc may itself allocate: those few requests are served from a fixed
+ * buffer, whose blocks are never freed.
+ */
+#include "builtins.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "front.h"
+
+#define CHECK_FREED 1024
+
+static struct {
+	_Atomic size_t used;
+	char bytes[16384] __attribute__((aligned(16)));
+} early;
+
+static __thread bool resolving __attribute__((tls_model("initial-exec")));
+
+static bool is_early(const void *p)
+{
+	return (const char *)p >= early.bytes && (const char *)p < early.bytes + sizeof early.bytes;
+}
+
+static void *early_alloc(size_t n)
+{
+	size_t at = xadd_rlx(&early.used, (n + 15) & ~15ul);
+	if (at + n > sizeof early.bytes)
+		race_fatal("the loader allocates too much before malloc is known",
+			"preload libgort-race.so first");
+	return early.bytes + at;
+}
+
+#define REAL(name)                                             \
+	({                                                     \
+		static _Atomic(__typeof__(&name)) real_;       \
+		__typeof__(&name) real_fn_ = load_rlx(&real_); \
+		if (unlikely(!real_fn_)) {                     \
+			resolving = true;                      \
+			real_fn_ = NEXT(name);                 \
+			resolving = false;                     \
+			store_rlx(&real_, real_fn_);           \
+		}                                              \
+		real_fn_;                                      \
+	})
+
+static void *allocated(void *p, uint64_t pc)
+{
+	if (p && me.life)
+		block_new(&me, (uintptr_t)p, pc);
+	return p;
+}
+
+/* What leaves the program's hands; n bytes from p on. */
+static void released(void *p, size_t n, uint64_t pc)
+{
+	writes(p, n < CHECK_FREED ? n : CHECK_FREED, pc);
+	if (me.busy)
+		return;
+	me.busy = 1;
+	compiler_barrier();
+	block_gone((uintptr_t)p);
+	if (me.tag)
+		memory_forget((uintptr_t)p, n);
+	compiler_barrier();
+	me.busy = 0;
+}
+
+EXPORT void *malloc(size_t n)
+{
+	if (unlikely(resolving))
+		return early_alloc(n);
+	return allocated(REAL(malloc)(n), PC);
+}
+
+EXPORT void *calloc(size_t n, size_t size)
+{
+	if (unlikely(resolving))
+		return early_alloc(n * size);
+	return allocated(REAL(calloc)(n, size), PC);
+}
+
+EXPORT void free(void *p)
+{
+	if (!p || is_early(p))
+		return;
+	if (me.life)
+		released(p, malloc_usable_size(p), PC);
+	REAL(free)(p);
+}
+
+/* While recording a block always moves: its old place is released as by free(). */
+EXPORT void *realloc(void *p, size_t n)
+{
+	if (p && !me.life && !is_early(p))
+		return REAL(realloc)(p, n);
+	void *q = REAL(malloc)(n);
+	if (!q || !p)
+		return allocated(q, PC);
+	size_t old = is_early(p) ? n : malloc_usable_size(p);
+	race_memcpy(q, p, old < n ? old : n);
+	if (!is_early(p)) {
+		released(p, old, PC);
+		REAL(free)(p);
+	}
+	return allocated(q, PC);
+}
+
+EXPORT void *reallocarray(void *p, size_t n, size_t size)
+{
+	if (size && n > SIZE_MAX / size) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(p, n * size);
+}
+
+EXPORT void *memalign(size_t align, size_t n)
+{
+	return allocated(REAL(memalign)(align, n), PC);
+}
+
+EXPORT void *aligned_alloc(size_t align, size_t n)
+{
+	return allocated(REAL(aligned_alloc)(align, n), PC);
+}
+
+EXPORT int posix_memalign(void **p, size_t align, size_t n)
+{
+	int err = REAL(posix_memalign)(p, align, n);
+	if (!err)
+		allocated(*p, PC);
+	return err;
+}
+
+/* New mappings have no past. */
+static void *mapped(void *p, size_t n)
+{
+	if (p != MAP_FAILED && me.tag && !me.busy) {
+		me.busy = 1;
+		memory_forget((uintptr_t)p, n);
+		me.busy = 0;
+	}
+	return p;
+}
+
+EXPORT void *mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
+{
+	return mapped(NEXT(mmap)(at, n, prot, flags, fd, offset), n);
+}
+
+EXPORT void *mmap64(void *at, size_t n, int prot, int flags, int fd, off64_t offset)
+{
+	return mapped(NEXT(mmap64)(at, n, prot, flags, fd, offset), n);
+}
+
+EXPORT int munmap(void *p, size_t n)
+{
+	mapped(p, n);
+	return NEXT(munmap)(p, n);
+}

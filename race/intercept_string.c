@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * intercept_string.c - what the program's calls of string functions read and write.
+ *
+ * This file defines memcpy and its kin, so it does not include builtins.h. The interceptors run
+ * before relocation is over (the loader's callers, IFUNC resolvers): until the library is active
+ * the moving ones use the detector's own copies and look nothing up.
+ */
+#include <string.h>
+
+#include "front.h"
+
+void *race_memcpy(void *dst, const void *src, size_t n);
+void *race_memmove(void *dst, const void *src, size_t n);
+void *race_memset(void *dst, int c, size_t n);
+
+static size_t length(const char *s)
+{
+	const char *p = s;
+	while (*p) {
+		compiler_barrier(); /* or the loop becomes a call of strlen */
+		p++;
+	}
+	return (size_t)(p - s);
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+EXPORT void *memcpy(void *dst, const void *src, size_t n)
+{
+	if (!active)
+		return race_memcpy(dst, src, n);
+	reads(src, n, PC);
+	writes(dst, n, PC);
+	return NEXT(memcpy)(dst, src, n);
+}
+
+EXPORT void *memmove(void *dst, const void *src, size_t n)
+{
+	if (!active)
+		return race_memmove(dst, src, n);
+	reads(src, n, PC);
+	writes(dst, n, PC);
+	return NEXT(memmove)(dst, src, n);
+}
+
+EXPORT void *memset(void *dst, int c, size_t n)
+{
+	if (!active)
+		return race_memset(dst, c, n);
+	writes(dst, n, PC);
+	return NEXT(memset)(dst, c, n);
+}
+
+/* Both are read as far as they are equal, and the byte that decides. */
+static size_t equal_bytes(const char *a, const char *b, size_t n, bool text)
+{
+	size_t i = 0;
+	while (i < n && a[i] == b[i] && !(text && !a[i]))
+		i++;
+	return smaller(i + 1, n);
+}
+
+EXPORT int memcmp(const void *a, const void *b, size_t n)
+{
+	if (me.tag) {
+		size_t k = equal_bytes(a, b, n, false);
+		reads(a, k, PC);
+		reads(b, k, PC);
+	}
+	return NEXT(memcmp)(a, b, n);
+}
+
+EXPORT void *memchr(const void *s, int c, size_t n)
+{
+	void *p = NEXT(memchr)(s, c, n);
+	reads(s, p ? (size_t)((char *)p - (const char *)s) + 1 : n, PC);
+	return p;
+}
+
+EXPORT size_t strlen(const char *s)
+{
+	size_t n = active ? NEXT(strlen)(s) : length(s);
+	reads(s, n + 1, PC);
+	return n;
+}
+
+EXPORT size_t strnlen(const char *s, size_t max)
+{
+	size_t n = NEXT(strnlen)(s, max);
+	reads(s, smaller(n + 1, max), PC);
+	return n;
+}
+
+EXPORT char *strcpy(char *dst, const char *src)
+{
+	if (me.tag) {
+		size_t n = length(src) + 1;
+		reads(src, n, PC);
+		writes(dst, n, PC);
+	}
+	return NEXT(strcpy)(dst, src);
+}
+
+EXPORT char *strncpy(char *dst, const char *src, size_t n)
+{
+	if (me.tag) {
+		reads(src, smaller(NEXT(strnlen)(src, n) + 1, n), PC);
+		writes(dst, n, PC);
+	}
+	return NEXT(strncpy)(dst, src, n);
+}
+
+EXPORT char *strcat(char *dst, const char *src)
+{
+	if (me.tag) {
+		size_t at = length(dst), n = length(src) + 1;
+		reads(dst, at + 1, PC);
+		reads(src, n, PC);
+		writes(dst + at, n, PC);
+	}
+	return NEXT(strcat)(dst, src);
+}
+
+EXPORT int strcmp(const char *a, const char *b)
+{
+	if (me.tag) {
+		size_t n = equal_bytes(a, b, SIZE_MAX, true);
+		reads(a, n, PC);
+		reads(b, n, PC);
+	}
+	return NEXT(strcmp)(a, b);
+}
+
+EXPORT int strncmp(const char *a, const char *b, size_t max)
+{
+	if (me.tag) {
+		size_t n = equal_bytes(a, b, max, true);
+		reads(a, n, PC);
+		reads(b, n, PC);
+	}
+	return NEXT(strncmp)(a, b, max);
+}
+
+EXPORT char *strchr(const char *s, int c)
+{
+	char *p = NEXT(strchr)(s, c);
+	reads(s, (p ? (size_t)(p - s) : me.tag ? length(s) : 0) + 1, PC);
+	return p;
+}
+
+EXPORT char *strrchr(const char *s, int c)
+{
+	char *p = NEXT(strrchr)(s, c);
+	if (me.tag)
+		reads(s, length(s) + 1, PC);
+	return p;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * intercept_thread.c - creation and end of POSIX threads.
+ *
+ * A thread's record is in `running` from its start until it is joined, or has ended detached.
+ * Parent and child both enter it, whichever comes first: the child may look for itself
+ * (pthread_detach) before pthread_create has returned, the parent may join before the child ran. A
+ * joiner finds the record before it waits, because afterwards the pthread_t may name another
+ * thread.
+ *
+ * The end is seen by a destructor of thread-specific data in its last round, so that what the
+ * program's own destructors do is still recorded.
+ */
+#include "builtins.h"
+
+#include <limits.h>
+#include <pthread.h>
+
+#include "front.h"
+
+#define NBUCKETS 1024
+
+enum { ENTERED = 1, ENDED = 2, DETACHED = 4 };
+
+struct pthread {
+	struct pthread *next;
+	struct life *life;
+	pthread_t handle;
+	uint32_t state; /* running.lock */
+	uint32_t rounds;
+	void *(*fn)(void *);
+	void *arg;
+	uintptr_t stack;
+	size_t stack_size;
+};
+
+static struct {
+	struct mutex lock;
+	struct pthread *bucket[NBUCKETS];
+} running;
+
+static struct pool records = {.size = sizeof(struct pthread), .link = 0};
+static __thread struct pthread *self __attribute__((tls_model("initial-exec")));
+static pthread_key_t end_key;
+static pthread_once_t end_key_once = PTHREAD_ONCE_INIT;
+
+static struct pthread **bucket_of(pthread_t handle)
+{
+	return &running.bucket[(handle >> 12) * HASH_MUL >> 54];
+}
+
+static void enter_running(struct pthread *p, pthread_t handle)
+{
+	lock(&running.lock);
+	if (!(p->state & ENTERED)) {
+		struct pthread **b = bucket_of(handle);
+		p->state |= ENTERED;
+		p->handle = handle;
+		p->next = *b;
+		*b = p;
+	}
+	unlock(&running.lock);
+}
+
+static void unlink_running(struct pthread *p)
+{
+	struct pthread **b = bucket_of(p->handle);
+	while (*b && *b != p)
+		b = &(*b)->next;
+	if (*b)
+		*b = p->next;
+}
+
+static struct pthread *find_running(pthread_t handle)
+{
+	lock(&running.lock);
+	struct pthread *p = *bucket_of(handle);
+	while (p && p->handle != handle)
+		p = p->next;
+	unlock(&running.lock);
+	return p;
+}
+
+/* Ended and detached, in either order: nobody will ask for it. */
+static void finish(struct pthread *p, uint32_t state)
+{
+	lock(&running.lock);
+	p->state |= state;
+	bool over = (p->state & (ENDED | DETACHED)) == (ENDED | DETACHED);
+	if (over)
+		unlink_running(p);
+	unlock(&running.lock);
+	if (over) {
+		thread_drop(p->life);
+		pool_put(&records, p);
+	}
+}
+
+static void thread_ends(void *arg)
+{
+	struct pthread *p = arg;
+	if (++p->rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+		pthread_setspecific(end_key, p);
+		return;
+	}
+	if (!me.tag)
+		return;
+	me.busy = 1;
+	thread_end(&me);
+	frames_free(&me);
+	self = NULL;
+	memory_forget(p->stack, p->stack_size);
+	finish(p, ENDED);
+}
+
+static void make_key(void)
+{
+	pthread_key_create(&end_key, thread_ends);
+}
+
+static void find_stack(struct pthread *p)
+{
+	pthread_attr_t attr;
+	void *stack = NULL;
+	p->stack_size = 0;
+	if (pthread_getattr_np(pthread_self(), &attr))
+		return;
+	pthread_attr_getstack(&attr, &stack, &p->stack_size);
+	pthread_attr_destroy(&attr);
+	p->stack = (uintptr_t)stack;
+}
+
+static void *thread_start(void *arg)
+{
+	struct pthread *p = self = arg;
+	enter_running(p, pthread_self());
+	find_stack(p);
+	thread_begin(&me, p->life);
+	pthread_setspecific(end_key, p);
+	return p->fn(p->arg);
+}
+
+static struct pthread *new_thread(
+	const pthread_attr_t *attr, void *(*fn)(void *), void *arg, uint64_t pc)
+{
+	int state = PTHREAD_CREATE_JOINABLE;
+	if (!me.tag && me.life)
+		thread_resume(&me);
+	else if (!me.tag)
+		thread_main(&me); /* created by a library behind our back */
+	me.busy = 1;
+	struct pthread *p = pool_get(&records);
+	if (attr)
+		pthread_attr_getdetachstate(attr, &state);
+	p->state = state == PTHREAD_CREATE_DETACHED ? DETACHED : 0;
+	p->rounds = 0;
+	p->fn = fn;
+	p->arg = arg;
+	p->life = thread_fork(&me, ctx_of(&me, pc));
+	me.busy = 0;
+	return p;
+}
+
+EXPORT int pthread_create(pthread_t *th, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+	if (!active || (!me.tag && self))
+		return NEXT(pthread_create)(th, attr, fn, arg);
+	pthread_once(&end_key_once, make_key);
+	struct pthread *p = new_thread(attr, fn, arg, PC);
+	pthread_t handle;
+	bool detached = p->state & DETACHED;
+	int err = NEXT(pthread_create)(&handle, attr, thread_start, p);
+	if (err) {
+		thread_cancel(&me, p->life);
+		pool_put(&records, p);
+		return err;
+	}
+	if (!detached) /* a detached one may be gone already, and is not looked for */
+		enter_running(p, handle);
+	*th = handle;
+	return 0;
+}
+
+/* t waited for p; both unknown to us is nothing to do. */
+static void joined(struct pthread *p)
+{
+	if (!p || !me.tag)
+		return;
+	me.busy = 1;
+	lock(&running.lock);
+	bool ended = p->state & ENDED;
+	if (ended)
+		unlink_running(p);
+	unlock(&running.lock);
+	if (ended) {
+		thread_join(&me, p->life);
+		pool_put(&records, p);
+	}
+	me.busy = 0;
+}
+
+EXPORT int pthread_join(pthread_t th, void **result)
+{
+	struct pthread *p = me.tag ? find_running(th) : NULL;
+	int err = NEXT(pthread_join)(th, result);
+	if (!err)
+		joined(p);
+	return err;
+}
+
+EXPORT int pthread_tryjoin_np(pthread_t th, void **result)
+{
+	struct pthread *p = me.tag ? find_running(th) : NULL;
+	int err = NEXT(pthread_tryjoin_np)(th, result);
+	if (!err)
+		joined(p);
+	return err;
+}
+
+EXPORT int pthread_timedjoin_np(pthread_t th, void **result, const struct timespec *at)
+{
+	struct pthread *p = me.tag ? find_running(th) : NULL;
+	int err = NEXT(pthread_timedjoin_np)(th, result, at);
+	if (!err)
+		joined(p);
+	return err;
+}
+
+EXPORT int pthread_detach(pthread_t th)
+{
+	struct pthread *p = me.tag ? find_running(th) : NULL;
+	int err = NEXT(pthread_detach)(th);
+	if (!err && p)
+		finish(p, DETACHED);
+	return err;
+}
