@@ -90,18 +90,24 @@ static void find_line(uintptr_t pc, struct symbol *out)
 	out->line = pos.line;
 }
 
+static bool public_function(const char *func)
+{
+	return !strncmp(func, "gort_", 5) && strcmp(func, "gort_main") != 0;
+}
+
 /*
- * Our own functions are told by the file they are written in. That is the file of their entry: the
- * line of a call in them may lie in a header whose code was inlined, which users include too.
+ * Our own functions are told by their public prefix or by the file they are written in. That is the
+ * file of their entry: the line of a call in them may lie in a header whose code was inlined, which
+ * users include too.
  */
 void symbolize(uintptr_t pc, bool callsite, struct symbol *out)
 {
 	symbolize_func(pc, callsite, out);
 	if (out->entry)
 		find_line(out->entry, out);
-	out->internal = runtime_file(out->file);
+	bool in_runtime = runtime_file(out->file);
+	out->internal = in_runtime || public_function(out->func);
 	find_line(pc - callsite, out);
-	if (out->internal && !runtime_file(out->file)) {
+	if (in_runtime && !runtime_file(out->file))
 		find_line(out->entry, out);
-	}
 }
