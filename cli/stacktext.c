@@ -102,7 +102,8 @@ void print_stack(struct out *out, const struct gsnap *s, uint32_t stack, bool al
 	while ((f = walk_next(&w))) {
 		if (!all && runtime_frame(s, f))
 			continue;
-		out_text(out, f->func);
+		/* As printFuncName: the name users know the call by. */
+		out_text(out, strcmp(f->func, "runtime.gopanic") ? f->func : "panic");
 		out_text(out, "(...)\n");
 		print_place(out, f->file, f->line, w.at, f->inlined);
 	}

@@ -12,6 +12,7 @@
 #include "gortfind.h"
 #include "gortread.h"
 #include "gortsnap.h"
+#include "mappings.h"
 
 struct gortsnap {
 	pid_t pid;
@@ -126,38 +127,6 @@ bool gortsnap_stripped(struct gortsnap *s)
 	return elf != NULL;
 }
 
-static void add_map(struct gsnap *out, struct module *m)
-{
-	const unsigned char *id;
-	GElf_Addr at;
-	char hex[129] = "";
-	int n = m->dw ? dwfl_module_build_id(m->dw, &id, &at) : 0;
-	for (int i = 0; i < n && i < 64; i++)
-		snprintf(hex + 2 * i, 3, "%02x", id[i]);
-	struct gsnap_map *map = gsnap_add_map(out);
-	if (!map)
-		return;
-	map->start = m->exec_start;
-	map->limit = m->exec_end;
-	map->offset = m->exec_offset;
-	map->file = gsnap_str(out, m->path, strlen(m->path));
-	map->build_id = gsnap_str(out, hex, strlen(hex));
-}
-
-/* The main binary first, as profile.proto wants it. */
-static void add_maps(struct gortsnap *s, struct gsnap *out)
-{
-	struct module *exe = modules_main(s->ms);
-	if (exe)
-		add_map(out, exe);
-	for (size_t i = 0; i < modules_count(s->ms); i++) {
-		struct module *m = modules_get(s->ms, i);
-		module_elf(m);
-		if (m != exe)
-			add_map(out, m);
-	}
-}
-
 static int64_t monotonic_ns(void)
 {
 	struct timespec ts;
@@ -183,7 +152,7 @@ int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct g
 	gortread_stats(&s->read, &out->stats);
 	int error = gortread_goroutines(&s->read, what, out);
 	if (what & PROBE_MAPS)
-		add_maps(s, out);
+		mappings_add(s->ms, out);
 	if (error == -EFAULT && !modules_alive(s->ms)) {
 		fail(err, -ESRCH, s->pid, "the process has ended");
 		err->code = 3;

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gosnap.c - all goroutines of a running Go process, without stopping it.
+ *
+ * Goroutines are read in batches: their g structures, then the used part of their stacks, then the
+ * structures again. A goroutine whose status, id, sp, pc or stack changed in between ran
+ * meanwhile, so its stack copy is worthless: it is read again alone, {g, stack, g} in one system
+ * call, which the kernel copies in that order within microseconds. After RETRIES it is reported as
+ * moving, with its state and creator only.
+ *
+ * That a goroutine parked again at the very same place in between goes unseen, and does no harm:
+ * the stack is then of the same shape.
+ *
+ * allgs only grows and its g structures are never freed, only reused, so the array may be read at
+ * any time: the length first, then the pointer, as the runtime's atomicAllG does.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "gounwind.h"
+
+#define BATCH     2048
+#define RETRIES   3
+#define MAX_STACK (4u << 20)  /* bytes read of one stack */
+#define ARENA     (64u << 20) /* bytes of stacks in one batch */
+#define MAX_GS    (1u << 26)
+#define SCAN_BIT  0x1000u
+#define MAX_MS    70000
+
+/* What is read of one g, and the reading of its stack. */
+struct gread {
+	uint64_t addr, goid, m, sp, pc, lo, hi;
+	uint64_t waitsince, lockedm, parent, gopc, startpc, waiting, waiton;
+	uint32_t status;
+	uint8_t reason;
+	bool live, syscall, moved;
+	uint8_t *stack; /* in the arena, NULL when there is nothing to read */
+	size_t stacklen;
+};
+
+struct thread {
+	uint64_t m;
+	int32_t tid;
+};
+
+struct reader {
+	struct gotarget *g;
+	struct gsnap *out;
+	struct gounwind unwind;
+	bool stacks;
+	const char *reasons[GO_MAX_REASONS];
+	struct thread *threads;
+	size_t nthreads;
+	struct gread gs[BATCH];
+	uint8_t raw[BATCH][G_MAXSIZE];
+	struct tmem_read_at reads[BATCH];
+	uint32_t locs[GO_MAX_FRAMES];
+	uint8_t *arena;
+	size_t used;
+};
+
+static uint64_t word(const uint8_t *raw, size_t off)
+{
+	uint64_t v;
+	memcpy(&v, raw + off, sizeof v);
+	return v;
+}
+
+static bool exists(uint32_t status)
+{
+	return status != GSTATUS_IDLE && status != GSTATUS_DEAD && status != GSTATUS_DEADEXTRA;
+}
+
+/*
+ * sp and pc are in g.sched of a goroutine that does not run, in g.syscall* while in a system call.
+ */
+static void decode_registers(const struct golayout *l, const uint8_t *raw, struct gread *r)
+{
+	uint64_t syscallsp = word(raw, l->g_syscallsp);
+	r->syscall = syscallsp && r->status != GSTATUS_RUNNING;
+	r->sp = r->pc = 0;
+	if (r->status == GSTATUS_RUNNING)
+		return;
+	r->sp = r->syscall ? syscallsp : word(raw, G_SCHEDSP);
+	r->pc = word(raw, r->syscall ? l->g_syscallpc : G_SCHEDPC);
+	if (r->sp < r->lo || r->sp >= r->hi)
+		r->sp = 0;
+}
+
+static void decode(const struct golayout *l, uint64_t addr, const uint8_t *raw, struct gread *r)
+{
+	uint32_t status;
+	memcpy(&status, raw + l->g_atomicstatus, sizeof status);
+	*r = (struct gread){
+		.addr = addr,
+		.status = status & ~SCAN_BIT,
+		.goid = word(raw, l->g_goid),
+		.m = word(raw, G_M),
+		.lo = word(raw, G_STACKLO),
+		.hi = word(raw, G_STACKHI),
+		.waitsince = word(raw, l->g_waitsince),
+		.lockedm = word(raw, l->g_lockedm),
+		.parent = word(raw, l->g_parentgoid),
+		.gopc = word(raw, l->g_gopc),
+		.startpc = word(raw, l->g_startpc),
+		.waiting = word(raw, l->g_waiting),
+		.reason = raw[l->g_waitreason],
+	};
+	decode_registers(l, raw, r);
+	r->live = exists(r->status) && r->goid < 1ull << 48;
+}
+
+static bool same_place(const struct gread *a, const struct gread *b)
+{
+	return a->status == b->status && a->goid == b->goid && a->sp == b->sp && a->pc == b->pc &&
+	       a->lo == b->lo;
+}
+
+static size_t stack_room(const struct gread *r)
+{
+	if (!r->live || !r->sp)
+		return 0;
+	return r->hi - r->sp < MAX_STACK ? r->hi - r->sp : MAX_STACK;
+}
+
+static void read_headers(struct reader *rd, const uint64_t *addrs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		rd->reads[i] = (struct tmem_read_at){
+			.at = {addrs[i]}, .buf = rd->raw[i], .len = rd->g->lay->g_size};
+	target_readv(rd->g->t, rd->reads, n);
+}
+
+/*
+ * Reads stacks of gs [from, n) until the arena is full; returns how far it got, at least from + 1.
+ */
+static size_t read_stacks(struct reader *rd, size_t from, size_t n)
+{
+	size_t i = from, k = 0;
+	rd->used = 0;
+	for (; i < n; i++) {
+		struct gread *r = &rd->gs[i];
+		r->stacklen = stack_room(r);
+		if (rd->used + r->stacklen > ARENA)
+			break;
+		r->stack = rd->arena + rd->used;
+		rd->used += r->stacklen;
+		if (r->stacklen)
+			rd->reads[k++] = (struct tmem_read_at){
+				.at = {r->sp}, .buf = r->stack, .len = r->stacklen};
+	}
+	target_readv(rd->g->t, rd->reads, k);
+	k = 0;
+	for (size_t j = from; j < i; j++)
+		if (rd->gs[j].stacklen && !rd->reads[k++].ok)
+			rd->gs[j].moved = true;
+	return i;
+}
+
+/* {g, stack, g}, in this order in one call. True: r is now consistent. */
+static bool reread_once(struct reader *rd, struct gread *r)
+{
+	const struct golayout *l = rd->g->lay;
+	uint8_t before[G_MAXSIZE], after[G_MAXSIZE];
+	size_t len = stack_room(r);
+	if (rd->used + len > ARENA)
+		return false;
+	struct tmem_read_at reads[3] = {
+		{.at = {r->addr}, .buf = before, .len = l->g_size},
+		{.at = {r->sp}, .buf = rd->arena + rd->used, .len = len},
+		{.at = {r->addr}, .buf = after, .len = l->g_size},
+	};
+	target_readv(rd->g->t, reads, 3);
+	if (!reads[0].ok || !reads[2].ok)
+		return false;
+	struct gread a, b, planned = *r;
+	decode(l, r->addr, before, &a);
+	decode(l, r->addr, after, &b);
+	*r = b;
+	r->stack = rd->arena + rd->used;
+	r->stacklen = len;
+	return same_place(&a, &b) && same_place(&planned, &b) && (reads[1].ok || !len);
+}
+
+static void settle(struct reader *rd, struct gread *r)
+{
+	for (int i = 0; i < RETRIES; i++) {
+		if (reread_once(rd, r)) {
+			rd->used += r->stacklen;
+			return;
+		}
+	}
+	r->moved = true;
+}
+
+static void recheck(struct reader *rd, size_t from, size_t to)
+{
+	uint64_t addrs[BATCH] = {0};
+	for (size_t i = from; i < to; i++)
+		addrs[i - from] = rd->gs[i].addr;
+	read_headers(rd, addrs, to - from);
+	for (size_t i = from; i < to; i++) {
+		struct gread now, *r = &rd->gs[i];
+		if (!r->live || !rd->reads[i - from].ok)
+			continue;
+		decode(rd->g->lay, r->addr, rd->raw[i - from], &now);
+		if (r->moved || !same_place(r, &now)) {
+			*r = now;
+			settle(rd, r);
+		}
+	}
+}
+
+/* The channel of the first case a goroutine waits on: sudog.c of g.waiting. */
+static void read_channels(struct reader *rd, size_t n)
+{
+	size_t k = 0;
+	for (size_t i = 0; i < n; i++)
+		if (rd->gs[i].live && rd->gs[i].waiting)
+			rd->reads[k++] = (struct tmem_read_at){
+				.at = {rd->gs[i].waiting + rd->g->lay->sudog_c},
+				.buf = &rd->gs[i].waiton,
+				.len = 8};
+	target_readv(rd->g->t, rd->reads, k);
+}
+
+static int32_t thread_of(const struct reader *rd, uint64_t m)
+{
+	for (size_t i = 0; m && i < rd->nthreads; i++)
+		if (rd->threads[i].m == m)
+			return rd->threads[i].tid;
+	return 0;
+}
+
+/* As isSystemGoroutine: started by the runtime for itself. */
+static bool is_system(const struct gotarget *g, uint64_t startpc)
+{
+	struct gofunc f;
+	if (startpc < g->md.text || startpc >= g->md.etext ||
+		!pclntab_find(&g->tab, (uint32_t)(startpc - g->md.text), &f))
+		return false;
+	return !strncmp(f.name, "runtime.", 8) && strcmp(f.name, "runtime.main") &&
+	       strcmp(f.name, "runtime.handleAsyncEvent");
+}
+
+static void add_stack(struct reader *rd, const struct gread *r, struct gsnap_g *gp)
+{
+	struct gostack s = {r->pc, r->sp, r->stack, r->stacklen, r->syscall};
+	bool whole;
+	size_t n = gounwind_stack(&rd->unwind, &s, rd->locs, &whole);
+	gp->stack = gsnap_add_stack(rd->out, rd->locs, (uint32_t)n);
+	if (!whole)
+		gp->flags |= GSNAP_G_TRUNCATED;
+}
+
+static void emit(struct reader *rd, const struct gread *r)
+{
+	struct gsnap_g *gp = gsnap_add_g(rd->out);
+	if (!gp)
+		return;
+	gp->id = r->goid;
+	gp->addr = r->addr;
+	gp->parent = r->parent;
+	gp->status = (uint8_t)r->status;
+	gp->sp = r->sp;
+	gp->waiton = r->waiton;
+	gp->flags = (r->lockedm ? GSNAP_G_LOCKED : 0) | (r->moved ? GSNAP_G_MOVING : 0) |
+		    (is_system(rd->g, r->startpc) ? GSNAP_G_SYSTEM : 0);
+	bool waits = r->status == GSTATUS_WAITING || r->status == GSTATUS_LEAKED;
+	if (waits && r->reason < rd->g->nreasons)
+		gp->reason = rd->reasons[r->reason];
+	if ((waits || r->status == GSTATUS_SYSCALL) && r->waitsince)
+		gp->waitsince = (int64_t)r->waitsince;
+	if (r->status == GSTATUS_RUNNING || r->status == GSTATUS_SYSCALL)
+		gp->tid = thread_of(rd, r->m);
+	gp->created = r->goid == 1 ? GSNAP_NONE : gounwind_created(&rd->unwind, r->gopc);
+	if (rd->stacks && !r->moved && r->sp)
+		add_stack(rd, r, gp);
+}
+
+static void read_batch(struct reader *rd, const uint64_t *addrs, size_t n)
+{
+	read_headers(rd, addrs, n);
+	for (size_t i = 0; i < n; i++) {
+		if (rd->reads[i].ok)
+			decode(rd->g->lay, addrs[i], rd->raw[i], &rd->gs[i]);
+		else
+			rd->gs[i] = (struct gread){.addr = addrs[i]};
+	}
+	read_channels(rd, n);
+	for (size_t from = 0, to; from < n; from = to) {
+		to = rd->stacks ? read_stacks(rd, from, n) : n;
+		if (rd->stacks)
+			recheck(rd, from, to);
+		for (size_t i = from; i < to; i++)
+			if (rd->gs[i].live)
+				emit(rd, &rd->gs[i]);
+	}
+}
+
+static void read_threads(struct reader *rd)
+{
+	const struct gotarget *g = rd->g;
+	uint64_t m = g->glob.allm ? target_word(g->t, g->glob.allm) : 0;
+	size_t cap = 0;
+	for (; m && rd->nthreads < MAX_MS; m = target_word(g->t, m + g->lay->m_alllink)) {
+		if (rd->nthreads == cap) {
+			cap = cap ? cap * 2 : 64;
+			struct thread *bigger = realloc(rd->threads, cap * sizeof *bigger);
+			if (!bigger)
+				return;
+			rd->threads = bigger;
+		}
+		rd->threads[rd->nthreads++] =
+			(struct thread){m, (int32_t)target_word(g->t, m + g->lay->m_procid)};
+	}
+}
+
+/* The array of all g's; freed by the caller. NULL with *n = 0 when it cannot be read. */
+static uint64_t *read_allgs(const struct gotarget *g, size_t *n)
+{
+	uint64_t slice[2] = {0};
+	if (g->glob.allgptr && g->glob.allglen) {
+		slice[1] = target_word(g->t, g->glob.allglen);
+		slice[0] = target_word(g->t, g->glob.allgptr);
+	} else if (!target_read(g->t, g->glob.allgs, slice, sizeof slice)) {
+		slice[1] = 0;
+	}
+	*n = slice[1] < MAX_GS ? slice[1] : 0;
+	uint64_t *addrs = malloc((*n + 1) * sizeof *addrs);
+	if (addrs && *n && !target_read(g->t, slice[0], addrs, *n * sizeof *addrs))
+		*n = 0;
+	return addrs;
+}
+
+static void read_all(struct reader *rd, const uint64_t *addrs, size_t n)
+{
+	gounwind_init(&rd->unwind, rd->g, rd->out);
+	for (uint32_t i = 0; i < rd->g->nreasons; i++)
+		rd->reasons[i] = gsnap_str(rd->out, rd->g->reasons[i], strlen(rd->g->reasons[i]));
+	read_threads(rd);
+	for (size_t i = 0; i < n; i += BATCH)
+		read_batch(rd, addrs + i, n - i < BATCH ? n - i : BATCH);
+	gounwind_free(&rd->unwind);
+	free(rd->threads);
+}
+
+int gosnap_goroutines(struct gotarget *g, unsigned what, struct gsnap *out)
+{
+	size_t n = 0;
+	uint64_t *addrs = read_allgs(g, &n);
+	struct reader *rd = calloc(1, sizeof *rd);
+	int err = addrs && rd ? 0 : -ENOMEM;
+	if (!err && !n)
+		err = g->t->read_errno ? -g->t->read_errno : -EFAULT;
+	if (!err) {
+		rd->g = g;
+		rd->out = out;
+		rd->stacks = what & PROBE_STACKS;
+		rd->arena = rd->stacks ? malloc(ARENA) : NULL;
+		if (rd->stacks && !rd->arena)
+			err = -ENOMEM;
+		else
+			read_all(rd, addrs, n);
+		free(rd->arena);
+	}
+	free(rd);
+	free(addrs);
+	return err ? err : out->oom ? -ENOMEM : 0;
+}
+
+int64_t gosnap_count(struct gotarget *g)
+{
+	struct gsnap s;
+	gsnap_init(&s, GSNAP_GO);
+	int64_t n = 0;
+	if (gosnap_goroutines(g, 0, &s))
+		n = GSNAP_UNKNOWN;
+	for (uint32_t i = 0; n >= 0 && i < s.ngs; i++)
+		n += !(s.gs[i].flags & GSNAP_G_SYSTEM);
+	gsnap_free(&s);
+	return n;
+}

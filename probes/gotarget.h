@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gotarget.h - an unmodified Go process, opened: its executable, its tables, and where its runtime
+ * keeps its globals. Shared by the files go*.c.
+ */
+#ifndef GORT_PROBES_GOTARGET_H
+#define GORT_PROBES_GOTARGET_H
+
+#include "elf.h"
+#include "gobuild.h"
+#include "golayout.h"
+#include "pcmap.h"
+#include "pclntab.h"
+#include "target.h"
+
+#define GO_MAX_REASONS 64
+
+/* The pairs of moduledata from noptrdata on, in their order there. */
+enum { GO_SECTION_NOPTRDATA, GO_SECTION_DATA, GO_SECTION_BSS, GO_SECTION_NOPTRBSS, GO_MAX_RANGES };
+
+struct range {
+	uint64_t lo, hi;
+};
+
+/* runtime.moduledata of the main module, read from the live process: relocations are done there. */
+struct moduledata {
+	uint64_t addr, text, etext, gofunc;
+	struct range data; /* from the lowest to the highest of noptrdata, data, bss, noptrbss */
+	struct range sections[GO_MAX_RANGES];
+};
+
+/* Addresses of runtime variables, 0 when not found. */
+struct goglobals {
+	uint64_t allgs, allgptr, allglen;
+	uint64_t sched, allp, allm, gccontroller, memstats, waitreasons;
+};
+
+struct gotarget {
+	struct target *t; /* the caller's */
+	struct elf elf;
+	uint64_t bias; /* address in the process - address in the file */
+	struct goversion version;
+	const struct golayout *lay;
+	bool guess; /* the version is newer than the tables */
+	struct pclntab tab;
+	struct moduledata md;
+	struct goglobals glob;
+	char reasons[GO_MAX_REASONS][48];
+	uint32_t nreasons;
+	pid_t *tids; /* while locating: OS threads, sorted */
+	size_t ntids;
+};
+
+/*
+ * Reads the executable and locates everything. 0; -ENOENT when this is no Go program (err is left
+ * alone); any other error with err filled.
+ */
+int gotarget_open(struct gotarget *g, struct target *t, struct gsnap_err *err);
+void gotarget_close(struct gotarget *g);
+
+/* moduledata.c: finds the table and the module; 0 or -EPROTO. */
+int moduledata_find(struct gotarget *g);
+
+/* golocate.c: fills g->glob and g->reasons; 0, or -EPROTO when allgs is not to be found. */
+int golocate(struct gotarget *g);
+
+/* gorefs.c: the module data that the code of a function refers to. */
+struct goref {
+	uint64_t at;  /* address of the variable or of its middle */
+	uint64_t imm; /* immediate operand, 0 when there is none */
+	uint8_t opcode;
+};
+#define GO_MAX_REFS 2048
+/* References of function number idx, in code order; how many. */
+size_t gorefs(const struct gotarget *g, uint32_t idx, struct goref *out, size_t max);
+
+/* gocheck.c: whether live memory at an address looks like the variable of that name. */
+bool gocheck_g(const struct gotarget *g, uint64_t gp, bool first);
+bool gocheck_allgs(const struct gotarget *g, uint64_t at);
+bool gocheck_sched(const struct gotarget *g, uint64_t at);
+bool gocheck_allp(const struct gotarget *g, uint64_t at);
+bool gocheck_allm(const struct gotarget *g, uint64_t at);
+bool gocheck_gccontroller(const struct gotarget *g, uint64_t at);
+bool gocheck_memstats(const struct gotarget *g, uint64_t at);
+
+/* gosnap.c, gostats.c: fill an initialised snapshot. */
+int gosnap_goroutines(struct gotarget *g, unsigned what, struct gsnap *out);
+int64_t gosnap_count(struct gotarget *g);
+void gosnap_stats(struct gotarget *g, struct gsnap_stats *st);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lookslike.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int lookslike_gone(const struct target *t, struct gsnap_err *err)
+{
+	err->code = 3;
+	snprintf(err->what, sizeof err->what, "no process has pid %d", t->pid);
+	snprintf(err->why, sizeof err->why,
+		"it has ended, or it lives in another pid namespace where it has another pid");
+	snprintf(err->tries[0], sizeof err->tries[0], "gort ps");
+	return -ESRCH;
+}
+
+static int yama_scope(const struct target *t)
+{
+	char path[160];
+	int value = -1;
+	snprintf(path, sizeof path, "%s/sys/kernel/yama/ptrace_scope", t->proc);
+	FILE *f = fopen(path, "re");
+	if (f && fscanf(f, "%d", &value) != 1)
+		value = -1;
+	if (f)
+		fclose(f);
+	return value;
+}
+
+static void explain_refusal(
+	const struct target *t, const struct procinfo *info, struct gsnap_err *err)
+{
+	int scope = yama_scope(t);
+	if (info->uid != geteuid())
+		snprintf(err->why, sizeof err->why,
+			"it runs as uid %u, this is uid %u without CAP_SYS_PTRACE", info->uid,
+			geteuid());
+	else if (scope > 0)
+		snprintf(err->why, sizeof err->why,
+			"kernel.yama.ptrace_scope is %d and %d is not a child of this shell", scope,
+			t->pid);
+	else
+		snprintf(err->why, sizeof err->why,
+			"same user, so the program has more privileges than this shell, made "
+			"itself "
+			"undumpable, or a security module forbids it");
+}
+
+int lookslike_forbidden(
+	const struct target *t, const struct procinfo *info, int error, struct gsnap_err *err)
+{
+	err->code = 4;
+	snprintf(err->what, sizeof err->what, "cannot read memory of pid %d (%s): %s", t->pid,
+		info->comm, strerror(error));
+	explain_refusal(t, info, err);
+	snprintf(err->tries[0], sizeof err->tries[0], "the same command with sudo");
+	snprintf(err->tries[1], sizeof err->tries[1],
+		"sudo setcap cap_sys_ptrace,cap_bpf,cap_perfmon+ep $(command -v gort)");
+	snprintf(err->tries[2], sizeof err->tries[2],
+		"in a container: docker run --cap-add=SYS_PTRACE ..., or kubectl debug "
+		"--profile=sysadmin");
+	return -EPERM;
+}
+
+struct kind {
+	const char *prefix; /* of the executable's name */
+	const char *advice;
+};
+
+static const struct kind kinds[] = {
+	{"python", "py-spy does that"},
+	{"java", "async-profiler does that"},
+	{"node", "node --inspect does that"},
+	{"ruby", "rbspy does that"},
+	{"perl", "Devel::NYTProf does that"},
+	{"php", "phpspy does that"},
+	{"dotnet", "dotnet-trace does that"},
+	{"beam", "observer does that"},
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+static bool interpreter(const struct procinfo *info, struct gsnap_err *err)
+{
+	const char *name = base_name(info->exe);
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		if (!strncmp(name, kinds[i].prefix, strlen(kinds[i].prefix))) {
+			snprintf(err->why, sizeof err->why, "looks like %.100s: %s", name,
+				kinds[i].advice);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool other_machine(const struct target *t, struct gsnap_err *err)
+{
+	char path[160];
+	Elf64_Ehdr eh;
+	int fd = open(target_path(t, "exe", path, sizeof path), O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : pread(fd, &eh, sizeof eh, 0);
+	if (fd >= 0)
+		close(fd);
+	if (n < (ssize_t)sizeof eh || memcmp(eh.e_ident, ELFMAG, SELFMAG))
+		return false;
+	if (eh.e_ident[EI_CLASS] == ELFCLASS64 && eh.e_machine == EM_X86_64)
+		return false;
+	snprintf(err->why, sizeof err->why,
+		"it is a %d-bit program for ELF machine %u; gort reads linux/amd64",
+		eh.e_ident[EI_CLASS] == ELFCLASS64 ? 64 : 32, eh.e_machine);
+	return true;
+}
+
+int lookslike_foreign(const struct target *t, const struct procinfo *info, struct gsnap_err *err)
+{
+	err->code = 5;
+	snprintf(err->what, sizeof err->what,
+		"pid %d (%s) is neither a Go program nor one on libgort", t->pid, info->comm);
+	if (info->kernel_thread)
+		snprintf(err->why, sizeof err->why, "it is a kernel thread");
+	else if (info->state == 'Z')
+		snprintf(err->why, sizeof err->why,
+			"it is a zombie: it has ended and its parent has not collected it yet");
+	else if (!interpreter(info, err) && !other_machine(t, err))
+		snprintf(err->why, sizeof err->why,
+			"looks like %.100s, a native program: no Go build info, and not linked "
+			"with libgort",
+			base_name(info->exe));
+	snprintf(err->tries[0], sizeof err->tries[0],
+		"gort ps     # the processes that gort can look into");
+	return -ENOTSUP;
+}

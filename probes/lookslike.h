@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lookslike.h - why a process cannot be looked into, in words that help. */
+#ifndef GORT_PROBES_LOOKSLIKE_H
+#define GORT_PROBES_LOOKSLIKE_H
+
+#include "procfs.h"
+
+/* Code 3: no process has this pid. Returns -ESRCH. */
+int lookslike_gone(const struct target *t, struct gsnap_err *err);
+/* Code 4: the kernel refused, with the remedy for this machine. Returns -EPERM. */
+int lookslike_forbidden(
+	const struct target *t, const struct procinfo *info, int error, struct gsnap_err *err);
+/* Code 5: neither Go nor libgort; names what it is. Returns -ENOTSUP. */
+int lookslike_foreign(const struct target *t, const struct procinfo *info, struct gsnap_err *err);
+
+#endif

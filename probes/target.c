@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "target.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+
+#define BATCH 1024 /* UIO_MAXIOV: more makes the system call fail */
+
+/* Marks what `got` bytes cover of reads [0, n); returns how many reads were complete. */
+static size_t settle(struct tmem_read_at *reads, size_t n, size_t got)
+{
+	size_t i = 0;
+	for (; i < n && got >= reads[i].len; i++) {
+		got -= reads[i].len;
+		reads[i].ok = true;
+	}
+	return i;
+}
+
+/*
+ * One system call reads up to BATCH pieces and stops, short, at the first one that is not mapped:
+ * that piece is given up and the next call starts behind it.
+ */
+static void read_all(void *ctx, struct tmem_read_at *reads, size_t n)
+{
+	struct target *t = ctx;
+	struct iovec local[BATCH], remote[BATCH];
+	for (size_t i = 0; i < n;) {
+		size_t k = n - i < BATCH ? n - i : BATCH;
+		for (size_t j = 0; j < k; j++) {
+			struct tmem_read_at *r = &reads[i + j];
+			r->ok = false;
+			local[j] = (struct iovec){r->buf, r->len};
+			remote[j] = (struct iovec){(void *)(uintptr_t)r->at.v, r->len};
+		}
+		ssize_t got = process_vm_readv(t->pid, local, k, remote, k, 0);
+		t->reads++;
+		if (got < 0 && errno != EFAULT) {
+			t->read_errno = errno;
+			return;
+		}
+		t->bytes += got > 0 ? (size_t)got : 0;
+		size_t whole = settle(reads + i, k, got > 0 ? (size_t)got : 0);
+		i += whole < k ? whole + 1 : k;
+	}
+}
+
+void target_init(struct target *t, pid_t pid, const char *proc)
+{
+	*t = (struct target){.pid = pid};
+	snprintf(t->proc, sizeof t->proc, "%s", proc ? proc : "/proc");
+	t->mem = (struct tmem){read_all, t};
+}
+
+char *target_path(const struct target *t, const char *file, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s/%d/%s", t->proc, t->pid, file);
+	return buf;
+}
+
+uint64_t target_auxv(const struct target *t, uint64_t type)
+{
+	char path[160];
+	FILE *f = fopen(target_path(t, "auxv", path, sizeof path), "re");
+	if (!f)
+		return 0;
+	uint64_t pair[2], value = 0;
+	while (fread(pair, sizeof pair, 1, f) == 1 && pair[0] != AT_NULL)
+		if (pair[0] == type)
+			value = pair[1];
+	fclose(f);
+	return value;
+}
+
+size_t target_threads(const struct target *t, pid_t **out)
+{
+	char path[160];
+	*out = NULL;
+	DIR *dir = opendir(target_path(t, "task", path, sizeof path));
+	if (!dir)
+		return 0;
+	size_t n = 0, cap = 0;
+	for (struct dirent *d; (d = readdir(dir));) {
+		if (d->d_name[0] == '.')
+			continue;
+		if (n == cap) {
+			pid_t *bigger = realloc(*out, (cap = cap ? cap * 2 : 64) * sizeof **out);
+			if (!bigger)
+				break;
+			*out = bigger;
+		}
+		(*out)[n++] = atoi(d->d_name);
+	}
+	closedir(dir);
+	return n;
+}

@@ -1,0 +1,3 @@
+module gort.test/gotarget
+
+go 1.22
