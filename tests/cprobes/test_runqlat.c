@@ -143,8 +143,8 @@ static bool one_round(void)
 }
 
 /*
- * However busy this machine is: in the first round each fighter runs, in the second each but perhaps
- * one is taken off the CPU and put back, in the third that one too.
+ * However busy this machine is: in the first round each fighter runs, in the second each but
+ * perhaps one is taken off the CPU and put back, in the third that one too.
  */
 static bool all_have_waited(void)
 {
