@@ -1,0 +1,1 @@
+gort_fuzz_target(goelf SOURCES fuzz_goelf.c SEEDS seeds/goelf LIBS probes)
