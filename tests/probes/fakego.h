@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * fakego.h - builds a tiny Go executable in memory: ELF headers, build info, a pclntab with three
- * functions, one of them with an inlined call. For unit tests and as the seed of fuzz targets, where
- * a real binary would be a thousand times larger than what is under test.
+ * functions, one of them with an inlined call. For unit tests and as the seed of fuzz targets,
+ * where a real binary would be a thousand times larger than what is under test.
  */
 #ifndef GORT_TESTS_FAKEGO_H
 #define GORT_TESTS_FAKEGO_H
