@@ -30,6 +30,7 @@
 #include "sched/netpoll.h"
 #include "sched/proc.h"
 #include "sched/runq.h"
+#include "sched/sanitizer.h"
 #include "sched/stack.h"
 #include "sched/timer.h"
 
@@ -128,6 +129,7 @@ void minit(struct m *mp)
 	mp->g0_.system = true;
 	mp->fastrand = (uint32_t)mp->procid * 2654435761u;
 	stackbounds(&mp->g0_.stack);
+	san_root((void *)mp->g0_.stack.lo, mp->g0_.stack.hi - mp->g0_.stack.lo);
 	void *alt = sysalloc(SIGSTACK);
 	stack_t ss = {.ss_sp = alt, .ss_size = SIGSTACK};
 	sigaltstack(&ss, NULL);

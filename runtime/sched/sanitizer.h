@@ -38,6 +38,7 @@ static inline void san_abandon(void)
 	__asan_handle_no_return();
 }
 
+/* Memory that may hold the only pointer to something malloc'ed; it may be partly unmapped. */
 static inline void san_root(void *p, size_t n)
 {
 	__lsan_register_root_region(p, n);
