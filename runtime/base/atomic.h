@@ -2,9 +2,10 @@
 /*
  * atomic.h - C11 atomics with the memory order in the name.
  *
- * _rlx relaxed, _acq acquire, _rel release, _acqrel both, _sc sequentially consistent. Every release
- * in the runtime says in a comment which acquire it pairs with. On amd64 relaxed, acquire and release
- * loads and stores are plain moves; only exchanges, additions and _sc stores lock the bus.
+ * _rlx relaxed, _acq acquire, _rel release, _acqrel both, _sc sequentially consistent. Every
+ * release in the runtime says in a comment which acquire it pairs with. On amd64 relaxed, acquire
+ * and release loads and stores are plain moves; only exchanges, additions and _sc stores lock the
+ * bus.
  */
 #ifndef GORT_BASE_ATOMIC_H
 #define GORT_BASE_ATOMIC_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * futex.h - sleeping on a 32-bit word, and the one-shot note built on it (Go's os_linux.go futexsleep
- * and lock_futex.go note).
+ * futex.h - sleeping on a 32-bit word, and the one-shot note built on it (Go's os_linux.go
+ * futexsleep and lock_futex.go note).
  */
 #ifndef GORT_BASE_FUTEX_H
 #define GORT_BASE_FUTEX_H
@@ -37,7 +37,10 @@ static inline void noteclear(struct note *n)
 	store_rlx(&n->key, 0);
 }
 
-/* The release pairs with notesleep's acquire: what was written before is seen by the woken thread. */
+/*
+ * The release pairs with notesleep's acquire: what was written before is seen by the woken
+ * thread.
+ */
 static inline void notewakeup(struct note *n)
 {
 	store_rel(&n->key, 1);

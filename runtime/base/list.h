@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * list.h - intrusive singly linked lists, typed by macro: a head with first, last and a length, linked
- * through a named member (Go's gQueue and gList). Not thread-safe: the owner's lock guards them.
+ * list.h - intrusive singly linked lists, typed by macro: a head with first, last and a length,
+ * linked through a named member (Go's gQueue and gList). Not thread-safe: the owner's lock guards
+ * them.
  */
 #ifndef GORT_BASE_LIST_H
 #define GORT_BASE_LIST_H

@@ -2,13 +2,13 @@
 /*
  * lock.h - the runtime's own mutex: a few instructions held, never over a switch.
  *
- * State: key 0 = free, 1 = held. unlock() is one plain store (a release, paired with lock()'s acquire
- * exchange) and is the last access to the object, so the next owner may free it.
+ * State: key 0 = free, 1 = held. unlock() is one plain store (a release, paired with lock()'s
+ * acquire exchange) and is the last access to the object, so the next owner may free it.
  *
- * Rejected: a futex mutex as Go's lock_futex.go. Its unlock must learn whether somebody sleeps, which
- * costs a locked instruction in every channel operation. Critical sections here are shorter than a
- * futex call; a descheduled holder is waited for by yielding the processor, then by short sleeps so
- * that real-time threads cannot starve it.
+ * Rejected: a futex mutex as Go's lock_futex.go. Its unlock must learn whether somebody sleeps,
+ * which costs a locked instruction in every channel operation. Critical sections here are shorter
+ * than a futex call; a descheduled holder is waited for by yielding the processor, then by short
+ * sleeps so that real-time threads cannot starve it.
  */
 #ifndef GORT_BASE_LOCK_H
 #define GORT_BASE_LOCK_H

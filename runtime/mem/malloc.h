@@ -6,8 +6,9 @@
 #include <stddef.h>
 
 /*
- * Zeroed memory for the program, 16-byte aligned, owned by the collector. Never NULL: out of memory is
- * fatal, as in Go. May be called with or without a P, with no lock of rank mheap or higher held.
+ * Zeroed memory for the program, 16-byte aligned, owned by the collector. Never NULL: out of
+ * memory is fatal, as in Go. May be called with or without a P, with no lock of rank mheap or
+ * higher held.
  */
 void *mallocgc(size_t size);
 

@@ -2,7 +2,8 @@
 /*
  * asm_amd64.S - the switch between stacks (Go's asm_amd64.s gogo, mcall, goexit).
  *
- * The switch frame. While a goroutine is switched out, g.sched.sp points at seven words on its stack:
+ * The switch frame. While a goroutine is switched out, g.sched.sp points at seven words on its
+ * stack:
  *
  *	sp +  0  r15
  *	sp +  8  r14
@@ -16,14 +17,14 @@
  * The offsets are constants of asm.h too; runtime/debug publishes them. The floating-point control
  * words are not saved: they belong to the OS thread, as in Go.
  *
- * g.sched.sp is also the hand-over between Ms (runtime2.h, invariant 2). The order is: save on the old
- * stack, load the new sp, clear its gobuf (it has the CPU now), and only then store the old gobuf. On
- * amd64 stores are seen in order, so that one plain store is the release: whoever sees it non-zero
- * sees the saved registers, and this M no longer touches the old stack. The clear cannot race:
- * only the M that took the goroutine off its queue gets here.
+ * g.sched.sp is also the hand-over between Ms (runtime2.h, invariant 2). The order is: save on
+ * the old stack, load the new sp, clear its gobuf (it has the CPU now), and only then store the
+ * old gobuf. On amd64 stores are seen in order, so that one plain store is the release: whoever
+ * sees it non-zero sees the saved registers, and this M no longer touches the old stack. The
+ * clear cannot race: only the M that took the goroutine off its queue gets here.
  *
- * The resume is pop and jmp, not ret: the return-stack predictor holds the other goroutine's callers
- * and would be wrong at each switch.
+ * The resume is pop and jmp, not ret: the return-stack predictor holds the other goroutine's
+ * callers and would be wrong at each switch.
  */
 	.text
 

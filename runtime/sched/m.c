@@ -2,18 +2,21 @@
 /*
  * m.c - Ms and Ps: finding work, going idle, waking, deadlock (the M half of Go's proc.go).
  *
- * Parking and unparking of Ms. Three ways that do not work well are listed at the head of Go's proc.go;
- * as there, the scheme is: an M without work spins for a short time before it parks; at most one M spins
- * (sched.nmspinning, a token taken by compare-and-swap); whoever makes work wakes an M only when a P is
- * idle and nobody spins; and the wake policy of runq.h says when work is worth it.
+ * Parking and unparking of Ms. Three ways that do not work well are listed at the head of Go's
+ * proc.go; as there, the scheme is: an M without work spins for a short time before it parks; at
+ * most one M spins (sched.nmspinning, a token taken by compare-and-swap); whoever makes work
+ * wakes an M only when a P is idle and nobody spins; and the wake policy of runq.h says when work
+ * is worth it.
  *
- * No wake-up is lost. Work in the ring of a running P needs no wake-up at all: that P will run it, and
- * only parallelism is at stake. Work in the global queue: an M looks at that queue and gives up its P in
- * one critical section of sched.lock, and whoever adds work there without owning a P looks for an idle P
- * in the critical section. The spinning M drops the token (a full barrier) and then looks at all queues
- * once more, since others did not wake anybody while it held the token.
+ * No wake-up is lost. Work in the ring of a running P needs no wake-up at all: that P will run
+ * it, and only parallelism is at stake. Work in the global queue: an M looks at that queue and
+ * gives up its P in one critical section of sched.lock, and whoever adds work there without
+ * owning a P looks for an idle P in the critical section. The spinning M drops the token (a full
+ * barrier) and then looks at all queues once more, since others did not wake anybody while it
+ * held the token.
  *
- * Timers of idle Ps are kept by one M, without a P, in netpoll(delay): sched.lastpoll == 0 meanwhile.
+ * Timers of idle Ps are kept by one M, without a P, in netpoll(delay): sched.lastpoll == 0
+ * meanwhile.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -76,8 +79,8 @@ void pidleput(struct p *pp)
 }
 
 /*
- * With sched.lock held, so that sysmon, which goes into its endless sleep only while every P is idle
- * and under the same lock, cannot miss that one no longer is.
+ * With sched.lock held, so that sysmon, which goes into its endless sleep only while every P is
+ * idle and under the same lock, cannot miss that one no longer is.
  */
 struct p *pidleget(void)
 {
@@ -329,7 +332,10 @@ static bool recheck(struct m *mp)
 	return true;
 }
 
-/* This M is the poller: sleeps until then (INT64_MAX: until a descriptor is ready or netpollBreak). */
+/*
+ * This M is the poller: sleeps until then (INT64_MAX: until a descriptor is ready or
+ * netpollBreak).
+ */
 static struct gQueue pollsleep(int64_t until)
 {
 	store_rlx(&sched.pollUntil, until == INT64_MAX ? 0 : until);
@@ -353,7 +359,10 @@ static void pollidle(struct m *mp)
 		wakeNetPoller(until);
 		return;
 	}
-	/* Again: a timer added before the exchange woke nobody; one that has fired is no reason to sleep. */
+	/*
+	 * Again: a timer added before the exchange woke nobody; one that has fired is no reason
+	 * to sleep.
+	 */
 	until = timeSleepUntil();
 	if (until != INT64_MAX || netpollAnyWaiters())
 		ready = pollsleep(until);
@@ -421,8 +430,9 @@ struct g *findrunnable(struct m *mp)
 /* ---- deadlock ---- */
 
 /*
- * Threads the program made itself: any of them may still wake a goroutine. Counted only here, when all
- * else says deadlock, and without allocation. When /proc is not there, there may be some.
+ * Threads the program made itself: any of them may still wake a goroutine. Counted only here,
+ * when all else says deadlock, and without allocation. When /proc is not there, there may be
+ * some.
  */
 static bool foreignthreads(void)
 {

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * proc.c - goroutines: creation, parking, waking, exit, and the switches between them (the G half of
- * Go's proc.go; Ms and Ps are in m.c).
+ * proc.c - goroutines: creation, parking, waking, exit, and the switches between them (the G half
+ * of Go's proc.go; Ms and Ps are in m.c).
  *
- * A goroutine that blocks picks the next one itself, on its own stack, and switches straight to it; the
- * M's system stack (g0) is entered only when there is nothing to run, or nothing that can run yet.
+ * A goroutine that blocks picks the next one itself, on its own stack, and switches straight to
+ * it; the M's system stack (g0) is entered only when there is nothing to run, or nothing that can
+ * run yet.
  *
- * The switch-out protocol. No lock is held over a switch and nobody waits for one on a goroutine's
- * stack. Enqueue under the object's lock, mark as waiting, unlock, switch. From the unlock on, a waker
- * may put the goroutine on any run queue although it still runs. Whoever takes it off finds sched.sp == 0
- * until the switch is complete, and then must wait; it does so on g0 (m.nextg). Waiting on a goroutine's
- * stack could deadlock: M1 leaving G1 may have picked G2 while M2 leaving G2 has picked G1.
+ * The switch-out protocol. No lock is held over a switch and nobody waits for one on a
+ * goroutine's stack. Enqueue under the object's lock, mark as waiting, unlock, switch. From the
+ * unlock on, a waker may put the goroutine on any run queue although it still runs. Whoever takes
+ * it off finds sched.sp == 0 until the switch is complete, and then must wait; it does so on g0
+ * (m.nextg). Waiting on a goroutine's stack could deadlock: M1 leaving G1 may have picked G2
+ * while M2 leaving G2 has picked G1.
  *
- * Stacks are bound late: newproc only fills in a struct g. A fresh goroutine gets its stack at its first
- * run, and when the goroutine before it has just exited, it takes over that stack without a switch.
+ * Stacks are bound late: newproc only fills in a struct g. A fresh goroutine gets its stack at
+ * its first run, and when the goroutine before it has just exited, it takes over that stack
+ * without a switch.
  *
- * Rejected: switching through g0 each time, as Go's mcall does, costs a second switch. Rejected: a lock
- * held over the switch and dropped by the next goroutine, as it makes each waker wait.
+ * Rejected: switching through g0 each time, as Go's mcall does, costs a second switch. Rejected:
+ * a lock held over the switch and dropped by the next goroutine, as it makes each waker wait.
  */
 #include "sched/proc.h"
 
@@ -163,7 +166,10 @@ struct g *newproc(const struct gort_call *fn, uintptr_t gopc)
 	gp->startpc = (uintptr_t)fn->fn;
 	gp->stackclass = stackdefault;
 	pp->ngcreated++;
-	/* Everything above is visible to whoever takes gp off a queue: release of the queue's tail. */
+	/*
+	 * Everything above is visible to whoever takes gp off a queue: release of the queue's
+	 * tail.
+	 */
 	store_rel(&gp->atomicstatus, _Grunnable);
 	runqputnext(pp, gp);
 	return gp;
@@ -185,8 +191,9 @@ static void execute(struct m *mp, struct g *gp)
 }
 
 /*
- * Leaves from's stack for to, which may be fresh, switched out, or g0. Returns when from runs again, on
- * whatever M: nothing read before may be used after. Inline, so that a switch is one jump.
+ * Leaves from's stack for to, which may be fresh, switched out, or g0. Returns when from runs
+ * again, on whatever M: nothing read before may be used after. Inline, so that a switch is one
+ * jump.
  */
 static inline void mswitch(struct p *pp, struct g *from, struct g *to)
 {
@@ -201,7 +208,10 @@ static inline void mswitch(struct p *pp, struct g *from, struct g *to)
 	san_enter(from);
 }
 
-/* Whether next can run at once: fresh, or completely switched out. Pairs with goswitch's store of sp. */
+/*
+ * Whether next can run at once: fresh, or completely switched out. Pairs with goswitch's store of
+ * sp.
+ */
 static inline bool canrun(struct g *gp)
 {
 	return gp->stack.hi == 0 || load_acq(&gp->sched.sp) != 0;
@@ -287,8 +297,8 @@ void gort_gosched(void)
 /* ---- exit ---- */
 
 /*
- * The calling goroutine is done: everything that it still uses of its stack is this frame. Returns when
- * a fresh goroutine has taken over the stack, which the caller then runs.
+ * The calling goroutine is done: everything that it still uses of its stack is this frame.
+ * Returns when a fresh goroutine has taken over the stack, which the caller then runs.
  */
 static void goexit0(struct m *mp)
 {

@@ -8,9 +8,9 @@
 /* ---- goroutines: proc.c ---- */
 
 /*
- * Blocks the calling goroutine. l is held and the goroutine is already on a queue that l guards; it is
- * marked as waiting, then l is released, so a waker that holds l sees it waiting. Returns once
- * somebody called goready.
+ * Blocks the calling goroutine. l is held and the goroutine is already on a queue that l guards;
+ * it is marked as waiting, then l is released, so a waker that holds l sees it waiting. Returns
+ * once somebody called goready.
  */
 void goparkunlock(struct mutex *l, waitReason reason);
 /* Blocks the calling goroutine for ever. */

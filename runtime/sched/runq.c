@@ -50,7 +50,10 @@ static struct g *runnextsteal(struct p *victim)
 	if (!*(struct g *volatile *)&victim->runnext || !cas_acqrel(&victim->rnthief, &free, 1))
 		return NULL;
 	rawsyscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0, 0);
-	/* An owner in the middle of its few instructions may have lost its CPU: do not wait for it. */
+	/*
+	 * An owner in the middle of its few instructions may have lost its CPU: do not wait for
+	 * it.
+	 */
 	if (!load_acq(&victim->rnowner)) {
 		gp = victim->runnext;
 		victim->runnext = NULL;
@@ -132,9 +135,9 @@ void runqwake(struct p *pp)
 }
 
 /*
- * Every 64 decisions: how long is a slice, hence from which backlog on is a wake-up worth its cost? The
- * smaller of two windows counts, as one long slice must not make the average look long. wl may be 0:
- * slices above 30 us, where even one waiting G is worth a wake-up.
+ * Every 64 decisions: how long is a slice, hence from which backlog on is a wake-up worth its
+ * cost? The smaller of two windows counts, as one long slice must not make the average look long.
+ * wl may be 0: slices above 30 us, where even one waiting G is worth a wake-up.
  */
 static void wakepolicy(struct p *pp, int64_t now)
 {
@@ -191,7 +194,10 @@ static bool standsstill(struct m *mp, struct p *victim, int64_t now)
 	return now - seen->since > STILL_NS;
 }
 
-/* Moves half of victim's ring to pp's, which is empty; returns one of them, NULL when there is none. */
+/*
+ * Moves half of victim's ring to pp's, which is empty; returns one of them, NULL when there is
+ * none.
+ */
 static struct g *runqgrab(struct p *pp, struct p *victim)
 {
 	for (;;) {

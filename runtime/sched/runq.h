@@ -3,24 +3,26 @@
  * runq.h - the queues of runnable goroutines (Go's proc.go runqput, runqget, runqsteal).
  *
  * Per P: runnext, one goroutine to run next; and a ring of 256. The owner appends at runqtail and
- * everybody takes from runqhead by compare-and-swap. Beyond that, the global queue under sched.lock.
+ * everybody takes from runqhead by compare-and-swap. Beyond that, the global queue under
+ * sched.lock.
  *
  * Invariants:
  *  1. runqtail - runqhead <= RUNQSIZE; only the owner writes runqtail and ring slots.
  *  2. A taker reads slots first and then claims them by moving runqhead; only slots claimed count.
- *  3. When the ring is full, half of it moves to the global queue by a compare-and-swap from the very
- *     head that the fullness test read. Reading it again would let two thefts slip in between, and
- *     the batch would take stale slots past the tail.
+ *  3. When the ring is full, half of it moves to the global queue by a compare-and-swap from the
+ *     very head that the fullness test read. Reading it again would let two thefts slip in
+ *     between, and the batch would take stale slots past the tail.
  *
- * runnext without atomics. Only the owner touches it, except that a thief may take it from a P whose
- * goroutine has run for long (p.stuck). It is an asymmetric lock: the owner sets rnowner, then looks at
- * rnthief; the thief sets rnthief, issues membarrier(2), then looks at rnowner. The barrier makes one
- * of the two see the other; the owner's path is two plain stores and a load.
+ * runnext without atomics. Only the owner touches it, except that a thief may take it from a P
+ * whose goroutine has run for long (p.stuck). It is an asymmetric lock: the owner sets rnowner,
+ * then looks at rnthief; the thief sets rnthief, issues membarrier(2), then looks at rnowner. The
+ * barrier makes one of the two see the other; the owner's path is two plain stores and a load.
  *
- * Wake policy: pushing wakes another M only when the backlog is worth it, that is when its length times
- * the average slice exceeds 30 us; a thief judges its victim by the same test. Each 64 decisions the P
- * stores wl = 30 us / slice. So a ping-pong stays on one P and costs no futex call, while goroutines that
- * compute spread at once. What this misses (a long slice after short ones) sysmon finds: p.stuck.
+ * Wake policy: pushing wakes another M only when the backlog is worth it, that is when its length
+ * times the average slice exceeds 30 us; a thief judges its victim by the same test. Each 64
+ * decisions the P stores wl = 30 us / slice. So a ping-pong stays on one P and costs no futex
+ * call, while goroutines that compute spread at once. What this misses (a long slice after short
+ * ones) sysmon finds: p.stuck.
  */
 #ifndef GORT_SCHED_RUNQ_H
 #define GORT_SCHED_RUNQ_H
@@ -62,7 +64,7 @@ static inline bool runqempty(struct p *pp)
 static inline void runnextlock(struct p *pp)
 {
 	store_rlx(&pp->rnowner, 1);
-	compiler_barrier(); /* the membarrier in runnextsteal makes this order hold on the CPU too */
+	compiler_barrier(); /* runnextsteal's membarrier makes this order hold on the CPU too */
 	if (unlikely(load_rlx(&pp->rnthief)))
 		runnextwait(pp);
 }

@@ -2,18 +2,18 @@
 /*
  * runtime2.h - the scheduler's data (Go's runtime2.go), with Go's field names.
  *
- *   G  a goroutine.
- *   M  a machine: one OS thread.
- *   P  a processor: the right to run goroutines, GOMAXPROCS of them. An M needs a P to run a G; an M in
+ *   G  a goroutine. M  a machine: one OS thread. P  a processor: the right to run goroutines,
+ *   GOMAXPROCS of them. An M needs a P to run a G; an M in
  *      a system call, or with nothing to do, has none.
  *
  * Invariants:
- *  1. A struct g, m or p is never freed. allgs only grows: the array is published before its length,
- *     so a reader (also in another process) that loads allglen, then allgptr, sees allglen valid Gs.
- *  2. g.sched.sp == 0: the G has the CPU, or has never run (then stack.hi == 0 too and its only frame
- *     is startpc). sp != 0: switched out, and the registers lie at sp as asm_amd64.S describes. The
- *     store of sp is the last thing a switch does to the old stack: whoever sees it non-zero may run
- *     the G.
+ *  1. A struct g, m or p is never freed. allgs only grows: the array is published before its
+ *     length, so a reader (also in another process) that loads allglen, then allgptr, sees
+ *     allglen valid Gs.
+ *  2. g.sched.sp == 0: the G has the CPU, or has never run (then stack.hi == 0 too and its only
+ *     frame is startpc). sp != 0: switched out, and the registers lie at sp as asm_amd64.S
+ *     describes. The store of sp is the last thing a switch does to the old stack: whoever sees
+ *     it non-zero may run the G.
  *  3. A G is on at most one queue: a run queue, a wait queue, or a free list.
  *  4. A status changes only by the owner: the M that runs the G; or whoever took it off its queue.
  */
@@ -183,9 +183,9 @@ struct gfree {
 	uint32_t n;
 };
 
+/* Free stacks: first is the top of the newest, whose last word holds the top of the next. */
 struct stackcache {
-	uintptr_t
-		first; /* top of the newest free stack; each holds the next one's in its last word */
+	uintptr_t first;
 	uint32_t n;
 };
 

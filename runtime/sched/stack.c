@@ -2,21 +2,23 @@
 /*
  * stack.c - the stack region (Go's stack.go, but nothing like it: C stacks cannot be copied).
  *
- * One reserved PROT_NONE region per size class, opened in chunks of slots, so that strict overcommit
- * and RLIMIT_AS are charged for what is used only. A slot is committed by touching it.
+ * One reserved PROT_NONE region per size class, opened in chunks of slots, so that strict
+ * overcommit and RLIMIT_AS are charged for what is used only. A slot is committed by touching it.
  *
  *	slot:  | guard | lo .................................. hi | colour |
  *
- * The guard, a 16th of the slot as C functions with large frames would step over one page, is MADV_GUARD_INSTALL (Linux 6.13): no VMA a stack, so a million of them fit. Older kernels
- * get PROT_NONE guards for as many stacks as the VMA limit allows, and none beyond.
- * Tops are coloured by slot number: stacks of one class would otherwise meet in the same cache sets.
+ * The guard, a 16th of the slot as C functions with large frames would step over one page, is
+ * MADV_GUARD_INSTALL (Linux 6.13): no VMA a stack, so a million of them fit. Older kernels get
+ * PROT_NONE guards for as many stacks as the VMA limit allows, and none beyond. Tops are coloured
+ * by slot number: stacks of one class would otherwise meet in the same cache sets.
  * MADV_NOHUGEPAGE: a huge page under 64 KiB slots costs 16 times the memory.
  *
- * Free stacks are reused newest first, per P (their top pages are dirty and likely cached). The link to
- * the next free stack lies in the topmost word of each. A P with too many gives half to the class.
+ * Free stacks are reused newest first, per P (their top pages are dirty and likely cached). The
+ * link to the next free stack lies in the topmost word of each. A P with too many gives half to
+ * the class.
  *
- * A stack that its goroutine is about to leave must not be reachable by another P: it waits in p.dying
- * until this P's next exit or spawn, by which time this M has switched away.
+ * A stack that its goroutine is about to leave must not be reachable by another P: it waits in
+ * p.dying until this P's next exit or spawn, by which time this M has switched away.
  */
 #include "sched/stack.h"
 

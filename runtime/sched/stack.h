@@ -11,8 +11,8 @@ extern uint8_t stackdefault;
 /* Gives gp a stack of its class, from pp's cache. */
 void stackalloc(struct p *pp, struct g *gp);
 /*
- * gp, which runs on it, gives up its stack: it becomes free when pp's next goroutine exits or the next
- * one is bound to it here, since until then this M still stands on it.
+ * gp, which runs on it, gives up its stack: it becomes free when pp's next goroutine exits or the
+ * next one is bound to it here, since until then this M still stands on it.
  */
 void stackfreeself(struct p *pp, struct g *gp);
 /* Whether addr lies in the guard of gp's stack: an overflow. */

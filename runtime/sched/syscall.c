@@ -2,9 +2,9 @@
 /*
  * syscall.c - a goroutine blocks its thread (Go's entersyscall, exitsyscall).
  *
- * The P stays reserved for the M (status _Psyscall) so that a short call costs two plain stores and a
- * compare-and-swap; sysmon takes the P away when the call lasts. Whoever moves p.status from _Psyscall
- * owns the P: the returning M to _Prunning, sysmon to _Pidle.
+ * The P stays reserved for the M (status _Psyscall) so that a short call costs two plain stores
+ * and a compare-and-swap; sysmon takes the P away when the call lasts. Whoever moves p.status
+ * from _Psyscall owns the P: the returning M to _Prunning, sysmon to _Pidle.
  *
  *	_Prunning -> _Psyscall -> _Prunning   [entersyscall, exitsyscall of any M that had this P]
  *	             _Psyscall -> _Pidle      [sysmon, then handoffp]

@@ -2,15 +2,15 @@
 /*
  * timer.c - per-P timers in a 4-ary heap, and gort_sleep (Go's time.go).
  *
- * Who calls a due timer: its P at each 64th decision and when it runs out of work; an M that has found
- * nothing to run, for every P; sysmon makes a busy P look (p.slow); and when all is idle, the one M in
- * netpoll wakes for the earliest timer of all Ps.
+ * Who calls a due timer: its P at each 64th decision and when it runs out of work; an M that has
+ * found nothing to run, for every P; sysmon makes a busy P look (p.slow); and when all is idle,
+ * the one M in netpoll wakes for the earliest timer of all Ps.
  *
  * Invariants:
  *  1. heap[i].when >= heap[(i - 1) / 4].when.
  *  2. minwhen == heap[0]->when, or INT64_MAX when empty; written under the lock, read without.
- *  3. A timer is out of the heap before its function is called, and the lock is released: the function
- *     may reuse the timer. A timer never fires before nanotime() >= when.
+ *  3. A timer is out of the heap before its function is called, and the lock is released: the
+ *     function may reuse the timer. A timer never fires before nanotime() >= when.
  */
 #include "sched/timer.h"
 
@@ -80,9 +80,9 @@ void timeradd(struct p *pp, struct timer *t)
 }
 
 /*
- * The fence pairs with the exchange of lastpoll in pollidle: either the poller, now about to sleep,
- * sees the new minwhen, or we see that it polls. Missing it would only be late, not lost: the timer's
- * own P is running.
+ * The fence pairs with the exchange of lastpoll in pollidle: either the poller, now about to
+ * sleep, sees the new minwhen, or we see that it polls. Missing it would only be late, not lost:
+ * the timer's own P is running.
  */
 void wakeNetPoller(int64_t when)
 {

@@ -3,12 +3,12 @@
  * chan.c - channels (Go's chan.go).
  *
  * Invariants, under the lock:
- *  1. At least one of sendq and recvq is empty, unless one goroutine both sends and receives on it in a
- *     select.
+ *  1. At least one of sendq and recvq is empty, unless one goroutine both sends and receives on
+ *     it in a select.
  *  2. Buffered: qcount > 0 implies recvq is empty; qcount < dataqsiz implies sendq is empty.
  *  3. A waiter is woken with its data already handed over: it does not look at the channel again.
- *  4. unlock is the last access to the channel by a sender that found a receiver: the receiver may free
- *     it.
+ *  4. unlock is the last access to the channel by a sender that found a receiver: the receiver
+ *     may free it.
  *
  * Elements of at most 8 bytes travel in the waiter's sudog, which lies in struct g, so that a waker
  * does not touch the parked stack.
@@ -214,7 +214,9 @@ bool gort_chan_recv(struct gort_chan *gc, void *elem)
 	return sg->success;
 }
 
-/* Takes all waiters off q. Receivers get the zero value, senders will panic: success stays false. */
+/*
+ * Takes all waiters off q. Receivers get the zero value, senders will panic: success stays false.
+ */
 static void collect(struct hchan *c, struct waitq *q, bool receivers, struct gQueue *list)
 {
 	for (struct sudog *sg; (sg = dequeue(q));) {

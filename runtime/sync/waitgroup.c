@@ -2,10 +2,11 @@
 /*
  * waitgroup.c - wait for a collection of goroutines to finish (Go's sync/waitgroup.go).
  *
- * state: bits 32..63 the counter, bits 0..31 the number of waiters. One word, so that the add which
- * brings the counter to 0 knows for certain whether somebody waits, and one that does not costs a
- * single locked instruction. The waiters' queue is guarded by lock; a waiter counts itself in while it
- * holds the lock, so whoever sees it in state finds it on the queue after taking the lock.
+ * state: bits 32..63 the counter, bits 0..31 the number of waiters. One word, so that the add
+ * which brings the counter to 0 knows for certain whether somebody waits, and one that does not
+ * costs a single locked instruction. The waiters' queue is guarded by lock; a waiter counts
+ * itself in while it holds the lock, so whoever sees it in state finds it on the queue after
+ * taking the lock.
  */
 #include <stdatomic.h>
 

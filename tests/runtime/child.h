@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* child.h - runs a main goroutine in a child process and collects how it ends and what it prints. */
+/*
+ * child.h - runs a main goroutine in a child process and collects how it ends and what it prints.
+ */
 #ifndef GORT_TESTS_RUNTIME_CHILD_H
 #define GORT_TESTS_RUNTIME_CHILD_H
 

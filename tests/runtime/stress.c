@@ -2,9 +2,10 @@
 /*
  * stress.c - random concurrent models on libgort, each of which knows what must come out.
  *
- * stress [SECONDS [SEED [DRIVERS]]]: several drivers at once run one model after the other, chosen at
- * random. Exit 0 when every model came out right; else a message with the model and exit 1. A program
- * that stands still is ended by SIGALRM, and by the deadlock detector if all goroutines sleep.
+ * stress [SECONDS [SEED [DRIVERS]]]: several drivers at once run one model after the other,
+ * chosen at random. Exit 0 when every model came out right; else a message with the model and
+ * exit 1. A program that stands still is ended by SIGALRM, and by the deadlock detector if all
+ * goroutines sleep.
  */
 #include <gort/go.h>
 #include <stdatomic.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * go.h - the short Go dialect for C (gnu17, gcc 12 or clang 14 and later): go, chan(T), defer, println.
+ * go.h - the short Go dialect for C (gnu17, gcc 12 or clang 14 and later): go, chan(T), defer,
+ * println.
  *
  *	static void square(chan(int) out, int n) { chan_send(out, n * n); }
  *
@@ -12,12 +13,14 @@
  *		return 0;
  *	}
  *
- * Each word can be left out with GORT_NO_<WORD>, defined before the include; the gort_ names of gort.h
+ * Short words can be left out: define GORT_NO_GO, GORT_NO_DEFER, GORT_NO_PANIC, GORT_NO_PRINT,
+ * GORT_NO_STRING or GORT_NO_UNITS (ns, us, ms, sec) before the include; the gort_ names of gort.h
  * always work.
  *
  * How the macros work. Locals are numbered by __COUNTER__ so that macros nest without shadowing.
- * Argument lists use __VA_OPT__: an operand of ## is not expanded first, so that nested lists would
- * stay unexpanded. An argument of go or defer that is a compound literal needs parentheses around it.
+ * Argument lists use __VA_OPT__: an operand of ## is not expanded first, so that nested lists
+ * would stay unexpanded. An argument of go or defer that is a compound literal needs parentheses
+ * around it.
  */
 #ifndef GORT_GO_H
 #define GORT_GO_H
@@ -100,7 +103,10 @@
 
 /* ---- packed calls: what go and defer check at compile time ---- */
 
-/* __builtin_classify_type: 1 to 4 are integers, enums and bool, 5 pointer, 8 real, 12 struct, 13 union */
+/*
+ * __builtin_classify_type: 1 to 4 are integers, enums and bool, 5 pointer, 8 real, 12 struct, 13
+ * union
+ */
 #define GORT_ISSTRING(x) _Generic((x), gort_string : 1, default : 0)
 #define GORT_WORDS(x)    +1 + GORT_ISSTRING(x)
 #define GORT_ISREC(x)    (__builtin_classify_type(x) == 12 || __builtin_classify_type(x) == 13)
@@ -110,7 +116,10 @@
 	_Static_assert(!GORT_ISREC(x) || GORT_ISSTRING(x),                                   \
 		"go, defer: a struct argument: pass the address of a copy (go_with makes it)");
 
-/* A pointer in place of an integer converts to any integer or pointer parameter, never to a double. */
+/*
+ * A pointer in place of an integer converts to any integer or pointer parameter, never to a
+ * double.
+ */
 #define GORT_PROBE(x) __builtin_choose_expr(__builtin_classify_type(x) <= 4, (void *)0, (x))
 
 static inline void gort_pack_word(struct gort_call *c, uint64_t v)
@@ -136,9 +145,10 @@ static inline void gort_pack_string(struct gort_call *c, gort_string s)
 	__builtin_choose_expr(__builtin_types_compatible_p(__typeof__((f)(__VA_ARGS__)), void), 0, \
 		(f)(__VA_ARGS__))
 /*
- * In order: at most six words; no floats or structs; arity and types; no parameter narrower than int
- * and no varargs (the unprototyped type is compatible with neither: the callee may trust upper bits);
- * a result that needs no hidden pointer; no integer argument for a floating parameter.
+ * In order: at most six words; no floats or structs; arity and types; no parameter narrower than
+ * int and no varargs (the unprototyped type is compatible with neither: the callee may trust
+ * upper bits); a result that needs no hidden pointer; no integer argument for a floating
+ * parameter.
  */
 #define GORT_CALLCHECK(f, ...)                                                                    \
 	_Static_assert(0 GORT_EACH(GORT_WORDS __VA_OPT__(, ) __VA_ARGS__) <= 6,                   \
@@ -167,8 +177,8 @@ static inline void gort_pack_string(struct gort_call *c, gort_string s)
 /* ---- go ---- */
 
 /*
- * go(f, args...): starts f(args...) as a goroutine. Arguments are evaluated now; at most six words of
- * integers, pointers and strings (two words each). Go's go statement.
+ * go(f, args...): starts f(args...) as a goroutine. Arguments are evaluated now; at most six
+ * words of integers, pointers and strings (two words each). Go's go statement.
  */
 #ifndef GORT_NO_GO
 #define go(f, ...) GORT_GO(__COUNTER__, f __VA_OPT__(, ) __VA_ARGS__)
@@ -199,8 +209,9 @@ static inline void gort_pack_string(struct gort_call *c, gort_string s)
 /* ---- defer ---- */
 
 /*
- * defer(f, args...): calls f(args...) at the end of the enclosing scope (not function, as in Go), also
- * by return, break and goto, and when the goroutine ends by gort_goexit. Arguments are evaluated now.
+ * defer(f, args...): calls f(args...) at the end of the enclosing scope (not function, as in Go),
+ * also by return, break and goto, and when the goroutine ends by gort_goexit. Arguments are
+ * evaluated now.
  */
 #ifndef GORT_NO_DEFER
 #define defer(f, ...) GORT_DEFER(__COUNTER__, f __VA_OPT__(, ) __VA_ARGS__)
@@ -221,9 +232,9 @@ static inline void gort_pack_string(struct gort_call *c, gort_string s)
 /* ---- channels ---- */
 
 /*
- * chan(T) is the pointer type T *(*)(struct gort_chan_tag): every mention of chan(int) is the same type
- * in every file, chan(int) for chan(long) is a compile error, and typeof gives T back. It is never
- * called.
+ * chan(T) is the pointer type T *(*)(struct gort_chan_tag): every mention of chan(int) is the
+ * same type in every file, chan(int) for chan(long) is a compile error, and typeof gives T back.
+ * It is never called.
  */
 #define chan(T)      __typeof__(__typeof__(T) *(*)(struct gort_chan_tag))
 #define GORT_ELEM(c) __typeof__(*(c)((struct gort_chan_tag){0}))
@@ -329,7 +340,10 @@ static inline struct gort_arg gort_arg_pointer(const void *x)
 	{                                                    \
 		GORT_LIST(GORT_A __VA_OPT__(, ) __VA_ARGS__) \
 	}
-/* println(values...), print(values...): to stdout, up to 12 values of any basic type, nothing between. */
+/*
+ * println(values...), print(values...): to stdout, up to 12 values of any basic type, nothing
+ * between.
+ */
 #ifndef GORT_NO_PRINT
 #define println(...) gort_print(GORT_ARGS(__VA_ARGS__), GORT_N(__VA_ARGS__), true)
 #define print(...)   gort_print(GORT_ARGS(__VA_ARGS__), GORT_N(__VA_ARGS__), false)

@@ -4,15 +4,16 @@
  * It defines no name without gort_ or GORT_; the short words (go, chan, defer) are in gort/go.h.
  *
  * What differs from threads:
- *  - A goroutine may continue on another OS thread after any call that can block. errno and __thread
- *    variables belong to the thread: do not keep their value or address over such a call.
+ *  - A goroutine may continue on another OS thread after any call that can block. errno and
+ *    __thread variables belong to the thread: do not keep their value or address over such a
+ *    call.
  *  - Its stack is fixed: 256 KiB, or GORT_STACK=64k|256k|1m|8m for the whole program.
  *  - A call that blocks in the kernel blocks the OS thread. Put gort_blocking_begin and
  *    gort_blocking_end around it, and the other goroutines go on.
  *  - Memory of channels comes from the library. There is no collector yet: it is never given back.
  *
- * Environment: GOMAXPROCS (how many goroutines run at once; by default the CPUs this process may use),
- * GORT_STACK. GORT_GOMAXPROCS overrides GOMAXPROCS for libgort alone.
+ * Environment: GOMAXPROCS (how many goroutines run at once; by default the CPUs this process may
+ * use), GORT_STACK. GORT_GOMAXPROCS overrides GOMAXPROCS for libgort alone.
  *
  * Unless said otherwise a function may be called by goroutines only; in another thread it ends the
  * program with a message. Errors that Go panics on print Go's text and exit 2.
@@ -54,15 +55,15 @@ struct gort_chan_tag {
 /* ---- start and end ---- */
 
 /*
- * The program's main goroutine, written by the user when main comes from libgort. When it returns, the
- * program exits with its value and all other goroutines die with it. Go's main.main.
+ * The program's main goroutine, written by the user when main comes from libgort. When it
+ * returns, the program exits with its value and all other goroutines die with it. Go's main.main.
  */
 int gort_main(int argc, char **argv);
 
 /*
- * For programs that have their own main: starts the scheduler on this thread and runs fn(argc, argv) as
- * the main goroutine. Does not return: when fn does, it calls exit with its value, after the leak
- * gate. Call once, from a thread that is not a goroutine. runtime/sched/proc.c
+ * For programs that have their own main: starts the scheduler on this thread and runs fn(argc,
+ * argv) as the main goroutine. Does not return: when fn does, it calls exit with its value, after
+ * the leak gate. Call once, from a thread that is not a goroutine. runtime/sched/proc.c
  */
 GORT_NORETURN GORT_API void gort_run(int (*fn)(int argc, char **argv), int argc, char **argv);
 
@@ -76,7 +77,8 @@ struct gort_call {
 };
 
 /*
- * Calls c->fn. The System V ABI lets a callee ignore the argument registers it has no parameter for.
+ * Calls c->fn. The System V ABI lets a callee ignore the argument registers it has no parameter
+ * for.
  */
 static inline void gort_call6(const struct gort_call *c)
 {
@@ -85,8 +87,8 @@ static inline void gort_call6(const struct gort_call *c)
 }
 
 /*
- * Starts a goroutine; the call is copied. Does not block. Out of memory is fatal, as in Go. The place
- * of the call is what dumps show as "created by". Go's go statement. runtime/sched/proc.c
+ * Starts a goroutine; the call is copied. Does not block. Out of memory is fatal, as in Go. The
+ * place of the call is what dumps show as "created by". Go's go statement. runtime/sched/proc.c
  */
 GORT_API void gort_go(const struct gort_call *c);
 
@@ -99,7 +101,10 @@ GORT_API void gort_gosched(void);
 /* Blocks for at least d; returns at once if d <= 0. Go's time.Sleep. runtime/sched/timer.c */
 GORT_API void gort_sleep(gort_duration d);
 
-/* Name of the calling goroutine in dumps and in gort ps; copied, cut at 31 bytes; NULL takes it away. */
+/*
+ * Name of the calling goroutine in dumps and in gort ps; copied, cut at 31 bytes; NULL takes it
+ * away.
+ */
 GORT_API void gort_set_name(const char *name);
 
 /* Number of the calling goroutine as dumps print it; 0 in other threads. */
@@ -109,9 +114,9 @@ GORT_API uint64_t gort_goid(void);
 GORT_API gort_isize gort_num_goroutine(void);
 
 /*
- * Around anything that may block the OS thread in the kernel or for long: another thread may then run
- * goroutines in its place. Between the two no other function of libgort may be called. They do not
- * nest. Both keep errno. Go's entersyscall and exitsyscall. runtime/sched/syscall.c
+ * Around anything that may block the OS thread in the kernel or for long: another thread may then
+ * run goroutines in its place. Between the two no other function of libgort may be called. They
+ * do not nest. Both keep errno. Go's entersyscall and exitsyscall. runtime/sched/syscall.c
  */
 GORT_API void gort_blocking_begin(void);
 GORT_API void gort_blocking_end(void);
@@ -131,12 +136,15 @@ GORT_API struct gort_chan *gort_chan_make(size_t elem, gort_isize cap);
 GORT_API void gort_chan_send(struct gort_chan *c, const void *v);
 
 /*
- * Receives into *v (NULL: throws the value away); blocks until there is one, for ever when c is NULL.
- * False, with *v zeroed, when the channel is closed and empty. Go's v, ok := <-c.
+ * Receives into *v (NULL: throws the value away); blocks until there is one, for ever when c is
+ * NULL. False, with *v zeroed, when the channel is closed and empty. Go's v, ok := <-c.
  */
 GORT_API bool gort_chan_recv(struct gort_chan *c, void *v);
 
-/* No more sends. Waiting receivers return false, waiting senders panic. Panics when closed or NULL. */
+/*
+ * No more sends. Waiting receivers return false, waiting senders panic. Panics when closed or
+ * NULL.
+ */
 GORT_API void gort_chan_close(struct gort_chan *c);
 
 /* Elements now in the buffer; room of the buffer; both 0 for NULL. */
@@ -176,7 +184,9 @@ static inline void gort_defer_pop(struct gort_defer *d)
 
 /* ---- panic and print ---- */
 
-/* Ends the program with "panic: <text>", the stack of the goroutine, exit 2. runtime/lang/panic.c */
+/*
+ * Ends the program with "panic: <text>", the stack of the goroutine, exit 2. runtime/lang/panic.c
+ */
 GORT_NORETURN GORT_API void gort_panicf(const char *fmt, ...)
 	__attribute__((cold, format(printf, 1, 2)));
 
