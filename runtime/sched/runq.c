@@ -159,6 +159,7 @@ static void wakepolicy(struct p *pp, int64_t now)
 struct g *runqpickslow(struct p *pp, uint32_t tick)
 {
 	int64_t now = nanotime();
+	bool globalfirst = load_rlx(&pp->slow) || tick & 64;
 	store_rlx(&pp->slow, false);
 	store_rlx(&sched.now, now);
 	if (tick % 64 == 0)
@@ -168,7 +169,7 @@ struct g *runqpickslow(struct p *pp, uint32_t tick)
 		struct gQueue ready = netpoll(0);
 		injectglist(&ready);
 	}
-	struct g *gp = tick & 64 ? globrunqget(pp) : NULL;
+	struct g *gp = globalfirst ? globrunqget(pp) : NULL;
 	if (!gp)
 		gp = runqget(pp);
 	return gp ? gp : globrunqget(pp);

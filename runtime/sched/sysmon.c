@@ -106,7 +106,10 @@ static bool watch(int64_t now)
 	return active;
 }
 
-/* While all Ps are busy nobody is in netpoll: its goroutines must not wait for an idle P. */
+/*
+ * While all Ps are busy nobody is in netpoll: its goroutines must not wait for an idle P, nor, where
+ * slices are long, for the decision in 64 that looks at the global queue first.
+ */
 static void pollnetwork(int64_t now)
 {
 	int64_t last = load_rlx(&sched.lastpoll);
@@ -115,7 +118,10 @@ static void pollnetwork(int64_t now)
 	if (!cas_acqrel(&sched.lastpoll, &last, now)) /* an M just went in, or just came out */
 		return;
 	struct gQueue ready = netpoll(0);
+	bool found = ready.size > 0;
 	injectglist(&ready);
+	for (int32_t i = 0; found && i < gomaxprocs; i++)
+		store_rlx(&allp[i]->slow, true);
 }
 
 static void deepsleep(uint32_t kind, int64_t ns)
