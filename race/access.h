@@ -38,8 +38,10 @@ static inline bool write_hit(const struct thread *t, uintptr_t addr, uint64_t ma
 
 static inline bool read_hit(const struct thread *t, uintptr_t addr, uint64_t mask)
 {
-	uint64_t r = load_rlx(&cell_of(addr)->r);
-	return write_hit(t, addr, mask) || !((r ^ (t->tag | TAG_READ)) & (~TAG_MASK | mask));
+	const struct cell *c = cell_of(addr);
+	uint64_t w = load_rlx(&c->w) ^ t->tag, r = load_rlx(&c->r) ^ (t->tag | TAG_READ);
+	uint64_t all = ~TAG_MASK | mask;
+	return !(r & all) || !(w & all & ~TAG_READ);
 }
 
 /* n <= 8 bytes at any address; weak is a set of TAG_READ, TAG_ATOMIC. */

@@ -48,11 +48,23 @@ void front_init(void)
 		return;
 	done = true;
 	shadow_map();
-	report_init();
-	pthread_atfork(NULL, NULL, after_fork);
 	thread_main(&me);
 	me.tag = 0; /* until pthread_create: what happens before is ordered before it */
 	active = true;
+}
+
+void front_start(void)
+{
+	static bool done;
+	if (!done) {
+		done = true;
+		report_init();
+		pthread_atfork(NULL, NULL, after_fork);
+	}
+	if (me.life)
+		thread_resume(&me);
+	else
+		thread_main(&me); /* created by a library behind our back */
 }
 
 EXPORT void __tsan_init(void);

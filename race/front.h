@@ -25,8 +25,14 @@ extern __thread struct thread me __attribute__((tls_model("initial-exec")));
 /* Instrumented code is in this process. */
 extern bool active;
 
-/* Maps the shadow, reads the options; once. */
+/*
+ * Maps the shadow; once. Runs from the program's preinit array, before libc has its environment and
+ * before any constructor.
+ */
 void front_init(void);
+
+/* The calling thread, not recording yet, is about to create another: from now on it does. */
+void front_start(void);
 
 /* The next definition of a function after this library's; fatal when there is none. */
 void *next_function(const char *name, const char *version);

@@ -144,10 +144,8 @@ static struct pthread *new_thread(
 	const pthread_attr_t *attr, void *(*fn)(void *), void *arg, uint64_t pc)
 {
 	int state = PTHREAD_CREATE_JOINABLE;
-	if (!me.tag && me.life)
-		thread_resume(&me);
-	else if (!me.tag)
-		thread_main(&me); /* created by a library behind our back */
+	if (!me.tag)
+		front_start();
 	me.busy = 1;
 	struct pthread *p = pool_get(&records);
 	if (attr)
