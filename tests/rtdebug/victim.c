@@ -72,8 +72,25 @@ static APART unsigned long descend(unsigned long depth)
 	return below + (unsigned long)room[0];
 }
 
+static bool others_wait(void)
+{
+	struct gsnap snap;
+	bool wait = !gort_snapshot_self(&snap);
+	for (uint32_t i = 0; i < snap.ngs; i++)
+		wait &= snap.gs[i].id == gort_goid() || snap.gs[i].status == GSTATUS_WAITING;
+	gsnap_free(&snap);
+	return wait;
+}
+
+static APART void wait_for_others(void)
+{
+	while (!others_wait())
+		gort_sleep(1000000);
+}
+
 static APART void fail_in_goroutine(void (*fail)(void))
 {
+	wait_for_others();
 	fail();
 	work_done++;
 }
@@ -133,20 +150,9 @@ static APART int no_leak(void)
 	return 0;
 }
 
-static bool others_wait(void)
-{
-	struct gsnap snap;
-	bool wait = !gort_snapshot_self(&snap);
-	for (uint32_t i = 0; i < snap.ngs; i++)
-		wait &= snap.gs[i].id == gort_goid() || snap.gs[i].status == GSTATUS_WAITING;
-	gsnap_free(&snap);
-	return wait;
-}
-
 static APART void announce(const char *profile)
 {
-	while (!others_wait())
-		gort_sleep(1000000);
+	wait_for_others();
 	if (!profile || !gort_goroutine_profile(profile))
 		dprintf(1, "ready\n");
 }
