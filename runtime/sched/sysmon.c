@@ -107,7 +107,7 @@ static bool watch(int64_t now)
 }
 
 /*
- * While all Ps are busy nobody is in netpoll: its goroutines must not wait for an idle P, nor, where
+ * While all Ps are busy nobody is in netpoll: its goroutines must not wait for an idle P nor, where
  * slices are long, for the decision in 64 that looks at the global queue first.
  */
 static void pollnetwork(int64_t now)
