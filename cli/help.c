@@ -43,7 +43,8 @@ static const struct {
 		"A number that could not be had is - in text and null in JSON, never 0.\n"
 		"-o FILE is written under a temporary name and renamed when complete.\n"},
 	{"environment", "variables that gort and libgort programs read",
-		"gort:             NO_COLOR, TERM=dumb, PAGER, GORT_LIBDIR (libgort-race.so)\n"
+		"gort:             NO_COLOR, TERM=dumb, PAGER, GORT_LIBDIR (libgort-race.so),\n"
+		"                  GORT_WITHOUT=all      as --without all, for every command\n"
 		"libgort programs: GORT_CPUPROFILE=FILE  writes a CPU profile when the program "
 		"ends\n"
 		"                  GORT_LEAKCHECK=1      ends with 66 when goroutines are left "

@@ -23,7 +23,7 @@ static const struct opt common[] = {
 	{"color", 0, OPT_CHOICE, 0, AT(color), "auto|always|never", "colours; also NO_COLOR"},
 	{"no-pager", 0, OPT_FLAG, 1, AT(no_pager), NULL, "never start a pager on a terminal"},
 	{"host-proc", 0, OPT_STRING, 0, AT(host_proc), "DIR", "procfs to look into, not /proc"},
-	{"without", 0, OPT_FEATURES, 0, AT(without), "FEATURE,...", "do without a feature: bpf"},
+	{"without", 0, OPT_FEATURES, 0, AT(without), "FEATURE,...", "do without: bpf, all"},
 	{"exit-code", 0, OPT_NUMBER, 0, AT(exit_code), "N", "exit with N on findings, not 66"},
 };
 
@@ -39,7 +39,7 @@ static const struct opt always[] = {
 static const struct {
 	const char *name;
 	unsigned bit;
-} features[] = {{"bpf", FEATURE_BPF}};
+} features[] = {{"bpf", FEATURE_BPF}, {"all", ~0u}};
 
 #define LEN(a) (sizeof(a) / sizeof(a)[0])
 
@@ -266,12 +266,26 @@ static int check_args(const struct command *c, const struct opts *o, struct gsna
 	return usage(c, err);
 }
 
+/* GORT_WITHOUT is --without for every gort below a process: how a whole test run does without. */
+static int from_environment(struct opts *o, struct gsnap_err *err)
+{
+	const char *value = getenv("GORT_WITHOUT");
+	if (!value || !*value || add_features(&o->without, value))
+		return 0;
+	err_what(err, CLI_USAGE, "bad value '%s' of GORT_WITHOUT", value);
+	err_why(err, "it takes what --without takes: bpf, all");
+	err_see(err, "gort help environment");
+	return -EINVAL;
+}
+
 int opts_parse(
 	const struct command *c, int argc, char **argv, struct opts *o, struct gsnap_err *err)
 {
 	struct getopt_args g;
 	build(c, &g);
 	*o = (struct opts){.duration_ns = -1, .min_wait_ns = -1, .count = -1, .exit_code = -1};
+	if (from_environment(o, err))
+		return -EINVAL;
 	opterr = 0;
 	optind = 0;
 	for (;;) {

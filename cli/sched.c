@@ -79,7 +79,7 @@ static int measure(const struct opts *o, pid_t pid, struct latency *l)
 	struct runqlat *r;
 	int64_t ns = o->duration_ns >= 0 ? o->duration_ns : DEFAULT_NS;
 	if (o->without & FEATURE_BPF) {
-		strcpy(l->why_not, "--without bpf");
+		strcpy(l->why_not, "switched off (--without bpf)");
 		return CLI_OK;
 	}
 	if (runqlat_start(pid, &r, &err)) {

@@ -9,7 +9,7 @@ PATH=$GORT_BUILD/tests/cli/bin:$PATH
 cd "$(dirname "$0")" || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-unset NO_COLOR TERM PAGER
+unset NO_COLOR TERM PAGER GORT_WITHOUT
 line=$(head -n 1 "$golden")
 (eval "${line#$ }") >"$work/out" 2>"$work/err"
 code=$?
