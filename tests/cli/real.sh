@@ -4,9 +4,10 @@
 # command on a Go program built here.
 set -u
 gort=$GORT_BUILD/bin/gort
-check=$GORT_BUILD/tests/cli/json_check
+check=$GORT_BUILD/bin/json_check
 source=$(cd "$(dirname "$0")" && pwd)/real.go
 work=$(mktemp -d) || exit 1
+name=goreal$$ # unique: the cases run side by side
 pids=()
 trap 'kill "${pids[@]}" 2>/dev/null; rm -rf "$work"' EXIT
 
@@ -44,9 +45,9 @@ printed() {
 # Starts a Go program with 40 goroutines in chan receive; sets pid.
 go_target() {
 	command -v go >/dev/null || skip "no Go toolchain in PATH"
-	(cd "$work" && GOFLAGS=-mod=mod GO111MODULE=off go build -o goreal "$source") ||
+	(cd "$work" && GOFLAGS=-mod=mod GO111MODULE=off go build -o "$name" "$source") ||
 		fail "go build"
-	"$work/goreal" >"$work/ready" &
+	"$work/$name" >"$work/ready" &
 	pid=$!
 	pids+=("$pid")
 	for ((i = 0; i < 500; i++)); do
@@ -107,7 +108,7 @@ stacks)
 	printed '^40 goroutines \[chan receive, .*ids [0-9 ]+\.\.\.\]:$'
 	printed '^main\.waiter\('
 	printed '^created by main\.main in goroutine 1$'
-	expect 0 "$gort" stacks goreal --by state
+	expect 0 "$gort" stacks "$name" --by state
 	expect 0 "$gort" stacks --go "$pid"
 	printed '^goroutine 1 \[sleep(, [0-9]+ minutes)?\]:$'
 	[ "$(grep -c '^main\.waiter(' "$work/out")" = 40 ] || fail "not 40 waiters"
@@ -119,7 +120,7 @@ look)
 	go_target
 	expect 0 "$gort" ps
 	printed " $pid |^$pid "
-	printed 'goreal$'
+	printed "$name\$"
 	expect 0 "$gort" top --once "$pid"
 	printed '^GOR   4[0-9] '
 	printed 'chan 40'
