@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# compile.sh run|reject|cxx: the headers as users compile them, with each compiler that is here.
+#   run     the manual's first program at -O0 to -O3 and hardened, without a warning, and its output
+#   reject  what go, defer and the channel macros must refuse, and that the message says why
+#   cxx     gort.h in C++17
+set -u
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+here=$GORT_SOURCE/tests/runtime
+flags=(-Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -g "-I$GORT_SOURCE/runtime/include")
+compilers=("$CC")
+if grep -q '^GORT_SANITIZE:BOOL=ON' "$GORT_BUILD/CMakeCache.txt"; then
+	flags+=(-fsanitize=address -fsanitize=undefined)
+else
+	for cc in gcc clang-14; do
+		command -v "$cc" >/dev/null && compilers+=("$cc")
+	done
+fi
+
+fail() {
+	echo "FAIL: $*" >&2
+	[ -s "$work/err" ] && cat "$work/err" >&2
+	exit 1
+}
+
+run() {
+	local cc=$1 lib
+	shift
+	for lib in "-l:libgort.a" "-l:libgort_start.a -l:libgort.so"; do
+		# shellcheck disable=SC2086 # two words
+		"$cc" -std=gnu17 "${flags[@]}" "$@" "$here/fanout.c" "-L$GORT_BUILD/lib" $lib \
+			-Wl,-rpath,"$GORT_BUILD/lib" -lpthread -o "$work/fanout" 2>"$work/err" ||
+			fail "$cc $* $lib does not compile"
+		[ "$("$work/fanout")" = "sum of squares: 338350, 1.5, true, text" ] ||
+			fail "$cc $* $lib: wrong output"
+	done
+}
+
+# reject TEXT CODE: gort_main with CODE in it does not compile, and a message has TEXT.
+reject() {
+	cat >"$work/bad.c" <<END
+#include <gort/go.h>
+struct s { int a; };
+void two(int, void *); void num(double); void narrow(char); void var(int, ...); void rec(struct s);
+struct { long a[4]; } large(int); void seven(int, int, int, int, int, int, int);
+int gort_main(int argc, char **argv)
+{
+	struct s s = {argc};
+	chan(int) c = make_chan(int, 1);
+	(void)argv, (void)s, (void)c;
+	$2;
+	return 0;
+}
+END
+	for cc in "${compilers[@]}"; do
+		"$cc" -std=gnu17 "-I$GORT_SOURCE/runtime/include" -Werror=int-conversion \
+			-Werror=incompatible-pointer-types -fsyntax-only "$work/bad.c" \
+			2>"$work/err" && fail "$cc accepts $2"
+		grep -qE "$1" "$work/err" || fail "$cc: no message with '$1' for $2"
+	done
+}
+
+case $1 in
+run)
+	for cc in "${compilers[@]}"; do
+		for o in 0 1 2 3; do
+			run "$cc" "-O$o"
+		done
+		run "$cc" -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-all -fcf-protection
+	done
+	;;
+reject)
+	cat </dev/null >"$work/err"
+	reject 'too few arguments' 'go(two, 1)'
+	reject 'int-conversion|makes pointer from integer|incompatible integer' 'go(two, 1, 2)'
+	reject 'floating argument' 'go(num, 1.5)'
+	reject 'incompatible type' 'go(num, 1)'
+	reject 'struct argument' 'go(rec, s)'
+	reject 'char, short, bool or float' 'go(narrow, 1)'
+	reject 'variadic' 'go(var, 1)'
+	reject 'large struct' 'go(large, 1)'
+	reject 'more than 6' 'go(seven, 1, 2, 3, 4, 5, 6, 7)'
+	reject 'floating argument' 'defer(num, 1.5)'
+	reject 'incompatible' 'chan(long) d = c; chan_close(d)'
+	reject 'int-conversion|makes integer from pointer|incompatible pointer to integer' \
+		'chan_send(c, &s)'
+	;;
+cxx)
+	cat >"$work/a.cc" <<'END'
+#include <gort/gort.h>
+#include <stdio.h>
+static void hello(uint64_t c) { int v = 42; gort_chan_send((struct gort_chan *)c, &v); }
+int gort_main(int, char **)
+{
+	struct gort_chan *c = gort_chan_make(sizeof(int), 0);
+	struct gort_call call = {(void (*)(void))hello, 1, {(uint64_t)c}};
+	int v = 0;
+	gort_go(&call);
+	gort_chan_recv(c, &v);
+	return v;
+}
+END
+	case $CC in *clang*) cxx=clang++-14 ;; *) cxx=g++ ;; esac
+	command -v "$cxx" >/dev/null || { echo "SKIP: no $cxx"; exit 77; }
+	cxxflags=(-Wall -Wextra -Werror "-I$GORT_SOURCE/runtime/include")
+	[[ " ${flags[*]} " == *sanitize* ]] && cxxflags+=(-fsanitize=address -fsanitize=undefined)
+	"$cxx" -std=c++17 "${cxxflags[@]}" "$work/a.cc" "-L$GORT_BUILD/lib" -l:libgort.a \
+		-lpthread -o "$work/a" 2>"$work/err" || fail "$cxx does not compile"
+	"$work/a"
+	[ $? = 42 ] || fail "$cxx: wrong exit code"
+	;;
+esac
