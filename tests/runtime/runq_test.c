@@ -114,7 +114,7 @@ END_TEST
 
 /* ---- stealing ---- */
 
-#define NGS 400000
+#define NGS 800000
 
 static struct {
 	struct g *gs;
