@@ -67,7 +67,8 @@ static uint32_t state_number(struct states *t, const char *text)
 	return t->n++;
 }
 
-static struct key key_of(const struct gsnap_g *gp, uint32_t state, enum group_by by)
+static struct key key_of(
+	const struct gsnap_g *gp, uint32_t state, uint32_t created, enum group_by by)
 {
 	switch (by) {
 	case BY_STATE:
@@ -75,13 +76,13 @@ static struct key key_of(const struct gsnap_g *gp, uint32_t state, enum group_by
 	case BY_STACK:
 		return (struct key){.b = gp->stack};
 	case BY_CREATED:
-		return (struct key){.c = gp->created};
+		return (struct key){.c = created};
 	case BY_WAITING_ON:
 		return (struct key){.a = gp->waiton};
 	case BY_ALL:
 		break;
 	}
-	return (struct key){.a = state, .b = gp->stack, .c = gp->created};
+	return (struct key){.a = state, .b = gp->stack, .c = created};
 }
 
 static int compare_place(const struct key *x, const struct key *y)
@@ -136,16 +137,18 @@ static bool fill_keys(
 	const struct gsnap *s, const uint32_t *sel, uint32_t n, enum group_by by, struct key *keys)
 {
 	struct states states = {0};
-	bool ok = true;
+	uint32_t *sites = gsnap_sites(s);
+	bool ok = sites;
 	for (uint32_t i = 0; i < n && ok; i++) {
 		const struct gsnap_g *gp = &s->gs[sel[i]];
 		uint32_t state = state_number(&states, g_state(gp));
-		keys[i] = key_of(gp, state, by);
+		keys[i] = key_of(gp, state, sites[sel[i]], by);
 		keys[i].id = gp->id;
 		keys[i].g = sel[i];
 		ok = state != GSNAP_NONE;
 	}
 	free(states.text);
+	free(sites);
 	return ok;
 }
 

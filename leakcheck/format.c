@@ -79,33 +79,37 @@ static int compare_names(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "");
 }
 
+struct item {
+	const struct gsnap_g *gp;
+	uint32_t site; /* of its go statement, gsnap_sites */
+};
+
 /* 0 when the two are told apart by their ids alone. */
-static int compare_groups(const struct gsnap_g *a, const struct gsnap_g *b)
+static int compare_groups(const struct item *a, const struct item *b)
 {
-	int order = compare_u32(a->stack, b->stack);
+	int order = compare_u32(a->gp->stack, b->gp->stack);
 	if (!order)
-		order = compare_u32(a->created, b->created);
+		order = compare_u32(a->site, b->site);
 	if (!order)
-		order = strcmp(leak_state(a), leak_state(b));
-	return order ? order : compare_names(a->name, b->name);
+		order = strcmp(leak_state(a->gp), leak_state(b->gp));
+	return order ? order : compare_names(a->gp->name, b->gp->name);
 }
 
 static int compare(const void *pa, const void *pb)
 {
-	const struct gsnap_g *a = *(const struct gsnap_g *const *)pa;
-	const struct gsnap_g *b = *(const struct gsnap_g *const *)pb;
+	const struct item *a = pa, *b = pb;
 	int order = compare_groups(a, b);
-	return order ? order : a->id < b->id ? -1 : a->id > b->id;
+	return order ? order : a->gp->id < b->gp->id ? -1 : a->gp->id > b->gp->id;
 }
 
-static void put_groups(struct text *t, const struct gsnap *s, const struct gsnap_g **gs, size_t n)
+static void put_groups(struct text *t, const struct gsnap *s, struct item *items, size_t n)
 {
-	qsort(gs, n, sizeof *gs, compare);
+	qsort(items, n, sizeof *items, compare);
 	for (size_t i = 0, end; i < n; i = end) {
-		for (end = i + 1; end < n && !compare_groups(gs[i], gs[end]);)
+		for (end = i + 1; end < n && !compare_groups(&items[i], &items[end]);)
 			end++;
 		put(t, "%s", i ? " " : "[");
-		put_group(t, s, gs[i], end - i);
+		put_group(t, s, items[i].gp, end - i);
 	}
 	put(t, "]");
 }
@@ -114,15 +118,16 @@ size_t leakcheck_format(
 	const struct gsnap *s, const uint32_t *leaked, size_t n, char *buf, size_t size)
 {
 	struct text t = {buf, size, 0};
-	const struct gsnap_g **gs = calloc(n + 1, sizeof *gs);
+	struct item *items = calloc(n + 1, sizeof *items);
+	uint32_t *sites = gsnap_sites(s);
 	put(&t, "found unexpected goroutines:\n");
-	if (!gs) {
+	for (size_t i = 0; items && sites && i < n; i++)
+		items[i] = (struct item){&s->gs[leaked[i]], sites[leaked[i]]};
+	if (items && sites)
+		put_groups(&t, s, items, n);
+	else
 		put(&t, "[%zu goroutines, and no memory left to list them]", n);
-		return t.len;
-	}
-	for (size_t i = 0; i < n; i++)
-		gs[i] = &s->gs[leaked[i]];
-	put_groups(&t, s, gs, n);
-	free(gs);
+	free(sites);
+	free(items);
 	return t.len;
 }

@@ -381,6 +381,46 @@ static inline void gsnap_init(struct gsnap *s, enum gsnap_kind kind)
 		stat[i] = GSNAP_UNKNOWN;
 }
 
+/* Whether two locations are the same line of the same function, at different pcs. */
+static inline bool gsnap_same_line(const struct gsnap *s, uint32_t a, uint32_t b)
+{
+	const struct gsnap_loc *x = &s->locs[a], *y = &s->locs[b];
+	if (!x->nframes || !y->nframes)
+		return false;
+	const struct gsnap_frame *xi = &s->frames[x->frame], *yi = &s->frames[y->frame];
+	return xi->line && xi->line == yi->line && xi->file && yi->file &&
+	       !strcmp(xi->file, yi->file) &&
+	       !strcmp(xi[x->nframes - 1].func, yi[y->nframes - 1].func);
+}
+
+/*
+ * For each goroutine the location that stands for the go statement that created it: a compiler that
+ * unrolls a loop or copies a function gives one statement several pcs. To be freed by the caller;
+ * NULL when out of memory. Linear in goroutines times distinct go statements.
+ */
+static inline uint32_t *gsnap_sites(const struct gsnap *s)
+{
+	uint32_t *site = malloc((s->ngs + 1) * sizeof *site);
+	uint32_t *known = malloc((s->nlocs + 1) * sizeof *known), n = 0;
+	for (uint32_t i = 0; site && known && i < s->ngs; i++) {
+		uint32_t loc = s->gs[i].created, k = 0;
+		site[i] = loc;
+		if (loc >= s->nlocs)
+			continue;
+		while (k < n && known[k] != loc && !gsnap_same_line(s, known[k], loc))
+			k++;
+		if (k == n)
+			known[n++] = loc;
+		site[i] = known[k];
+	}
+	if (!known) {
+		free(site);
+		site = NULL;
+	}
+	free(known);
+	return site;
+}
+
 static inline void gsnap_free(struct gsnap *s)
 {
 	free(s->gs);
