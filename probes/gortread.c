@@ -285,7 +285,7 @@ static void fill_g(struct gortread *r, struct gsnap *out, struct gsnap_g *gp, co
 		gp->waitsince = since && since <= INT64_MAX ? (int64_t)since : GSNAP_UNKNOWN;
 	}
 	uint64_t gopc = g_get(r, rec, G_GOPC);
-	if (gopc)
+	if (gopc && gp->id != 1) /* as Go: nobody created the main goroutine */
 		gp->created = gortstack_loc(r, out, gopc, true);
 }
 

@@ -117,7 +117,7 @@ static void take_g(struct gsnap *s, const struct gview *v, const struct regs *se
 		.status = (uint8_t)v->status,
 		.flags = v->system ? GSNAP_G_SYSTEM : 0,
 	};
-	if (v->gopc)
+	if (v->gopc && v->goid != 1)
 		out->created = snap_location(s, v->gopc, true);
 	take_stack(s, out, v, self);
 }

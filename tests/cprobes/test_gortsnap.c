@@ -78,6 +78,8 @@ static void check_names(const struct gsnap *snap, const struct gsnap_g *gp)
 	}
 	ck_assert_str_eq(frame_of(snap, gp, workers + 1)->func, "parked_run");
 	ck_assert_str_eq(frame_of(snap, gp, workers + 2)->func, "parked_start");
+	if (gp->id == 1)
+		return;
 	const struct gsnap_loc *created = &snap->locs[gp->created];
 	ck_assert_str_eq(snap->frames[created->frame].func, "main");
 }
