@@ -205,7 +205,7 @@ static bool send_finding(const struct gort_finding *f)
 	char answer;
 	long n;
 	do
-		n = sys_call(SYS_sendto, report.fd, (long)f, sizeof *f, MSG_NOSIGNAL, 0, 0);
+		n = rawsyscall6(SYS_sendto, report.fd, (long)f, sizeof *f, MSG_NOSIGNAL, 0, 0);
 	while (n == -EINTR);
 	if (n != sizeof *f)
 		return false;
