@@ -79,7 +79,7 @@ target_link_libraries(with_shared gort::gort)
 add_executable(with_static hello.c)
 target_link_libraries(with_static gort::static)
 END
-cmake -S . -B b -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$CC" >log
+cmake -G Ninja -S . -B b -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$CC" >log
 cmake --build b >>log 2>&1 || fail "$(cat log)"
 check b/with_shared
 check b/with_static

@@ -37,9 +37,9 @@ last() {
 	[ "$(tail -1 out)" = "$1" ] || fail "the last line is not '$1'"
 }
 
-cmake -S . -B good >/dev/null
+cmake -G Ninja -S . -B good >/dev/null
 ctest --test-dir good --output-junit "$work/good.xml" >/dev/null
-cmake -S . -B bad -DBAD=1 >/dev/null
+cmake -G Ninja -S . -B bad -DBAD=1 >/dev/null
 ctest --test-dir bad --output-junit "$work/bad.xml" >/dev/null 2>&1 || true
 echo 'sk*  good  this kernel is old' >listed
 echo 'sk*  elsewhere  this kernel is old' >condition
