@@ -33,7 +33,7 @@ static int by_pid(const void *a, const void *b)
 static bool is_thread(const struct gotarget *g, uint64_t tid)
 {
 	pid_t key = (pid_t)tid;
-	return tid < INT32_MAX && bsearch(&key, g->tids, g->ntids, sizeof key, by_pid);
+	return g->ntids && tid < INT32_MAX && bsearch(&key, g->tids, g->ntids, sizeof key, by_pid);
 }
 
 static bool plausible_stack(const uint8_t *g, uint32_t status)

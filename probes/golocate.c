@@ -120,18 +120,37 @@ static void locate_allgptr(struct gotarget *g, struct goref *refs)
 	}
 }
 
-/* Copies a range of the target; holes read as zeros. NULL when out of memory. */
-static uint8_t *copy_range(const struct gotarget *g, struct range r, size_t *len)
+/*
+ * A range of the target, copied piece by piece: a damaged module may claim gigabytes that are not
+ * there. A piece goes on into the next one by OVERLAP, for what begins near its end.
+ */
+enum { PIECE = 1 << 20, OVERLAP = 1024 };
+
+struct piece {
+	uint64_t at, next; /* next: where the following one starts */
+	size_t len;
+	uint8_t *bytes;
+};
+
+/* The next piece that can be read; false at the end, with p->bytes freed. */
+static bool next_piece(const struct gotarget *g, struct range r, struct piece *p)
 {
-	enum { PIECE = 1 << 20 };
-	*len = r.hi > r.lo ? r.hi - r.lo : 0;
-	uint8_t *copy = calloc(*len + 1, 1);
-	for (size_t off = 0; copy && off < *len; off += PIECE) {
-		size_t n = *len - off < PIECE ? *len - off : PIECE;
-		if (!target_read(g->t, r.lo + off, copy + off, n))
-			memset(copy + off, 0, n);
+	if (!p->bytes)
+		*p = (struct piece){.next = r.lo, .bytes = malloc(PIECE + OVERLAP)};
+	while (p->bytes && p->next < r.hi) {
+		uint64_t rest = r.hi - p->next;
+		p->at = p->next;
+		p->next += PIECE;
+		p->len = rest < PIECE + OVERLAP ? rest : PIECE + OVERLAP;
+		if (target_read(g->t, p->at, p->bytes, p->len))
+			return true;
+		p->len = rest < PIECE ? rest : PIECE;
+		if (target_read(g->t, p->at, p->bytes, p->len))
+			return true;
 	}
-	return copy;
+	free(p->bytes);
+	p->bytes = NULL;
+	return false;
 }
 
 /* A cheap look before the check proper: slices, pointers and small numbers all have a low top. */
@@ -142,21 +161,21 @@ static bool worth_checking(const uint8_t *p)
 	return w[0] && w[0] < 1ull << 47 && w[1] && w[1] < 1ull << 63;
 }
 
+static void check_all(struct gotarget *g, uint64_t at)
+{
+	for (size_t k = 0; k < NVARS; k++)
+		if (!*field_of(g, &variables[k]) && variables[k].check != gocheck_memstats &&
+			variables[k].check(g, at))
+			*field_of(g, &variables[k]) = at;
+}
+
 static void locate_by_scan(struct gotarget *g)
 {
-	size_t len;
-	uint64_t lo = g->md.data.lo;
-	uint8_t *copy = copy_range(g, g->md.data, &len);
-	for (size_t off = 0; copy && off + 24 <= len; off += 8) {
-		if (!worth_checking(copy + off))
-			continue;
-		for (size_t k = 0; k < NVARS; k++)
-			if (!*field_of(g, &variables[k]) &&
-				variables[k].check != gocheck_memstats &&
-				variables[k].check(g, lo + off))
-				*field_of(g, &variables[k]) = lo + off;
-	}
-	free(copy);
+	struct piece p = {0};
+	while (next_piece(g, g->md.data, &p))
+		for (size_t off = 0; off < PIECE && off + 24 <= p.len; off += 8)
+			if (worth_checking(p.bytes + off))
+				check_all(g, p.at + off);
 }
 
 /* The table of names starts {"", 0}, {"GC assist marking", 17}. */
@@ -202,16 +221,15 @@ static void read_reasons(struct gotarget *g, const uint8_t *table, size_t len)
 
 static void locate_reasons(struct gotarget *g)
 {
-	size_t len;
-	struct range data = g->md.sections[GO_SECTION_DATA];
-	uint8_t *copy = copy_range(g, data, &len);
-	for (size_t off = 0; copy && off + 32 <= len && !g->glob.waitreasons; off += 8) {
-		if (is_reason_table(g, copy + off)) {
-			g->glob.waitreasons = data.lo + off;
-			read_reasons(g, copy + off, len - off);
+	struct piece p = {0};
+	while (next_piece(g, g->md.sections[GO_SECTION_DATA], &p)) {
+		for (size_t off = 0; off < PIECE && off + 32 <= p.len; off += 8) {
+			if (!g->glob.waitreasons && is_reason_table(g, p.bytes + off)) {
+				g->glob.waitreasons = p.at + off;
+				read_reasons(g, p.bytes + off, p.len - off);
+			}
 		}
 	}
-	free(copy);
 }
 
 static int by_pid(const void *a, const void *b)
@@ -225,7 +243,8 @@ int golocate(struct gotarget *g)
 	if (!refs)
 		return -ENOMEM;
 	g->ntids = target_threads(g->t, &g->tids);
-	qsort(g->tids, g->ntids, sizeof *g->tids, by_pid);
+	if (g->ntids)
+		qsort(g->tids, g->ntids, sizeof *g->tids, by_pid);
 	locate_by_refs(g, refs);
 	locate_sched(g, refs);
 	if (!g->glob.allgs || !g->glob.allm || !g->glob.allp)

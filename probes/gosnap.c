@@ -240,7 +240,7 @@ static bool is_system(const struct gotarget *g, uint64_t startpc)
 		!pclntab_find(&g->tab, (uint32_t)(startpc - g->md.text), &f))
 		return false;
 	return !strncmp(f.name, "runtime.", 8) && strcmp(f.name, "runtime.main") &&
-	       strcmp(f.name, "runtime.handleAsyncEvent");
+	       strcmp(f.name, "runtime.corostart") && strcmp(f.name, "runtime.handleAsyncEvent");
 }
 
 static void add_stack(struct reader *rd, const struct gread *r, struct gsnap_g *gp)
@@ -248,7 +248,8 @@ static void add_stack(struct reader *rd, const struct gread *r, struct gsnap_g *
 	struct gostack s = {r->pc, r->sp, r->stack, r->stacklen, r->syscall};
 	bool whole;
 	size_t n = gounwind_stack(&rd->unwind, &s, rd->locs, &whole);
-	gp->stack = gsnap_add_stack(rd->out, rd->locs, (uint32_t)n);
+	if (n)
+		gp->stack = gsnap_add_stack(rd->out, rd->locs, (uint32_t)n);
 	if (!whole)
 		gp->flags |= GSNAP_G_TRUNCATED;
 }

@@ -26,15 +26,54 @@ void gounwind_free(struct gounwind *u)
 	pcmap_free(&u->rows);
 }
 
-/* The runtime prints F[go.shape.int] as F[...] (funcNameForPrint). */
-static const char *print_name(struct gsnap *out, const char *name)
+/* Where the brackets of a name are that the runtime prints as [...]: one pair or two. */
+struct brackets {
+	const char *open[2], *close[2];
+	int n;
+};
+
+/*
+ * Up to Go 1.26 all from the first '[' to the last ']' is one pair. 1.27 has generic methods of
+ * generic types, M[T].f[U]: a bracket that opens where none is open starts the second pair.
+ * Unbalanced: none.
+ */
+static struct brackets find_brackets(const char *name, bool two)
 {
-	const char *open = strchr(name, '['), *close = strrchr(name, ']');
-	if (!open || !close || close < open)
-		return gsnap_str(out, name, strlen(name));
+	struct brackets b = {{strchr(name, '[')}, {strrchr(name, ']')}, 1};
+	if (!b.open[0] || !b.close[0] || b.close[0] < b.open[0])
+		return (struct brackets){.n = 0};
+	const char *end = b.close[0], *first = NULL;
+	int depth = 1;
+	for (const char *p = b.open[0] + 1; two && p < end; p++) {
+		if (*p == ']' && --depth == 0)
+			first = p;
+		else if (*p == '[' && ++depth == 1)
+			return (struct brackets){{b.open[0], p}, {first, end}, 2};
+		if (depth < 0)
+			break;
+	}
+	b.n = depth == 1;
+	return b;
+}
+
+/* As funcNameForPrint: F[go.shape.int] is F[...]. */
+static const char *print_name(struct gounwind *u, const char *name)
+{
+	struct brackets b = find_brackets(name, u->g->version.minor >= 27);
 	char text[1024];
-	int n = snprintf(text, sizeof text, "%.*s[...]%s", (int)(open - name), name, close + 1);
-	return gsnap_str(out, text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
+	size_t len = 0;
+	const char *from = name;
+	for (int i = 0; i < b.n; i++) {
+		len += (size_t)snprintf(
+			text + len, sizeof text - len, "%.*s[...]", (int)(b.open[i] - from), from);
+		if (len >= sizeof text)
+			return gsnap_str(u->out, text, sizeof text - 1);
+		from = b.close[i] + 1;
+	}
+	if (b.n == 0)
+		return gsnap_str(u->out, name, strlen(name));
+	len += (size_t)snprintf(text + len, sizeof text - len, "%s", from);
+	return gsnap_str(u->out, text, len < sizeof text ? len : sizeof text - 1);
 }
 
 struct inlined {
@@ -66,7 +105,7 @@ static void add_frame(
 {
 	uint32_t line;
 	const char *file = pclntab_line(&u->g->tab, f, off, &line);
-	gsnap_add_frame(u->out, print_name(u->out, name ? name : "?"),
+	gsnap_add_frame(u->out, print_name(u, name ? name : "?"),
 		file ? gsnap_str(u->out, file, strlen(file)) : NULL, line, inlined);
 }
 

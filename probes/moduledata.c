@@ -13,7 +13,15 @@
 #include <string.h>
 #include "gotarget.h"
 
-enum { MD_FTAB = 0x80, MD_TEXT = 0xb0, MD_ETEXT = 0xb8, MD_NOPTRDATA = 0xc0, MD_SIZE = 0x180 };
+enum {
+	MD_FTAB = 0x80,
+	MD_MINPC = 0xa0,
+	MD_MAXPC = 0xa8,
+	MD_TEXT = 0xb0,
+	MD_ETEXT = 0xb8,
+	MD_NOPTRDATA = 0xc0,
+	MD_SIZE = 0x180
+};
 
 #define CHUNK (1 << 20)
 
@@ -71,10 +79,11 @@ static uint64_t scan_for_module(const struct gotarget *g, uint64_t table)
 {
 	for (unsigned i = 0; i < g->elf.nph; i++) {
 		const Elf64_Phdr *ph = &g->elf.ph[i];
-		if (ph->p_type != PT_LOAD || (ph->p_flags & PF_X))
+		size_t have; /* not p_filesz, which a damaged file can make endless */
+		if (!elf_segment(&g->elf, i, &have) || (ph->p_flags & PF_X))
 			continue;
-		for (uint64_t off = 0; off < ph->p_filesz; off += CHUNK) {
-			uint64_t rest = ph->p_filesz - off;
+		for (uint64_t off = 0; off < have; off += CHUNK) {
+			uint64_t rest = have - off;
 			/* One word more than a chunk, for a pair across its end. */
 			size_t len = rest < CHUNK + 8 ? rest & ~7ull : CHUNK + 8;
 			uint64_t at = pair_in_chunk(g, g->bias + ph->p_vaddr + off, len, table);
@@ -106,6 +115,15 @@ static void read_ranges(struct moduledata *md, const uint8_t *raw)
 	}
 }
 
+/* As moduledataverify1: the first and the last entry of the table are the ends of the code. */
+static bool table_spans_text(const struct gotarget *g, const uint8_t *raw)
+{
+	struct gofunc first, last;
+	return pclntab_func(&g->tab, 0, &first) && pclntab_func(&g->tab, g->tab.nfunc - 1, &last) &&
+	       word(raw, MD_MINPC) == g->md.text + first.entry &&
+	       word(raw, MD_MAXPC) == g->md.text + last.end;
+}
+
 static bool read_module(struct gotarget *g, uint64_t at, uint64_t table)
 {
 	uint8_t raw[MD_SIZE];
@@ -118,7 +136,8 @@ static bool read_module(struct gotarget *g, uint64_t at, uint64_t table)
 	md->gofunc = word(raw, g->lay->md_gofunc);
 	read_ranges(md, raw);
 	return md->text < md->etext && md->etext - md->text < UINT32_MAX &&
-	       word(raw, MD_FTAB) == table + g->tab.funcs && md->data.lo < md->data.hi &&
+	       table_spans_text(g, raw) && word(raw, MD_FTAB) == table + g->tab.funcs &&
+	       md->data.lo < md->data.hi && md->data.hi < 1ull << 47 &&
 	       md->data.hi - md->data.lo < 1ull << 32;
 }
 

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * moduledata.c, golocate.c, gosnap.c and gounwind.c on the process of goimage.h, whole and damaged.
+ * With GOIMAGE_WRITE=DIR the case `seed` writes the seeds of the fuzz targets instead of comparing.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "goimage.h"
+#include "probes/gotarget.h"
+
+Suite *test_suite(void);
+
+static struct goimage im;
+static struct gomemory memory = {im.bytes, sizeof im.bytes};
+static struct target t;
+static struct gotarget g;
+
+/* 0, or what moduledata_find or golocate answered. */
+static int open_damaged(void)
+{
+	target_init(&t, 1, "/nonexistent");
+	t.mem = (struct tmem){gomemory_readv, &memory};
+	g = (struct gotarget){.t = &t};
+	ck_assert_int_eq(elf_parse(&g.elf, im.bytes, sizeof im.bytes), 0);
+	ck_assert(gobuild_version(&g.elf, &g.version));
+	g.lay = golayout_for(g.version.minor, g.version.patch, &g.guess);
+	ck_assert_ptr_nonnull(g.lay);
+	int err = moduledata_find(&g);
+	return err ? err : golocate(&g);
+}
+
+static void open_whole(void)
+{
+	goimage_make(&im);
+	ck_assert_int_eq(open_damaged(), 0);
+}
+
+static const struct gsnap_frame *frame(const struct gsnap *s, uint32_t gi, uint32_t n)
+{
+	const struct gsnap_stack *k = &s->stacks[s->gs[gi].stack];
+	for (uint32_t i = 0; i < k->nlocs; i++) {
+		const struct gsnap_loc *loc = &s->locs[s->stack_locs[k->loc + i]];
+		if (n < loc->nframes)
+			return &s->frames[loc->frame + n];
+		n -= loc->nframes;
+	}
+	return NULL;
+}
+
+static void expect_stack(const struct gsnap *s, uint32_t gi, const char *const *funcs)
+{
+	uint32_t i = 0;
+	for (; funcs[i]; i++) {
+		const struct gsnap_frame *f = frame(s, gi, i);
+		ck_assert_ptr_nonnull(f);
+		ck_assert_str_eq(f->func, funcs[i]);
+	}
+	ck_assert_ptr_null(frame(s, gi, i));
+}
+
+static void take(struct gsnap *s)
+{
+	gsnap_init(s, GSNAP_GO);
+	ck_assert_int_eq(gosnap_goroutines(&g, PROBE_STACKS, s), 0);
+}
+
+START_TEST(globals)
+{
+	open_whole();
+	ck_assert_uint_eq(g.md.addr, addr_of(AT_MODULE));
+	ck_assert_uint_eq(g.glob.allgs, addr_of(AT_ALLGS));
+	ck_assert_uint_eq(g.glob.allgptr, addr_of(AT_ALLGPTR));
+	ck_assert_uint_eq(g.glob.allglen, addr_of(AT_ALLGLEN));
+	ck_assert_uint_eq(g.nreasons, 4);
+	ck_assert_str_eq(g.reasons[3], "chan receive");
+	ck_assert_uint_eq(g.glob.sched, 0); /* nothing there looks like one */
+	ck_assert_uint_eq(g.glob.allm, 0);
+	gotarget_close(&g);
+}
+END_TEST
+
+/* Without usable code, as in an obfuscated program, the shape of the data is enough. */
+START_TEST(globals_by_shape)
+{
+	goimage_make(&im);
+	memset(im.bytes + AT_TEXT, 0x90, F_END);
+	ck_assert_int_eq(open_damaged(), 0);
+	ck_assert_uint_eq(g.glob.allgs, addr_of(AT_ALLGS));
+	ck_assert_uint_eq(g.glob.allgptr, 0);
+	gotarget_close(&g);
+}
+END_TEST
+
+START_TEST(goroutines)
+{
+	static const char *const parked[] = {
+		"main.(*queue[...]).pop", "main.park", "main.main", "runtime.goexit", NULL};
+	static const char *const preempted[] = {
+		"runtime.asyncPreempt", "main.work", "runtime.goexit", NULL};
+	struct gsnap s;
+	open_whole();
+	take(&s);
+	ck_assert_uint_eq(s.ngs, 2);
+	ck_assert_uint_eq(s.gs[0].id, 1);
+	ck_assert_str_eq(s.gs[0].reason, "chan receive");
+	ck_assert_uint_eq(s.gs[0].flags, 0);
+	ck_assert_uint_eq(s.gs[0].created, GSNAP_NONE);
+	expect_stack(&s, 0, parked);
+	ck_assert(frame(&s, 0, 0)->inlined && !frame(&s, 0, 1)->inlined);
+	ck_assert_uint_eq(frame(&s, 0, 2)->line, 20);
+	ck_assert_uint_eq(s.gs[1].status, GSTATUS_RUNNABLE);
+	ck_assert_uint_eq(s.gs[1].parent, 1);
+	expect_stack(&s, 1, preempted);
+	ck_assert_str_eq(s.frames[s.locs[s.gs[1].created].frame].func, "main.main");
+	gsnap_free(&s);
+	gotarget_close(&g);
+}
+END_TEST
+
+/* A frame below asyncPreempt was interrupted: its pc is looked up as it is, not one byte before. */
+START_TEST(interrupted)
+{
+	struct gsnap s;
+	open_whole();
+	take(&s);
+	const struct gsnap_stack *k = &s.stacks[s.gs[1].stack];
+	const struct gsnap_loc *loc = &s.locs[s.stack_locs[k->loc + 1]];
+	ck_assert_uint_eq(loc->pc, addr_of(AT_TEXT) + F_WORK + 12);
+	ck_assert(!loc->callsite);
+	ck_assert_uint_eq(loc->entry, addr_of(AT_TEXT) + F_WORK);
+	gsnap_free(&s);
+	gotarget_close(&g);
+}
+END_TEST
+
+static void expect_truncated(size_t at, uint64_t value, uint32_t frames)
+{
+	struct gsnap s;
+	open_whole();
+	put64(&im, at, value);
+	take(&s);
+	ck_assert_uint_eq(s.gs[0].flags, GSNAP_G_TRUNCATED);
+	ck_assert_ptr_nonnull(frame(&s, 0, frames - 1));
+	ck_assert_ptr_null(frame(&s, 0, frames));
+	gsnap_free(&s);
+	gotarget_close(&g);
+}
+
+START_TEST(broken_stacks)
+{
+	size_t sp = AT_STACK1 + STACK_LEN - 0x100;
+	expect_truncated(sp + 40, 0, 2);
+	expect_truncated(sp + 40, UINT64_MAX, 2);
+	expect_truncated(sp + 40, addr_of(AT_TEXT) + F_END, 2);
+	expect_truncated(AT_G + 8, addr_of(sp) + 32, 2);      /* ends inside the first frame */
+	expect_truncated(AT_G + 8, addr_of(sp) + 48 + 24, 3); /* just before the second return */
+}
+END_TEST
+
+/* No frame at all is no stack, not an empty one. */
+START_TEST(no_stack)
+{
+	struct gsnap s;
+	open_whole();
+	put64(&im, AT_G + 0x40, 0x1234);
+	take(&s);
+	ck_assert_uint_eq(s.gs[0].stack, GSNAP_NONE);
+	ck_assert_uint_eq(s.gs[0].flags, GSNAP_G_TRUNCATED);
+	ck_assert_uint_eq(s.nstacks, 1);
+	gsnap_free(&s);
+	gotarget_close(&g);
+}
+END_TEST
+
+/* Every return address leads back into main.park: the stack ends where its memory does. */
+START_TEST(circular_stack)
+{
+	struct gsnap s;
+	open_whole();
+	for (size_t at = AT_STACK1; at < AT_STACK1 + STACK_LEN; at += 8)
+		put64(&im, at, addr_of(AT_TEXT) + F_PARK + 16);
+	take(&s);
+	ck_assert_uint_eq(s.gs[0].flags, GSNAP_G_TRUNCATED);
+	ck_assert_uint_eq(s.stacks[s.gs[0].stack].nlocs, 1 + 0x100 / 48);
+	gsnap_free(&s);
+	gotarget_close(&g);
+}
+END_TEST
+
+/* parentPc that leads to the same call again: the chain of inlined calls is cut, not followed. */
+START_TEST(circular_inlining)
+{
+	struct gsnap s;
+	open_whole();
+	put32(&im, AT_INLTREE + 8, 12);
+	take(&s);
+	ck_assert_uint_lt(s.nframes, 200);
+	gsnap_free(&s);
+	gotarget_close(&g);
+}
+END_TEST
+
+START_TEST(not_there)
+{
+	static const size_t words[] = {AT_MODULE, AT_MODULE + 8, AT_MODULE + 0x80, AT_MODULE + 0xb0,
+		AT_MODULE + 0xb8, AT_ALLGS, AT_G + 0x98, AT_TABLE};
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		goimage_make(&im);
+		put64(&im, words[i], 0);
+		ck_assert_msg(open_damaged() == -EPROTO, "word at 0x%zx", words[i]);
+		gotarget_close(&g);
+	}
+}
+END_TEST
+
+/* A size that the file does not have must bound nothing: the search for the module ends. */
+START_TEST(endless_segment)
+{
+	goimage_make(&im);
+	put64(&im, sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr) + offsetof(Elf64_Phdr, p_filesz),
+		UINT64_MAX);
+	put64(&im, AT_MODULE, 0);
+	ck_assert_int_eq(open_damaged(), -EPROTO);
+	gotarget_close(&g);
+}
+END_TEST
+
+/* A version newer than the tables must pass every check; this one has no sched, allp and allm. */
+START_TEST(unproven)
+{
+	goimage_make(&im);
+	put(&im, AT_BUILDINFO + 33, "go1.99.0", 8);
+	int err = open_damaged();
+	ck_assert(g.guess);
+	ck_assert_int_eq(err, -EPROTO);
+	gotarget_close(&g);
+}
+END_TEST
+
+/* What the inlined call of goroutine 1 is called when it has this name in that version. */
+static void expect_name(const char *version, const char *name, const char *printed)
+{
+	struct gsnap s;
+	goimage_make(&im);
+	put(&im, AT_BUILDINFO + 33, version, 8);
+	put64(&im, AT_MODULE + 0x158, addr_of(AT_INLTREE)); /* gofunc of Go 1.27 */
+	put32(&im, AT_INLTREE + 4, TAB_FUNCS + 0x300 - TAB_NAMES);
+	put(&im, AT_TABLE + TAB_FUNCS + 0x300, name, strlen(name) + 1);
+	ck_assert_int_eq(open_damaged(), 0);
+	take(&s);
+	ck_assert_str_eq(frame(&s, 0, 0)->func, printed);
+	gsnap_free(&s);
+	gotarget_close(&g);
+}
+
+START_TEST(generic_names)
+{
+	static const char method[] = "main.(*q[go.shape.int]).m[go.shape.[]uint8]";
+	static const char *const versions[] = {"go1.26.8", "go1.27.0"};
+	for (int i = 0; i < 2; i++) {
+		expect_name(versions[i], "main.f", "main.f");
+		expect_name(versions[i], "main.f[go.shape.[]uint8].func1", "main.f[...].func1");
+		expect_name(versions[i], "main.f[main.t[int],map[int]int]", "main.f[...]");
+		expect_name(versions[i], "main.f]x[", "main.f]x[");
+		expect_name(versions[i], "main.f[", "main.f[");
+	}
+	expect_name("go1.26.8", method, "main.(*q[...]");
+	expect_name("go1.27.0", method, "main.(*q[...]).m[...]");
+	expect_name("go1.27.0", "main.(*q[a]).m[b].1", "main.(*q[...]).m[...].1");
+	expect_name("go1.27.0", "main.f[a]]", "main.f[a]]");
+}
+END_TEST
+
+START_TEST(long_names)
+{
+	char name[0x180], printed[0x188];
+	memset(name, 'x', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	memcpy(name + 0x100, "[y]", 3);
+	snprintf(printed, sizeof printed, "%.256s[...]%s", name, name + 0x103);
+	expect_name("go1.27.0", name, printed);
+}
+END_TEST
+
+/* iter.Pull's goroutine starts in runtime.corostart and is the user's all the same. */
+START_TEST(system_goroutines)
+{
+	static const struct {
+		const char *start;
+		bool system;
+	} cases[] = {{"runtime.bgsweep", true}, {"runtime.main", false},
+		{"runtime.corostart", false}, {"main.work", false}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct gsnap s;
+		open_whole();
+		uint32_t idx = 3; /* main.work, where both goroutines start */
+		uint32_t at;
+		memcpy(&at, im.bytes + AT_TABLE + TAB_FUNCS + idx * 8 + 4, sizeof at);
+		put32(&im, AT_TABLE + TAB_FUNCS + at + 4, TAB_FUNCS + 0x300 - TAB_NAMES);
+		put(&im, AT_TABLE + TAB_FUNCS + 0x300, cases[i].start, strlen(cases[i].start) + 1);
+		take(&s);
+		ck_assert_msg(!(s.gs[1].flags & GSNAP_G_SYSTEM) == !cases[i].system, "%s",
+			cases[i].start);
+		gsnap_free(&s);
+		gotarget_close(&g);
+	}
+}
+END_TEST
+
+static void seed_file(const char *name, const uint8_t *bytes, size_t len)
+{
+	static uint8_t have[GOIMAGE_SIZE + 1];
+	const char *dir = getenv("GOIMAGE_WRITE");
+	char path[512];
+	snprintf(path, sizeof path, "%s/%s", dir ? dir : GOIMAGE_SEEDS, name);
+	FILE *f = fopen(path, dir ? "wb" : "rb");
+	ck_assert_msg(f, "%s", path);
+	if (dir) {
+		ck_assert_uint_eq(fwrite(bytes, 1, len, f), len);
+	} else {
+		ck_assert_uint_eq(fread(have, 1, sizeof have, f), len);
+		ck_assert_msg(!memcmp(have, bytes, len), "%s is old: GOIMAGE_WRITE", path);
+	}
+	fclose(f);
+}
+
+START_TEST(seeds)
+{
+	goimage_make(&im);
+	seed_file("goimage/program", im.bytes, sizeof im.bytes);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+	Suite *s = suite_create("gosnap");
+	TCase *tc = tcase_create("locate");
+	tcase_add_test(tc, globals);
+	tcase_add_test(tc, globals_by_shape);
+	tcase_add_test(tc, not_there);
+	tcase_add_test(tc, endless_segment);
+	tcase_add_test(tc, unproven);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("unwind");
+	tcase_add_test(tc, goroutines);
+	tcase_add_test(tc, interrupted);
+	tcase_add_test(tc, broken_stacks);
+	tcase_add_test(tc, no_stack);
+	tcase_add_test(tc, circular_stack);
+	tcase_add_test(tc, circular_inlining);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("names");
+	tcase_add_test(tc, generic_names);
+	tcase_add_test(tc, long_names);
+	tcase_add_test(tc, system_goroutines);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("seed");
+	tcase_add_test(tc, seeds);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+#include "check_main.h"
