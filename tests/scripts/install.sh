@@ -88,3 +88,7 @@ for tool in gort gort-race gort-leak; do
 	[ -x "$prefix/bin/$tool" ] || fail "bin/$tool is not installed"
 done
 "$prefix/bin/gort" version | grep -q '^gort ' || fail "gort version does not run"
+code=0
+"$prefix/bin/gort-race" "$GORT_BUILD/examples/race_counter" >log 2>&1 || code=$?
+[ $code = 66 ] || fail "the installed gort-race ended with $code: $(cat log)"
+grep -q 'race_counter\.c:[0-9]' log || fail "the installed gort-race names no line: $(cat log)"
