@@ -57,8 +57,7 @@ static int write_profile(const struct opts *o, const struct gsnap *s)
 	}
 	free(data);
 	if (code == CLI_OK)
-		note(o, "wrote %s: %s goroutines, %s stacks, %s; go tool pprof -top %s", o->output,
-			human_count(s->ngs).s, human_count(s->nstacks).s, human_bytes(len).s,
+		note(o, "wrote %s (%s): go tool pprof -top %s", o->output, human_bytes(len).s,
 			o->output);
 	return code;
 }
