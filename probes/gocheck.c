@@ -112,14 +112,14 @@ bool gocheck_allm(const struct gotarget *g, uint64_t at)
 	return known > 0 && n < MAX_MS && known + 8 >= n * 9 / 10;
 }
 
-/* heapMinimum is 4 MiB * GOGC / 100 by construction: the strongest check of all. */
+/* heapMinimum is 4 MiB * GOGC / 100, also when off (-1) wraps it: the strongest check of all. */
 bool gocheck_gccontroller(const struct gotarget *g, uint64_t at)
 {
 	uint64_t w[GCC_SIZE / 8];
 	if (!target_read(g->t, at, w, sizeof w))
 		return false;
 	int32_t percent = (int32_t)w[GCC_GCPERCENT / 8];
-	uint64_t minimum = percent < 0 ? 4 << 20 : (4ull << 20) * (uint64_t)percent / 100;
+	uint64_t minimum = (4ull << 20) * (uint64_t)(int64_t)percent / 100;
 	uint64_t ready = w[GCC_MAPPEDREADY / 8], inuse = w[GCC_HEAPINUSE / 8];
 	return percent >= -1 && percent <= 1000000 && (int64_t)w[GCC_MEMORYLIMIT / 8] > 0 &&
 	       w[GCC_HEAPMINIMUM / 8] == minimum && ready >= 1 << 20 && ready < 1ull << 44 &&

@@ -87,5 +87,7 @@ bool gocheck_memstats(const struct gotarget *g, uint64_t at);
 int gosnap_goroutines(struct gotarget *g, unsigned what, struct gsnap *out);
 int64_t gosnap_count(struct gotarget *g);
 void gosnap_stats(struct gotarget *g, struct gsnap_stats *st);
+/* heapGoal() of mgcpacer.go over a copy of gcController; GSNAP_UNKNOWN when there is no goal. */
+int64_t go_heap_goal(const uint64_t w[GCC_SIZE / 8]);
 
 #endif

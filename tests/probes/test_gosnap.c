@@ -309,6 +309,62 @@ START_TEST(system_goroutines)
 }
 END_TEST
 
+static int64_t goal_with(int64_t limit, size_t at, uint64_t value)
+{
+	/* 30 MiB of objects and 2 MiB of the rest are mapped; GOGC=100 wants 60 MiB. */
+	uint64_t w[GCC_SIZE / 8] = {0};
+	w[GCC_MEMORYLIMIT / 8] = (uint64_t)limit;
+	w[GCC_PERCENTGOAL / 8] = 60 << 20;
+	w[GCC_TRIGGERED / 8] = UINT64_MAX;
+	w[GCC_HEAPMARKED / 8] = 30 << 20;
+	w[GCC_TOTALALLOC / 8] = 35 << 20;
+	w[GCC_TOTALFREE / 8] = 5 << 20;
+	w[GCC_MAPPEDREADY / 8] = 32 << 20;
+	w[at / 8] = value;
+	return go_heap_goal(w);
+}
+
+/* The figures of heapGoal() in mgcpacer.go. */
+START_TEST(heap_goal)
+{
+	const int64_t mib = 1 << 20, none = INT64_MAX;
+	ck_assert_int_eq(goal_with(none, 0, 100), 60 * mib);
+	ck_assert_int_eq(goal_with(none, GCC_PERCENTGOAL, UINT64_MAX), GSNAP_UNKNOWN); /* off */
+	ck_assert_int_eq(goal_with(none, GCC_SWEEPDISTMIN, 61 * mib), 61 * mib);
+	ck_assert_int_eq(goal_with(none, GCC_TRIGGERED, 60 * mib), 60 * mib + (64 << 10));
+	ck_assert_int_eq(goal_with(1024 * mib, 0, 100), 60 * mib);
+	ck_assert_int_eq(goal_with(42 * mib, 0, 100), 40 * mib - 40 * mib / 100 * 3);
+	ck_assert_int_eq(goal_with(33 * mib, 0, 100), 30 * mib); /* not below the live heap */
+	ck_assert_int_eq(goal_with(mib, 0, 100), 30 * mib);
+	ck_assert_int_eq(goal_with(42 * mib, GCC_MAPPEDREADY, 29 * mib), GSNAP_UNKNOWN); /* torn */
+}
+END_TEST
+
+static bool is_gccontroller(int32_t percent, uint64_t minimum)
+{
+	const size_t at = 0x3c00, mib = 1 << 20; /* behind the stacks */
+	open_whole();
+	put32(&im, at + GCC_GCPERCENT, (uint32_t)percent);
+	put64(&im, at + GCC_MEMORYLIMIT, INT64_MAX);
+	put64(&im, at + GCC_HEAPMINIMUM, minimum);
+	put64(&im, at + GCC_MAPPEDREADY, 32 * mib);
+	put64(&im, at + GCC_HEAPINUSE, 30 * mib);
+	bool is = gocheck_gccontroller(&g, addr_of(at));
+	gotarget_close(&g);
+	return is;
+}
+
+/* setGCPercent multiplies unsigned, so GOGC=off leaves a giant heapMinimum. */
+START_TEST(gccontroller)
+{
+	ck_assert(is_gccontroller(100, 4 << 20));
+	ck_assert(is_gccontroller(50, 2 << 20));
+	ck_assert(is_gccontroller(-1, (0 - (UINT64_C(4) << 20)) / 100));
+	ck_assert(!is_gccontroller(-1, 4 << 20));
+	ck_assert(!is_gccontroller(100, 2 << 20));
+}
+END_TEST
+
 static void seed_file(const char *name, const uint8_t *bytes, size_t len)
 {
 	static uint8_t have[GOIMAGE_SIZE + 1];
@@ -355,6 +411,10 @@ Suite *test_suite(void)
 	tcase_add_test(tc, generic_names);
 	tcase_add_test(tc, long_names);
 	tcase_add_test(tc, system_goroutines);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("stats");
+	tcase_add_test(tc, heap_goal);
+	tcase_add_test(tc, gccontroller);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("seed");
 	tcase_add_test(tc, seeds);
