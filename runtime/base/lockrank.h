@@ -3,7 +3,8 @@
  * lockrank.h - the lock order of the runtime (Go's lockrank.go).
  *
  * A thread may take a lock only while every lock it holds has a smaller rank. In Debug builds
- * lockrank.c checks it at each lock(); two locks of one rank are never held together.
+ * lockrank.c checks it at each lock(); two locks of one rank are never held together, except
+ * channels by select, in the order of their addresses.
  *
  * No lock is ever held over a switch: goparkunlock() releases its lock before it leaves the stack.
  */

@@ -2,7 +2,8 @@
 /*
  * lockrank.c - checks the lock order of base/lockrank.h in Debug builds (Go's lockrank_on.go).
  *
- * The record is per thread, which is enough: no lock is held over a switch.
+ * The record is per thread, which is enough: no lock is held over a switch. Of the channels that
+ * select holds, any number, only the count and the highest address are kept.
  */
 #include "base/lock.h"
 #include "base/throw.h"
@@ -14,7 +15,17 @@
 static __thread struct {
 	uint32_t n;
 	struct mutex *lock[MAXHELD];
+	uint32_t nchan;
+	struct mutex *topchan;
 } held;
+
+static void acquirechan(struct mutex *l)
+{
+	if (held.nchan && held.topchan >= l)
+		throw("lockrank: two channels locked out of address order");
+	held.nchan++;
+	held.topchan = l;
+}
 
 void lockrank_acquire(struct mutex *l)
 {
@@ -22,6 +33,12 @@ void lockrank_acquire(struct mutex *l)
 		if (held.lock[i]->rank >= l->rank)
 			throw("lockrank: lock of rank %u taken while one of rank %u is held",
 				l->rank, held.lock[i]->rank);
+	if (l->rank == lockRankHchan) {
+		acquirechan(l);
+		return;
+	}
+	if (held.nchan && l->rank < lockRankHchan)
+		throw("lockrank: lock of rank %u taken while a channel is held", l->rank);
 	if (held.n == MAXHELD)
 		throw("lockrank: %u locks held", held.n);
 	held.lock[held.n++] = l;
@@ -29,6 +46,10 @@ void lockrank_acquire(struct mutex *l)
 
 void lockrank_release(struct mutex *l)
 {
+	if (l->rank == lockRankHchan && held.nchan) {
+		held.nchan--;
+		return;
+	}
 	for (uint32_t i = held.n; i-- > 0;) {
 		if (held.lock[i] != l)
 			continue;

@@ -253,6 +253,15 @@ void goparkunlock(struct mutex *l, waitReason reason)
 	schedule(mp, gp);
 }
 
+void gopark(void (*unlockf)(void *arg), void *arg, waitReason reason)
+{
+	struct m *mp = getm();
+	struct g *gp = mp->curg;
+	markwaiting(gp, reason);
+	unlockf(arg);
+	schedule(mp, gp);
+}
+
 void goparkforever(waitReason reason)
 {
 	struct m *mp = getm();

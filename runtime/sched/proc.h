@@ -13,6 +13,8 @@
  * once somebody called goready.
  */
 void goparkunlock(struct mutex *l, waitReason reason);
+/* The same for several locks: unlockf(arg) releases them, on the goroutine's stack. */
+void gopark(void (*unlockf)(void *arg), void *arg, waitReason reason);
 /* Blocks the calling goroutine for ever. */
 _Noreturn void goparkforever(waitReason reason);
 /* Makes a waiting goroutine runnable, next on this P. Caller took it off its queue; needs a P. */

@@ -88,7 +88,7 @@ struct stack {
 
 /*
  * A G waiting in a queue of some object. The one inside struct g serves all waits on one object, so
- * parking neither allocates nor makes a waker touch the parked stack; select will use its own.
+ * parking neither allocates nor makes a waker touch the parked stack; select has one for each case.
  */
 struct sudog {
 	struct g *g;
@@ -101,12 +101,13 @@ struct sudog {
 	bool success; /* woken by a counterpart, not by close */
 };
 
-/* A per-P heap of these; the one inside struct g serves gort_sleep. See timer.c. */
+/* A per-P heap of these; the one inside struct g serves gort_sleep and select. See timer.c. */
 struct timer {
 	int64_t when; /* nanotime at which to call f */
 	void (*f)(void *arg);
 	void *arg;
-	struct p *pp; /* whose heap it is in */
+	_Atomic(struct p *) pp; /* whose heap it is in, NULL when in none; under its timers.lock */
+	uint32_t index;         /* where in the heap */
 };
 
 #define GNAMELEN 32
@@ -124,6 +125,11 @@ struct g {
 
 	struct sudog sudog;
 	struct sudog *waiting; /* what it waits in; valid while _Gwaiting on a channel */
+
+	/* A select that waits, see select.c. */
+	_Atomic uint32_t selectDone; /* 0 = open; whoever makes it 1 decides the select */
+	_Atomic uint32_t timerFired; /* its timer's function is through with this G */
+	struct sudog *selected;      /* by the one who decided: the case; NULL = the timeout */
 
 	uint64_t goid;
 	uint64_t parentGoid;

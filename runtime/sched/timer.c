@@ -9,7 +9,8 @@
  * Invariants:
  *  1. heap[i].when >= heap[(i - 1) / 4].when.
  *  2. minwhen == heap[0]->when, or INT64_MAX when empty; written under the lock, read without.
- *  3. A timer is out of the heap before its function is called, and the lock is released: the
+ *  3. heap[i]->index == i.
+ *  4. A timer is out of the heap before its function is called, and the lock is released: the
  *     function may reuse the timer. A timer never fires before nanotime() >= when.
  */
 #include "sched/timer.h"
@@ -27,18 +28,23 @@ void timersinit(struct p *pp)
 	store_rlx(&pp->timers.minwhen, INT64_MAX);
 }
 
+static inline void place(struct timer **heap, uint32_t i, struct timer *t)
+{
+	heap[i] = t;
+	t->index = i;
+}
+
 static void siftup(struct timer **heap, uint32_t i, struct timer *t)
 {
 	while (i > 0 && heap[(i - 1) / 4]->when > t->when) {
-		heap[i] = heap[(i - 1) / 4];
+		place(heap, i, heap[(i - 1) / 4]);
 		i = (i - 1) / 4;
 	}
-	heap[i] = t;
+	place(heap, i, t);
 }
 
-static void siftdown(struct timer **heap, uint32_t n, struct timer *t)
+static void siftdown(struct timer **heap, uint32_t i, uint32_t n, struct timer *t)
 {
-	uint32_t i = 0;
 	for (uint32_t c; (c = 4 * i + 1) < n;) {
 		uint32_t least = c;
 		for (uint32_t k = c + 1; k < c + 4 && k < n; k++)
@@ -46,10 +52,10 @@ static void siftdown(struct timer **heap, uint32_t n, struct timer *t)
 				least = k;
 		if (heap[least]->when >= t->when)
 			break;
-		heap[i] = heap[least];
+		place(heap, i, heap[least]);
 		i = least;
 	}
-	heap[i] = t;
+	place(heap, i, t);
 }
 
 static void setminwhen(struct timers *ts)
@@ -74,7 +80,7 @@ void timeradd(struct p *pp, struct timer *t)
 	struct timers *ts = &pp->timers;
 	if (ts->len == ts->cap)
 		grow(ts);
-	t->pp = pp;
+	store_rlx(&t->pp, pp);
 	siftup(ts->heap, ts->len++, t);
 	setminwhen(ts);
 }
@@ -96,16 +102,37 @@ void wakeNetPoller(int64_t when)
 		netpollBreak();
 }
 
+/* Takes out heap[i]. */
+static void removeat(struct timers *ts, uint32_t i)
+{
+	struct timer *t = ts->heap[i], *last = ts->heap[--ts->len];
+	if (t != last && i > 0 && ts->heap[(i - 1) / 4]->when > last->when)
+		siftup(ts->heap, i, last);
+	else if (t != last)
+		siftdown(ts->heap, i, ts->len, last);
+	setminwhen(ts);
+	store_rlx(&t->pp, NULL);
+}
+
+bool timerdel(struct timer *t)
+{
+	struct p *pp = load_rlx(&t->pp);
+	if (!pp)
+		return false;
+	lock(&pp->timers.lock);
+	bool found = load_rlx(&t->pp) != NULL;
+	if (found)
+		removeat(&pp->timers, t->index);
+	unlock(&pp->timers.lock);
+	return found;
+}
+
 static struct timer *popdue(struct timers *ts, int64_t now)
 {
 	if (ts->len == 0 || ts->heap[0]->when > now)
 		return NULL;
 	struct timer *t = ts->heap[0];
-	struct timer *last = ts->heap[--ts->len];
-	if (ts->len)
-		siftdown(ts->heap, ts->len, last);
-	setminwhen(ts);
-	t->pp = NULL;
+	removeat(ts, 0);
 	return t;
 }
 

@@ -8,6 +8,11 @@
 void timersinit(struct p *pp);
 /* Puts t into the heap of pp, whose timers.lock is held. t->when, f, arg are set. */
 void timeradd(struct p *pp, struct timer *t);
+/*
+ * Takes t out of its heap; takes that heap's lock. False: it has fired or is about to, and its
+ * function may still run. For the goroutine that owns t, after timeradd.
+ */
+bool timerdel(struct timer *t);
 /* After the lock is released: makes the sleeping poller notice a timer that is due at when. */
 void wakeNetPoller(int64_t when);
 /* Calls every timer of pp that is due at now, on the calling M, which has a P. */

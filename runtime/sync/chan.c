@@ -39,54 +39,11 @@ struct gort_chan *gort_chan_make(size_t elemsize, gort_isize cap)
 	return (struct gort_chan *)c;
 }
 
-/* ---- wait queues ---- */
-
-static inline void enqueue(struct waitq *q, struct sudog *sg)
-{
-	sg->next = NULL;
-	sg->prev = q->last;
-	if (q->last)
-		q->last->next = sg;
-	else
-		q->first = sg;
-	q->last = sg;
-}
-
-static inline struct sudog *dequeue(struct waitq *q)
-{
-	struct sudog *sg = q->first;
-	if (!sg)
-		return NULL;
-	q->first = sg->next;
-	if (q->first)
-		q->first->prev = NULL;
-	else
-		q->last = NULL;
-	sg->next = NULL;
-	return sg;
-}
-
 /* ---- data ---- */
-
-static inline void copyelem(uint32_t size, void *dst, const void *src)
-{
-	if (likely(size == 8))
-		memcpy(dst, src, 8);
-	else if (size == 4)
-		memcpy(dst, src, 4);
-	else
-		memcpy(dst, src, size);
-}
 
 static inline char *chanbuf(struct hchan *c, uint64_t i)
 {
 	return c->buf + i * c->elemsize;
-}
-
-/* Where the data of a waiter is: its sudog for small elements, else where it points. */
-static inline void *sudogdata(struct hchan *c, struct sudog *sg)
-{
-	return c->elemsize <= sizeof(sg->val) ? (void *)&sg->val : sg->elem;
 }
 
 static inline void bufput(struct hchan *c, const void *elem)
@@ -139,6 +96,11 @@ static inline bool trysend(struct hchan *c, const void *elem)
 	return true;
 }
 
+bool chantrysend(struct hchan *c, const void *elem)
+{
+	return trysend(c, elem);
+}
+
 void gort_chan_send(struct gort_chan *gc, const void *elem)
 {
 	struct hchan *c = (struct hchan *)gc;
@@ -186,6 +148,11 @@ static inline bool tryrecv(struct hchan *c, void *elem)
 	unlock(&c->lock);
 	goready(gp);
 	return true;
+}
+
+bool chantryrecv(struct hchan *c, void *elem)
+{
+	return tryrecv(c, elem);
 }
 
 bool gort_chan_recv(struct gort_chan *gc, void *elem)

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # compile.sh run|reject|cxx: the headers as users compile them, with each compiler that is here.
-#   run     the manual's first program at -O0 to -O3 and hardened, without a warning, and its output
+#   run     the manual's first program, and selects, at -O0 to -O3 and hardened: no warning, and
+#           the right output
 #   reject  what go, defer and the channel macros must refuse, and that the message says why
 #   cxx     gort.h in C++17
 set -u
@@ -24,17 +25,22 @@ fail() {
 	exit 1
 }
 
+# run PROGRAM OUTPUT COMPILER FLAGS...
 run() {
-	local cc=$1 lib
-	shift
+	local program=$1 want=$2 cc=$3 lib
+	shift 3
 	for lib in "-l:libgort.a" "-l:libgort_start.a -l:libgort.so"; do
 		# shellcheck disable=SC2086 # two words
-		"$cc" -std=gnu17 "${flags[@]}" "$@" "$here/fanout.c" "-L$GORT_BUILD/lib" $lib \
-			-Wl,-rpath,"$GORT_BUILD/lib" -lpthread -o "$work/fanout" 2>"$work/err" ||
-			fail "$cc $* $lib does not compile"
-		[ "$("$work/fanout")" = "sum of squares: 338350, 1.5, true, text" ] ||
-			fail "$cc $* $lib: wrong output"
+		"$cc" -std=gnu17 "${flags[@]}" "$@" "$here/$program.c" "-L$GORT_BUILD/lib" $lib \
+			-Wl,-rpath,"$GORT_BUILD/lib" -lpthread -o "$work/$program" 2>"$work/err" ||
+			fail "$cc $* $lib: $program does not compile"
+		[ "$("$work/$program")" = "$want" ] || fail "$cc $* $lib: $program: wrong output"
 	done
+}
+
+run_all() {
+	run fanout "sum of squares: 338350, 1.5, true, text" "$@"
+	run selects "seven other none" "$@"
 }
 
 # reject TEXT CODE: gort_main with CODE in it does not compile, and a message has TEXT.
@@ -65,9 +71,9 @@ case $1 in
 run)
 	for cc in "${compilers[@]}"; do
 		for o in 0 1 2 3; do
-			run "$cc" "-O$o"
+			run_all "$cc" "-O$o"
 		done
-		run "$cc" -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-all -fcf-protection
+		run_all "$cc" -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-all -fcf-protection
 	done
 	;;
 reject)
@@ -85,6 +91,10 @@ reject)
 	reject 'incompatible' 'chan(long) d = c; chan_close(d)'
 	reject 'int-conversion|makes integer from pointer|incompatible pointer to integer' \
 		'chan_send(c, &s)'
+	reject 'int-conversion|makes integer from pointer|incompatible pointer to integer' \
+		'select { case_send (c, &s) { } }'
+	reject 'incompatible' 'chan(long) *d; select { case_recv (c, v) { d = &v; } }'
+	reject 'not a function|called object' 'select { case_recv (argc) { } }'
 	;;
 cxx)
 	cat >"$work/a.cc" <<'END'
@@ -93,11 +103,14 @@ cxx)
 static void hello(uint64_t c) { int v = 42; gort_chan_send((struct gort_chan *)c, &v); }
 int gort_main(int, char **)
 {
+	struct gort_case cas[1] = {};
 	struct gort_chan *c = gort_chan_make(sizeof(int), 0);
 	struct gort_call call = {(void (*)(void))hello, 1, {(uint64_t)c}};
 	int v = 0;
 	gort_go(&call);
-	gort_chan_recv(c, &v);
+	cas[0].c = c;
+	cas[0].v = &v;
+	gort_select(cas, 1, true);
 	return v;
 }
 END

@@ -2,17 +2,18 @@
 /*
  * stress.c - random concurrent models on libgort, each of which knows what must come out.
  *
- * stress [SECONDS [SEED [DRIVERS]]]: several drivers at once run one model after the other,
- * chosen at random. Exit 0 when every model came out right; else a message with the model and
- * exit 1. A program that stands still is ended by SIGALRM, and by the deadlock detector if all
- * goroutines sleep.
+ * stress [SECONDS [SEED [DRIVERS [MODEL]]]]: several drivers at once run one model after the
+ * other, chosen at random, or only that of index MODEL. Exit 0 when every model came out right;
+ * else a message with the model and exit 1. A program that stands still is ended by SIGALRM, and
+ * by the deadlock detector if all goroutines sleep.
  */
 #include <gort/go.h>
 #include <stdatomic.h>
 #include <time.h>
 
-static _Atomic long models[8];
+static _Atomic long models[10];
 static int64_t deadline;
+static int only = -1;
 
 #define CHECK(cond, ...)                                         \
 	do {                                                     \
@@ -208,6 +209,130 @@ static void manymany(unsigned *rnd)
 	CHECK(sum == producers * n * (n + 1) / 2, "manymany: sum %ld", sum);
 }
 
+/* ---- two goroutines that send to and receive from each other in one select ---- */
+
+static void crosser(chan(struct item) in, chan(struct item) out, long n, waitgroup *wg)
+{
+	long sent = 0, got = 0;
+	while (sent < n || got < n) {
+		select
+		{
+			case_send(
+				sent < n ? out : nil, (struct item){.seq = sent, .twice = 2 * sent})
+			{
+				sent++;
+			}
+			case_recv(got < n ? in : nil, v)
+			{
+				CHECK(v.seq == got && v.twice == 2 * got, "cross: %ld for %ld",
+					v.seq, got);
+				got++;
+			}
+		}
+	}
+	wg_done(wg);
+}
+
+static void cross(unsigned *rnd)
+{
+	long n = next(rnd) % 500;
+	chan(struct item) x = make_chan(struct item, next(rnd) % 3 ? 0 : next(rnd) % 3);
+	chan(struct item) y = make_chan(struct item, next(rnd) % 3 ? 0 : next(rnd) % 3);
+	waitgroup wg = {0};
+	wg_add(&wg, 2);
+	go(crosser, x, y, n, &wg);
+	go(crosser, y, x, n, &wg);
+	wg_wait(&wg);
+}
+
+/*
+ * ---- a mesh of selects, plain sends and plain receives on the same channels: every value arrives
+ * once. Every node receives from all channels until all is sent, so that no send is stuck ----
+ */
+
+#define MESH 3
+
+struct mesh {
+	chan(long) c[MESH];
+	chan(char) done;
+	_Atomic long sent, got;
+	waitgroup senders, nodes, plain;
+	bool timers;
+};
+
+static void node(struct mesh *m, unsigned seed, long left)
+{
+	unsigned rnd = seed;
+	for (bool more = true; more;) {
+		long value = 1 + next(&rnd) % 1000;
+		chan(long) to = left > 0 ? m->c[next(&rnd) % MESH] : nil;
+		select
+		{
+			case_recv(m->c[0], v)
+			{
+				atomic_fetch_add(&m->got, v);
+			}
+			case_recv(m->c[1], v)
+			{
+				atomic_fetch_add(&m->got, v);
+			}
+			case_recv(m->c[2], v)
+			{
+				atomic_fetch_add(&m->got, v);
+			}
+			case_send(to, value)
+			{
+				atomic_fetch_add(&m->sent, value);
+				if (--left == 0)
+					wg_done(&m->senders);
+			}
+			if (m->timers)
+				case_after(next(&rnd) % 50 * us)
+				{
+					gort_gosched();
+				}
+			case_done(m->done)
+			{
+				more = false;
+			}
+		}
+	}
+	wg_done(&m->nodes);
+}
+
+static void meshsend(struct mesh *m, chan(long) c, long n)
+{
+	for (long i = 1; i <= n; i++) {
+		chan_send(c, i);
+		atomic_fetch_add(&m->sent, i);
+	}
+	wg_done(&m->senders);
+}
+
+static void mesh(unsigned *rnd)
+{
+	struct mesh m = {.done = make_chan(char, 0), .timers = next(rnd) % 3 == 0};
+	long nodes = 2 + next(rnd) % 6, n = 1 + next(rnd) % 100;
+	wg_add(&m.senders, nodes + MESH);
+	wg_add(&m.nodes, nodes);
+	wg_add(&m.plain, MESH);
+	for (int i = 0; i < MESH; i++) {
+		m.c[i] = make_chan(long, next(rnd) % 3);
+		go(consume, m.c[i], &m.got, &m.plain);
+	}
+	for (int i = 0; i < MESH; i++)
+		go(meshsend, &m, m.c[i], n);
+	for (long i = 0; i < nodes; i++)
+		go(node, &m, next(rnd), n);
+	wg_wait(&m.senders);
+	chan_close(m.done);
+	wg_wait(&m.nodes);
+	for (int i = 0; i < MESH; i++)
+		chan_close(m.c[i]);
+	wg_wait(&m.plain);
+	CHECK(m.sent == m.got, "mesh: %ld sent, %ld received", m.sent, m.got);
+}
+
 /* ---- blocking calls hand their P over; errno stays with the caller ---- */
 
 static void blocker(unsigned micros, waitgroup *wg)
@@ -269,14 +394,14 @@ static void quits(unsigned *rnd)
 }
 
 static void (*const model[])(unsigned *rnd) = {
-	pipeline, pingpong, burst, tree, sleeps, manymany, blocking, quits};
+	pipeline, pingpong, burst, tree, sleeps, manymany, cross, mesh, blocking, quits};
 #define NMODELS (sizeof(model) / sizeof(*model))
 
 static void driver(unsigned seed, waitgroup *wg)
 {
 	unsigned rnd = seed;
 	while (now() < deadline) {
-		unsigned m = next(&rnd) % NMODELS;
+		unsigned m = only >= 0 ? (unsigned)only : next(&rnd) % NMODELS;
 		model[m](&rnd);
 		atomic_fetch_add(&models[m], 1);
 	}
@@ -288,6 +413,7 @@ int gort_main(int argc, char **argv)
 	int seconds = argc > 1 ? atoi(argv[1]) : 2;
 	unsigned seed = argc > 2 ? (unsigned)atoi(argv[2]) : (unsigned)now();
 	int drivers = argc > 3 ? atoi(argv[3]) : 16;
+	only = argc > 4 ? atoi(argv[4]) : -1;
 	waitgroup wg = {0};
 	alarm((unsigned)seconds + 60);
 	deadline = now() + seconds * sec;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * go.h - the short Go dialect for C (gnu17, gcc 12 or clang 14 and later): go, chan(T), defer,
- * println.
+ * go.h - the short Go dialect for C (gnu17, gcc 12 or clang 14 and later): go, chan(T), select,
+ * defer, println.
  *
  *	static void square(chan(int) out, int n) { chan_send(out, n * n); }
  *
@@ -13,9 +13,9 @@
  *		return 0;
  *	}
  *
- * Short words can be left out: define GORT_NO_GO, GORT_NO_DEFER, GORT_NO_PANIC, GORT_NO_PRINT,
- * GORT_NO_STRING or GORT_NO_UNITS (ns, us, ms, sec) before the include; the gort_ names of gort.h
- * always work.
+ * Short words can be left out: define GORT_NO_GO, GORT_NO_SELECT, GORT_NO_DEFER, GORT_NO_PANIC,
+ * GORT_NO_PRINT, GORT_NO_STRING or GORT_NO_UNITS (ns, us, ms, sec) before the include; the gort_
+ * names of gort.h always work.
  *
  * How the macros work. Locals are numbered by __COUNTER__ so that macros nest without shadowing.
  * Argument lists use __VA_OPT__: an operand of ## is not expanded first, so that nested lists
@@ -33,6 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 #include "gort/gort.h"
@@ -291,6 +292,86 @@ static inline void gort_pack_string(struct gort_call *c, gort_string s)
 					     **GORT_CAT(o_, k) = &GORT_CAT(c_, k); \
 		GORT_CAT(o_, k); GORT_CAT(o_, k) = nil)                            \
 		for (GORT_ELEM(c) v GORT_UNUSED; gort_chan_recv(GORT_CAT(c_, k), &v);)
+
+/* ---- select ---- */
+
+/*
+ *	select {
+ *		case_recv (c, v) { use(v); }           case v := <-c
+ *		case_recv (d, v, ok) { use(v, ok); }   case v, ok := <-d
+ *		case_recv (e) { }                      case <-e; case_done is the same
+ *		case_send (f, value) { }               case f <- value
+ *		case_after (50 * ms) { }               case <-time.After(50 * time.Millisecond)
+ *		case_default { }                       default
+ *	}
+ *
+ * Go's select. Channels, values and durations are evaluated once, in order, also those of cases
+ * that are not taken. A case may stand under an if, whose condition is evaluated twice. break and
+ * return do what they do in Go. continue differs: it leaves the select only, and goes on below it.
+ * Nothing but cases may stand directly in the braces: it would run twice. When every case returns,
+ * a function still needs a return at its end.
+ *
+ * It is a loop of two turns: in the first each case registers itself, in the second the chosen one
+ * is a loop of one turn, the others of none. The name of the state is fixed, hence the pragmas:
+ * selects nest.
+ */
+#define GORT_SELECT                                                                               \
+	_Pragma("GCC diagnostic push") _Pragma(                                                   \
+		"GCC diagnostic ignored \"-Wshadow\"") for (struct gort_select gort_sel_          \
+							    __attribute__((                       \
+								    cleanup(gort_select_end))),   \
+							    *gort_selp_ =                         \
+								    gort_select_init(&gort_sel_); \
+							    gort_select_next(gort_selp_);)        \
+		_Pragma("GCC diagnostic pop")
+#ifndef GORT_NO_SELECT
+#define select GORT_SELECT
+#endif
+
+/* The id of a case is k + 1. reg registers it and is 0. */
+#define GORT_CASE(k, reg)                                                                     \
+	for (int GORT_CAT(t_, k) = gort_sel_.pass == 1 ? (reg) : gort_sel_.chosen == (k) + 1; \
+		GORT_CAT(t_, k); GORT_CAT(t_, k) = 0)
+/* A variable of the case's body. */
+#define GORT_CASEVAR(k, T, v, value) \
+	for (T v GORT_UNUSED = (value); GORT_CAT(t_, k); GORT_CAT(t_, k) = 0)
+#define GORT_CASEVALUE(k, c)                                                    \
+	__extension__({                                                         \
+		GORT_ELEM(c) GORT_CAT(v_, k);                                   \
+		memcpy(&GORT_CAT(v_, k), gort_sel_.v, sizeof(GORT_CAT(v_, k))); \
+		GORT_CAT(v_, k);                                                \
+	})
+#define case_recv(c, ...) \
+	GORT_CAT(GORT_CASERECV, GORT_N(__VA_ARGS__))(__COUNTER__, c __VA_OPT__(, ) __VA_ARGS__)
+#define GORT_CASERECV0(k, c) GORT_CASERECV(k, c, 0)
+#define GORT_CASERECV1(k, c, v)                   \
+	GORT_CASERECV(k, c, sizeof(GORT_ELEM(c))) \
+	GORT_CASEVAR(k, GORT_ELEM(c), v, GORT_CASEVALUE(k, c))
+#define GORT_CASERECV2(k, c, v, ok)               \
+	GORT_CASERECV(k, c, sizeof(GORT_ELEM(c))) \
+	GORT_CASEVAR(k, bool, ok, gort_sel_.ok)   \
+	GORT_CASEVAR(k, GORT_ELEM(c), v, GORT_CASEVALUE(k, c))
+#define GORT_CASERECV(k, c, size)                                                      \
+	GORT_CASE(k, __extension__({                                                   \
+		__auto_type GORT_CAT(c_, k) = (c);                                     \
+		(void)sizeof(GORT_ELEM(GORT_CAT(c_, k)));                              \
+		gort_select_recv(&gort_sel_, (k) + 1, GORT_CH(GORT_CAT(c_, k)), size); \
+	}))
+#define case_done(c) case_recv(c)
+
+#define case_send(c, ...) GORT_CASESEND(__COUNTER__, c, __VA_ARGS__)
+#define GORT_CASESEND(k, c, ...)                                                                  \
+	GORT_CASE(k, __extension__({                                                              \
+		__auto_type GORT_CAT(c_, k) = (c);                                                \
+		GORT_ELEM(GORT_CAT(c_, k)) GORT_CAT(v_, k) = (__VA_ARGS__);                       \
+		gort_select_send(&gort_sel_, (k) + 1, GORT_CH(GORT_CAT(c_, k)), &GORT_CAT(v_, k), \
+			sizeof(GORT_CAT(v_, k)));                                                 \
+	}))
+#define case_after(d) GORT_CASEAFTER(__COUNTER__, d)
+#define GORT_CASEAFTER(k, d) \
+	GORT_CASE(k, gort_select_add(&gort_sel_, (k) + 1, GORT_CASE_AFTER, nil, nil, (d)))
+#define case_default        GORT_CASEDEFAULT(__COUNTER__)
+#define GORT_CASEDEFAULT(k) GORT_CASE(k, gort_select_default(&gort_sel_, (k) + 1))
 
 /* ---- printing ---- */
 

@@ -151,6 +151,140 @@ GORT_API void gort_chan_close(struct gort_chan *c);
 GORT_API gort_isize gort_chan_len(struct gort_chan *c);
 GORT_API gort_isize gort_chan_cap(struct gort_chan *c);
 
+/* ---- select: runtime/sync/select.c ---- */
+
+enum gort_case_kind {
+	GORT_CASE_RECV, /* v: where the element goes, NULL throws it away */
+	GORT_CASE_SEND, /* v: the element */
+	GORT_CASE_AFTER /* a timeout: ready once after has passed since the call */
+};
+
+/* One case. opaque is the runtime's during the call and need not be set. */
+struct gort_case {
+	struct gort_chan *c; /* NULL: never ready */
+	void *v;
+	gort_duration after;
+	uint32_t id;  /* the caller's */
+	uint8_t kind; /* enum gort_case_kind */
+	bool ok;      /* out, of the chosen case: false when a receive found a closed channel */
+	uint64_t opaque[8];
+};
+
+/*
+ * Does one of the n cases and returns its index. Of those that are ready one is chosen at random,
+ * with equal chances; if none is, blocks until one is, or returns -1 when block is false. Channels
+ * may occur several times. Panics when it chooses a send on a closed channel. The array must not
+ * be touched by others during the call. Nothing is allocated. Go's reflect.Select.
+ */
+GORT_API gort_isize gort_select(struct gort_case *cases, gort_isize n, bool block);
+
+/*
+ * What select in go.h builds: pass 1 of its loop registers the cases, pass 2 runs the body of the
+ * chosen one. Values live here, because the scope of a case ends between the passes.
+ */
+struct gort_select {
+	struct gort_case *cases;
+	unsigned n, cap;
+	int pass;
+	unsigned chosen;     /* id of the case whose body runs; ids are not 0 */
+	unsigned default_id; /* 0: no default */
+	bool ok;
+	void *v; /* the received element */
+	void *buf;
+	size_t bufsize; /* of buf, which all receives share */
+	size_t used;    /* of space */
+	void *heap;     /* what space and few had no room for */
+	uint64_t space[16] __attribute__((aligned(16)));
+	struct gort_case few[8];
+};
+
+/* All below: only for the macros. */
+GORT_API void *gort_select_alloc(struct gort_select *s, size_t size);
+GORT_API void gort_select_grow(struct gort_select *s);
+GORT_API void gort_select_free(struct gort_select *s);
+
+static inline struct gort_select *gort_select_init(struct gort_select *s)
+{
+	s->cases = s->few;
+	s->n = 0;
+	s->cap = sizeof(s->few) / sizeof(s->few[0]);
+	s->pass = 0;
+	s->default_id = 0;
+	s->bufsize = s->used = 0;
+	s->heap = NULL;
+	return s;
+}
+
+static inline void gort_select_end(struct gort_select *s)
+{
+	if (__builtin_expect(s->heap != NULL, 0))
+		gort_select_free(s);
+}
+
+static inline void gort_select_choose(struct gort_select *s)
+{
+	gort_isize i = gort_select(s->cases, s->n, s->default_id == 0);
+	s->chosen = i < 0 ? s->default_id : s->cases[i].id;
+	s->ok = i >= 0 && s->cases[i].ok;
+	s->v = i >= 0 ? s->cases[i].v : NULL;
+}
+
+static inline bool gort_select_next(struct gort_select *s)
+{
+	if (s->pass == 1)
+		gort_select_choose(s);
+	return ++s->pass <= 2;
+}
+
+static inline void *gort_select_room(struct gort_select *s, size_t size)
+{
+	size_t used = s->used + ((size + 15) & ~(size_t)15);
+	if (__builtin_expect(used > sizeof(s->space), 0))
+		return gort_select_alloc(s, size);
+	void *p = (char *)s->space + s->used;
+	s->used = used;
+	return p;
+}
+
+static inline int gort_select_add(struct gort_select *s, unsigned id, enum gort_case_kind kind,
+	struct gort_chan *c, void *v, gort_duration after)
+{
+	if (__builtin_expect(s->n == s->cap, 0))
+		gort_select_grow(s);
+	struct gort_case *cas = &s->cases[s->n++];
+	cas->c = c;
+	cas->v = v;
+	cas->after = after;
+	cas->id = id;
+	cas->kind = (uint8_t)kind;
+	return 0;
+}
+
+/* size 0: the element is not wanted. */
+static inline int gort_select_recv(
+	struct gort_select *s, unsigned id, struct gort_chan *c, size_t size)
+{
+	if (size > s->bufsize) {
+		s->buf = gort_select_room(s, size);
+		s->bufsize = size;
+	}
+	return gort_select_add(s, id, GORT_CASE_RECV, c, size ? s->buf : NULL, 0);
+}
+
+static inline int gort_select_send(
+	struct gort_select *s, unsigned id, struct gort_chan *c, const void *v, size_t size)
+{
+	void *copy = gort_select_room(s, size);
+	__builtin_memcpy(copy, v, size);
+	return gort_select_add(s, id, GORT_CASE_SEND, c, copy, 0);
+}
+
+static inline int gort_select_default(struct gort_select *s, unsigned id)
+{
+	s->default_id = id;
+	return 0;
+}
+
 /* ---- wait group: runtime/sync/waitgroup.c ---- */
 
 /* Zeroed is ready to use; must not be copied. Go's sync.WaitGroup. */
