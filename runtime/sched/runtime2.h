@@ -94,8 +94,11 @@ struct sudog {
 	struct g *g;
 	struct sudog *next;
 	struct sudog *prev;
-	void *elem;   /* data: sender's source, receiver's destination; may be on g's stack */
-	uint64_t val; /* data of elements of at most 8 bytes, instead of elem */
+	void *elem; /* data: sender's source, receiver's destination; may be on g's stack */
+	union {
+		uint64_t val; /* data of elements of at most 8 bytes, instead of elem; ticket */
+		struct sudog *waittail; /* sema.c */
+	};
 	struct hchan *c;
 	bool isSelect;
 	bool success; /* woken by a counterpart, not by close */

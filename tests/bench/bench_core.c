@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bench_core.c - the four basic costs of libgort; go/main.go is the same in Go. README.md says what
+ * bench_core.c - the basic costs of libgort; go/main.go is the same in Go. README.md says what
  * one operation of each is, and the contract with scripts/bench.
  */
 #include <gort/go.h>
@@ -65,6 +65,63 @@ static void chan_buffered(long n)
 	}
 }
 
+static void uncontended(long n)
+{
+	mutex m = {0};
+	for (long i = 0; i < n; i++) {
+		mutex_lock(&m);
+		mutex_unlock(&m);
+	}
+}
+
+static void locker(long n, mutex *m, waitgroup *wg)
+{
+	for (long i = 0; i < n; i++) {
+		mutex_lock(m);
+		mutex_unlock(m);
+	}
+	wg_done(wg);
+}
+
+static void mutex_contended_100(long n)
+{
+	mutex m = {0};
+	waitgroup wg = {0};
+	wg_add(&wg, 100);
+	for (int i = 0; i < 100; i++)
+		go(locker, n / 100 + (i < n % 100), &m, &wg);
+	wg_wait(&wg);
+}
+
+struct table {
+	mutex m;
+	cond c;
+	int turn;
+};
+
+static void player(long n, struct table *t, int me, waitgroup *wg)
+{
+	mutex_lock(&t->m);
+	for (long i = 0; i < n; i++) {
+		while (t->turn != me)
+			cond_wait(&t->c, &t->m);
+		t->turn = !me;
+		cond_signal(&t->c);
+	}
+	mutex_unlock(&t->m);
+	wg_done(wg);
+}
+
+static void cond_pingpong(long n)
+{
+	struct table t = {0};
+	waitgroup wg = {0};
+	wg_add(&wg, 2);
+	go(player, n, &t, 0, &wg);
+	go(player, n, &t, 1, &wg);
+	wg_wait(&wg);
+}
+
 static const struct {
 	const char *id;
 	void (*run)(long n);
@@ -73,6 +130,9 @@ static const struct {
 	{"yield_2", yield_2},
 	{"chan_pingpong", chan_pingpong},
 	{"chan_buffered", chan_buffered},
+	{"mutex", uncontended},
+	{"mutex_contended_100", mutex_contended_100},
+	{"cond_pingpong", cond_pingpong},
 };
 
 static int64_t now(void)

@@ -21,7 +21,8 @@ bench=("$GORT_SOURCE/scripts/bench" --build "$GORT_BUILD" --rounds 1 --time 1)
 python3 - "$work/json" <<'END' || fail "the JSON lines have another shape"
 import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
-ids = {"spawn_exit", "yield_2", "chan_pingpong", "chan_buffered"}
+ids = {"spawn_exit", "yield_2", "chan_pingpong", "chan_buffered", "mutex", "mutex_contended_100",
+       "cond_pingpong"}
 assert {(row["id"], row["procs"]) for row in rows} >= {(i, p) for i in ids for p in (1, 2)}
 for row in rows:
     assert list(row) == ["id", "procs", "unit", "gort", "peers", "ratio"], row

@@ -164,11 +164,49 @@ static int woken(int argc, char **argv)
 		REQUIRE(how == (round % 3 == 2 ? 4 : 1 + round % 3));
 		while (*(volatile int *)&got != (how == 2 ? 0 : round))
 			gort_gosched();
-		/* No trace is left in the queues: nobody takes or gives anything now. */
+		/* Nobody takes or gives anything now. */
 		REQUIRE(poll2(a, b, &got) == (how == 2));
 		REQUIRE(poll2(c, b, &got) == 0);
 	}
 	return 0;
+}
+
+static void expect_no_receiver(chan(int) a, chan(int) d)
+{
+	int got;
+	gort_sleep(2 * ms); /* until the other is in its second select */
+	REQUIRE(poll2(nil, a, &got) == 0);
+	chan_send(d, 1);
+}
+
+/* The cases not taken are off their queues: a later select of the same goroutine is not hit. */
+static int no_trace(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	chan(int) a = make_chan(int, 0), b = make_chan(int, 0), d = make_chan(int, 0);
+	go(send_later, b, 1);
+	select
+	{
+		case_recv(a)
+		{
+			REQUIRE(false);
+		}
+		case_recv(b)
+		{
+		}
+	}
+	go(expect_no_receiver, a, d);
+	select
+	{
+		case_recv(d)
+		{
+			return 0;
+		}
+		case_after(3600 * sec)
+		{
+		}
+	}
+	return 1;
 }
 
 static int timeouts(int argc, char **argv)
@@ -250,6 +288,7 @@ static int timeout_race(int argc, char **argv)
 START_TEST(test_blocking)
 {
 	expect_code(woken, 0);
+	expect_code(no_trace, 0);
 	expect_code(timeouts, 0);
 	expect_code(timeout_race, 0);
 }
@@ -395,7 +434,7 @@ END_TEST
 
 static int evaluated;
 
-static chan(int) once(chan(int) c)
+static chan(int) counted(chan(int) c)
 {
 	evaluated++;
 	return c;
@@ -432,13 +471,13 @@ static int statement(int argc, char **argv)
 	chan_send(a, 1);
 	select
 	{
-		case_recv(once(a), v)
+		case_recv(counted(a), v)
 		{
 			turns += v;
 			break;
 			turns = 100;
 		}
-		case_send(once(nil), evaluated++)
+		case_send(counted(nil), evaluated++)
 		{
 		}
 		if (argc > 1)

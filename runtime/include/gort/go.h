@@ -14,8 +14,8 @@
  *	}
  *
  * Short words can be left out: define GORT_NO_GO, GORT_NO_SELECT, GORT_NO_DEFER, GORT_NO_PANIC,
- * GORT_NO_PRINT, GORT_NO_STRING or GORT_NO_UNITS (ns, us, ms, sec) before the include; the gort_
- * names of gort.h always work.
+ * GORT_NO_PRINT, GORT_NO_STRING, GORT_NO_SYNC (mutex, rwmutex, cond, once and their functions) or
+ * GORT_NO_UNITS (ns, us, ms, sec) before the include; the gort_ names of gort.h always work.
  *
  * How the macros work. Locals are numbered by __COUNTER__ so that macros nest without shadowing.
  * Argument lists use __VA_OPT__: an operand of ## is not expanded first, so that nested lists
@@ -94,6 +94,25 @@
 #define wg_add    gort_wg_add
 #define wg_done   gort_wg_done
 #define wg_wait   gort_wg_wait
+#ifndef GORT_NO_SYNC
+#define mutex            gort_mutex
+#define mutex_lock       gort_mutex_lock
+#define mutex_trylock    gort_mutex_trylock
+#define mutex_unlock     gort_mutex_unlock
+#define rwmutex          gort_rwmutex
+#define rwmutex_rlock    gort_rwmutex_rlock
+#define rwmutex_tryrlock gort_rwmutex_tryrlock
+#define rwmutex_runlock  gort_rwmutex_runlock
+#define rwmutex_lock     gort_rwmutex_lock
+#define rwmutex_trylock  gort_rwmutex_trylock
+#define rwmutex_unlock   gort_rwmutex_unlock
+#define cond             gort_cond
+#define cond_wait        gort_cond_wait
+#define cond_signal      gort_cond_signal
+#define cond_broadcast   gort_cond_broadcast
+#define once             gort_once
+#define once_do          gort_once_do
+#endif
 #ifndef GORT_NO_STRING
 #define string gort_string
 /* A string from a literal; "" refuses anything else. */

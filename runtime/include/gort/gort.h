@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * gort.h - goroutines, channels, wait groups and sleep for C and C++: the prefixed core of libgort.
+ * gort.h - goroutines, channels, locks and sleep for C and C++: the prefixed core of libgort.
  * It defines no name without gort_ or GORT_; the short words (go, chan, defer) are in gort/go.h.
  *
  * What differs from threads:
@@ -297,6 +297,75 @@ GORT_API void gort_wg_add(gort_waitgroup *wg, gort_isize delta);
 GORT_API void gort_wg_done(gort_waitgroup *wg);
 /* Blocks until the counter is 0. The caller may free wg after it returns. */
 GORT_API void gort_wg_wait(gort_waitgroup *wg);
+
+/* ---- mutex: runtime/sync/mutex.c ---- */
+
+/*
+ * Mutual exclusion between goroutines. Zeroed is ready to use and unlocked; must not be copied. It
+ * belongs to no goroutine: one may lock and another unlock. Fair after a wait of 1 ms, before that
+ * whoever comes first. Whoever has locked it last may free it. Go's sync.Mutex.
+ */
+typedef struct gort_mutex {
+	uint32_t opaque[2];
+} gort_mutex;
+
+/* Blocks until it is unlocked; not recursive. */
+GORT_API void gort_mutex_lock(gort_mutex *m);
+/* Locks it if that needs no waiting, and tells whether it did. */
+GORT_API bool gort_mutex_trylock(gort_mutex *m);
+/* Does not block. Fatal when it is not locked: "fatal error: sync: unlock of unlocked mutex". */
+GORT_API void gort_mutex_unlock(gort_mutex *m);
+
+/* ---- reader-writer mutex: runtime/sync/rwmutex.c ---- */
+
+/*
+ * Held by many readers or by one writer. Zeroed is ready to use; must not be copied. A writer that
+ * waits keeps new readers out, so a goroutine must not read-lock it twice. A writer that has
+ * locked it last may free it; a reader only when the last writer's unlock has returned. Go's
+ * sync.RWMutex.
+ */
+typedef struct gort_rwmutex {
+	uint32_t opaque[6];
+} gort_rwmutex;
+
+GORT_API void gort_rwmutex_rlock(gort_rwmutex *rw);
+GORT_API bool gort_rwmutex_tryrlock(gort_rwmutex *rw);
+/* Fatal when no reader holds it: "fatal error: sync: RUnlock of unlocked RWMutex". */
+GORT_API void gort_rwmutex_runlock(gort_rwmutex *rw);
+GORT_API void gort_rwmutex_lock(gort_rwmutex *rw);
+GORT_API bool gort_rwmutex_trylock(gort_rwmutex *rw);
+/* Fatal when no writer holds it: "fatal error: sync: Unlock of unlocked RWMutex". */
+GORT_API void gort_rwmutex_unlock(gort_rwmutex *rw);
+
+/* ---- condition variable: runtime/sync/cond.c ---- */
+
+/* Zeroed is ready to use; must not be copied. A woken waiter may free it. Go's sync.Cond. */
+typedef struct gort_cond {
+	uint64_t opaque[4];
+} gort_cond;
+
+/*
+ * Unlocks m, blocks until woken by one of the two below, never for another reason, and locks m
+ * again. Others may have run in between: call it in a loop that tests the condition.
+ */
+GORT_API void gort_cond_wait(gort_cond *c, gort_mutex *m);
+/* Wakes the goroutine that called wait first, if one waits. m may be locked, and need not be. */
+GORT_API void gort_cond_signal(gort_cond *c);
+/* Wakes all that wait. */
+GORT_API void gort_cond_broadcast(gort_cond *c);
+
+/* ---- once: runtime/sync/once.c ---- */
+
+/* Zeroed is ready to use; must not be copied nor freed while a call of it runs. Go's sync.Once. */
+typedef struct gort_once {
+	uint32_t opaque[3];
+} gort_once;
+
+/*
+ * Calls fn(arg) if this is the first call for o. Returns when that first call has ended, also by
+ * gort_goexit. A fn that calls it for the same o waits for itself for ever.
+ */
+GORT_API void gort_once_do(gort_once *o, void (*fn)(void *arg), void *arg);
 
 /* ---- defer: runtime/lang/defer.c ---- */
 

@@ -70,6 +70,65 @@ func chanBuffered(n int) {
 	}
 }
 
+func uncontended(n int) {
+	var m sync.Mutex
+	for i := 0; i < n; i++ {
+		m.Lock()
+		m.Unlock()
+	}
+}
+
+func locker(n int, m *sync.Mutex, wg *sync.WaitGroup) {
+	for i := 0; i < n; i++ {
+		m.Lock()
+		m.Unlock()
+	}
+	wg.Done()
+}
+
+func mutexContended100(n int) {
+	var m sync.Mutex
+	var wg sync.WaitGroup
+	wg.Add(100)
+	for i := 0; i < 100; i++ {
+		share := n / 100
+		if i < n%100 {
+			share++
+		}
+		go locker(share, &m, &wg)
+	}
+	wg.Wait()
+}
+
+type table struct {
+	m    sync.Mutex
+	c    *sync.Cond
+	turn int
+}
+
+func player(n int, t *table, me int, wg *sync.WaitGroup) {
+	t.m.Lock()
+	for i := 0; i < n; i++ {
+		for t.turn != me {
+			t.c.Wait()
+		}
+		t.turn = 1 - me
+		t.c.Signal()
+	}
+	t.m.Unlock()
+	wg.Done()
+}
+
+func condPingpong(n int) {
+	var t table
+	var wg sync.WaitGroup
+	t.c = sync.NewCond(&t.m)
+	wg.Add(2)
+	go player(n, &t, 0, &wg)
+	go player(n, &t, 1, &wg)
+	wg.Wait()
+}
+
 var benches = []struct {
 	id  string
 	run func(n int)
@@ -78,6 +137,9 @@ var benches = []struct {
 	{"yield_2", yield2},
 	{"chan_pingpong", chanPingpong},
 	{"chan_buffered", chanBuffered},
+	{"mutex", uncontended},
+	{"mutex_contended_100", mutexContended100},
+	{"cond_pingpong", condPingpong},
 }
 
 // measure doubles n until one run lasts at least d, and returns that run's nanoseconds per

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mutex.c - mutual exclusion for goroutines (Go's internal/sync/mutex.go).
+ *
+ * The word state:
+ *	bit 0      locked
+ *	bit 1      woken: a goroutine that wants the mutex is awake (woken up, or spinning), so
+ *	           unlock need not wake another
+ *	bit 2      starving: the mutex is handed over in the order of the queue
+ *	bits 3-31  number of waiters: those in the semaphore, or about to be
+ *
+ * Normal mode: whoever finds the mutex unlocked takes it; a waiter that was woken competes with
+ * the newcomers, and queues up in front when it loses. That lets a running goroutine lock again
+ * and again without a switch. Starving mode, once a waiter has waited 1 ms: unlock hands the mutex
+ * to the first waiter and newcomers queue at the end. The mode ends with a waiter that waited less
+ * than that, or is the last.
+ *
+ * Invariants:
+ *  1. In starving mode the locked bit is clear from unlock until the new owner has set it; as
+ *     nobody else may take a starving mutex, it is owned all the same.
+ *  2. The word is 0 whenever nobody holds or wants the mutex.
+ *  3. Whoever clears the locked bit in normal mode does not touch the mutex again, unless the same
+ *     instruction made it responsible for waking a waiter, and then not after that waiter can
+ *     run: the next owner may free it. Go clears the bit first and looks for waiters after, which
+ *     only a garbage collector makes safe.
+ *
+ * Order: the acquire of the exchange that sets locked pairs with the release of the one that
+ * cleared it; a handover is ordered by the lock of the semaphore's root.
+ */
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/throw.h"
+#include "sched/proc.h"
+#include "sched/runq.h"
+#include "sync/sema.h"
+
+enum { mutexLocked = 1, mutexWoken = 2, mutexStarving = 4, mutexWaiterShift = 3 };
+
+#define ONEWAITER             (1u << mutexWaiterShift)
+#define STARVATIONTHRESHOLDNS 1000000
+#define ACTIVESPIN            4
+#define ACTIVESPINCNT         30
+
+struct muteximpl {
+	_Atomic uint32_t state;
+	uint32_t sema;
+};
+
+_Static_assert(sizeof(struct muteximpl) == sizeof(gort_mutex), "gort_mutex has another size");
+
+/* What a goroutine in lockslow knows of itself. */
+struct locker {
+	int64_t since; /* nanotime at its first wait, 0 before */
+	bool starving; /* has waited for too long */
+	bool awoke;    /* the woken bit is set for this goroutine */
+	int spins;
+};
+
+/*
+ * Whether spinning may be worth while: the holder seems to run on another P, and this P has
+ * nothing better to do. Go's sync_runtime_canSpin.
+ */
+static bool canspin(int spins)
+{
+	int32_t others = gomaxprocs - load_rlx(&sched.npidle) - load_rlx(&sched.nmspinning) - 1;
+	return spins < ACTIVESPIN && others > 0 && runqempty(getm()->p);
+}
+
+/* Spins a little. Sets the woken bit, so that unlock leaves the waiters asleep. */
+static void spin(struct muteximpl *m, struct locker *l, uint32_t old)
+{
+	if (!l->awoke && !(old & mutexWoken) && old >> mutexWaiterShift != 0)
+		l->awoke = cas_acq(&m->state, &old, old | mutexWoken);
+	procyield(ACTIVESPINCNT);
+	l->spins++;
+}
+
+/* The word after this goroutine has locked the mutex or counted itself in as a waiter. */
+static uint32_t wanted(const struct locker *l, uint32_t old)
+{
+	uint32_t new = old;
+	if (!(old & mutexStarving))
+		new |= mutexLocked;
+	if (old & (mutexLocked | mutexStarving))
+		new += ONEWAITER;
+	/* Only a locked mutex: the mode needs an unlock that will hand it over. */
+	if (l->starving && (old & mutexLocked))
+		new |= mutexStarving;
+	if (l->awoke) {
+		if (!(new &mutexWoken))
+			throw("sync: inconsistent mutex state: %#x", old);
+		new &= ~(uint32_t)mutexWoken;
+	}
+	return new;
+}
+
+/* The mutex was handed to this goroutine: takes the waiter out of the count, sets locked. */
+static void takeover(struct muteximpl *m, const struct locker *l, uint32_t old)
+{
+	uint32_t delta = mutexLocked - ONEWAITER;
+	if ((old & (mutexLocked | mutexWoken)) || old >> mutexWaiterShift == 0)
+		throw("sync: inconsistent mutex state: %#x", old);
+	if (!l->starving || old >> mutexWaiterShift == 1)
+		delta -= mutexStarving;
+	xadd_acqrel(&m->state, delta);
+}
+
+/* Waits for an unlock. True when the mutex was handed over, false when it must be fought for. */
+static bool waitforunlock(struct muteximpl *m, struct locker *l)
+{
+	bool again = l->since != 0;
+	if (!again)
+		l->since = nanotime();
+	semacquire(&m->sema, again, waitReasonSyncMutexLock);
+	if (nanotime() - l->since > STARVATIONTHRESHOLDNS)
+		l->starving = true;
+	uint32_t old = load_rlx(&m->state);
+	if (old & mutexStarving) {
+		takeover(m, l, old);
+		return true;
+	}
+	l->awoke = true;
+	l->spins = 0;
+	return false;
+}
+
+static __attribute__((noinline)) void lockslow(struct muteximpl *m)
+{
+	struct locker l = {0};
+	getgchecked("gort_mutex_lock");
+	for (;;) {
+		uint32_t old = load_rlx(&m->state);
+		if ((old & (mutexLocked | mutexStarving)) == mutexLocked && canspin(l.spins)) {
+			spin(m, &l, old);
+			continue;
+		}
+		if (!cas_acq(&m->state, &old, wanted(&l, old)))
+			continue;
+		if (!(old & (mutexLocked | mutexStarving)) || waitforunlock(m, &l))
+			return;
+	}
+}
+
+void gort_mutex_lock(gort_mutex *mutex)
+{
+	struct muteximpl *m = (struct muteximpl *)mutex;
+	uint32_t old = 0;
+	if (unlikely(!cas_acq(&m->state, &old, mutexLocked)))
+		lockslow(m);
+}
+
+bool gort_mutex_trylock(gort_mutex *mutex)
+{
+	struct muteximpl *m = (struct muteximpl *)mutex;
+	uint32_t old = load_rlx(&m->state);
+	if (old & (mutexLocked | mutexStarving))
+		return false;
+	return cas_acq(&m->state, &old, old | mutexLocked);
+}
+
+static __attribute__((noinline)) void unlockslow(struct muteximpl *m, uint32_t old)
+{
+	bool wake, starving;
+	uint32_t new;
+	do {
+		if (!(old & mutexLocked))
+			fatal("sync: unlock of unlocked mutex");
+		starving = old & mutexStarving;
+		wake = old >> mutexWaiterShift != 0 && !(old & (mutexWoken | mutexStarving));
+		new = old - mutexLocked;
+		if (wake)
+			new = (new - ONEWAITER) | mutexWoken;
+	} while (!cas_rel(&m->state, &old, new));
+	/* Either keeps a waiter from returning until it gets this unit: the mutex still exists. */
+	if (wake || starving)
+		semrelease(&m->sema, starving);
+}
+
+void gort_mutex_unlock(gort_mutex *mutex)
+{
+	struct muteximpl *m = (struct muteximpl *)mutex;
+	uint32_t old = mutexLocked;
+	if (unlikely(!cas_rel(&m->state, &old, 0)))
+		unlockslow(m, old);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * once.c - an action that is performed exactly once (Go's sync/once.go).
+ *
+ * done is set only after the action has ended, so whoever returns finds it completed: the acquire
+ * load pairs with the release in finish. A compare-and-swap instead of the mutex would let the
+ * loser return while the winner still works. An action that ends by gort_goexit counts as done.
+ */
+#include <stdatomic.h>
+
+#include "lang/defer.h"
+#include "sched/proc.h"
+
+struct onceimpl {
+	_Atomic uint32_t done;
+	gort_mutex m;
+};
+
+_Static_assert(sizeof(struct onceimpl) == sizeof(gort_once), "gort_once has another size");
+
+static void finish(struct onceimpl *o)
+{
+	store_rel(&o->done, 1);
+	gort_mutex_unlock(&o->m);
+}
+
+static __attribute__((noinline)) void doslow(struct onceimpl *o, void (*fn)(void *), void *arg)
+{
+	gort_mutex_lock(&o->m);
+	if (load_rlx(&o->done)) {
+		gort_mutex_unlock(&o->m);
+		return;
+	}
+	struct gort_defer end = {
+		.call = {.fn = (void (*)(void))finish, .n = 1, .w = {(uintptr_t)o}},
+	};
+	gort_defer_push(&end);
+	fn(arg);
+	gort_defer_pop(&end);
+}
+
+void gort_once_do(gort_once *once, void (*fn)(void *arg), void *arg)
+{
+	struct onceimpl *o = (struct onceimpl *)once;
+	if (unlikely(!load_acq(&o->done)))
+		doslow(o, fn, arg);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sema.c - semaphores by address (Go's sema.go): any 32-bit word, zero at first, is a queue of
+ * goroutines, so that a mutex needs 8 bytes.
+ *
+ * A table of roots, chosen by the hash of the address. Each root is a digital search tree of the
+ * addresses that have waiters: a node at depth d sends the addresses below it left or right by bit
+ * d of their hash. The nodes are the sudogs in struct g, so waiting allocates nothing:
+ *
+ *	elem         the address
+ *	prev, next   of the first waiter of an address: the children for a 0 and for a 1 bit
+ *	waittail     of the first waiter: the last one of its address, NULL when it is alone
+ *	next         of the others: a ring in order, in which the last one points to the second
+ *
+ * Invariants, under the root's lock:
+ *  1. A word is read and written only under the lock of its root.
+ *  2. It is not 0 only while nobody waits for it.
+ *  3. A released unit belongs to the waiter that was taken off: it does not look at the word again,
+ *     and nor does the releaser. The waiter may free it (what a mutex promises its users).
+ *  4. The hash is a bijection, so two addresses of a root differ in the bits that the tree uses:
+ *     no path is longer than these.
+ *
+ * Rejected: Go's treap. It needs a parent pointer, a random number and rotations for the same
+ * expected depth. Rejected: Go's units that a newcomer may take from the woken waiter. The mutex
+ * decides about barging in its own word, and the waiter would have to read the semaphore's again,
+ * which by then may be freed.
+ */
+#include "sync/sema.h"
+
+#include "base/throw.h"
+#include "sched/proc.h"
+
+#define SEMROOTBITS 8
+
+static struct semroot {
+	struct mutex lock; /* lockRankSync, which is 0 */
+	struct sudog *tree;
+} __attribute__((aligned(64))) semtable[1 << SEMROOTBITS];
+
+/* Multiplication by an odd number: bijective, and the upper bits depend on all lower ones. */
+static inline uint64_t semhash(const uint32_t *addr)
+{
+	return (uint64_t)(uintptr_t)addr * 0x9e3779b97f4a7c15;
+}
+
+static inline struct semroot *rootfor(const uint32_t *addr)
+{
+	return &semtable[semhash(addr) >> (64 - SEMROOTBITS)];
+}
+
+/* Where the pointer to the first waiter of addr is, or would be. */
+static struct sudog **find(struct semroot *root, const uint32_t *addr)
+{
+	uint64_t bits = semhash(addr) << SEMROOTBITS;
+	struct sudog **at = &root->tree;
+	for (struct sudog *sg; (sg = *at) && sg->elem != addr; bits <<= 1)
+		at = bits >> 63 ? &sg->next : &sg->prev;
+	return at;
+}
+
+/* Puts sg in the place of a first waiter, whose tail it gets. */
+static inline void replace(struct sudog **at, struct sudog *sg, struct sudog *tail)
+{
+	sg->prev = (*at)->prev;
+	sg->next = (*at)->next;
+	sg->waittail = tail;
+	*at = sg;
+}
+
+/* Adds sg to the ring whose last is tail (NULL: there is none yet), as the second of all. */
+static inline struct sudog *ringinsert(struct sudog *tail, struct sudog *sg)
+{
+	if (!tail)
+		return sg->next = sg;
+	sg->next = tail->next;
+	tail->next = sg;
+	return tail;
+}
+
+static void queue(struct semroot *root, struct sudog *sg, bool lifo)
+{
+	struct sudog **at = find(root, sg->elem), *first = *at;
+	if (!first) {
+		sg->prev = sg->next = NULL;
+		sg->waittail = NULL;
+		*at = sg;
+	} else if (lifo) {
+		replace(at, sg, NULL);
+		sg->waittail = ringinsert(first->waittail, first);
+	} else {
+		ringinsert(first->waittail, sg);
+		first->waittail = sg;
+	}
+}
+
+/* Takes the node at `at` out of the tree: any leaf below it lies on its path and may stand there.*/
+static void cut(struct sudog **at)
+{
+	struct sudog **leafat = at;
+	while ((*leafat)->prev || (*leafat)->next)
+		leafat = (*leafat)->prev ? &(*leafat)->prev : &(*leafat)->next;
+	struct sudog *leaf = *leafat;
+	*leafat = NULL;
+	if (leafat != at)
+		replace(at, leaf, leaf->waittail);
+}
+
+static struct sudog *dequeue(struct semroot *root, const uint32_t *addr)
+{
+	struct sudog **at = find(root, addr), *first = *at;
+	if (!first)
+		return NULL;
+	struct sudog *tail = first->waittail;
+	if (!tail) {
+		cut(at);
+		return first;
+	}
+	struct sudog *second = tail->next;
+	tail->next = second->next;
+	replace(at, second, second == tail ? NULL : tail);
+	return first;
+}
+
+void semacquire(uint32_t *addr, bool lifo, waitReason reason)
+{
+	struct g *gp = getgchecked("semacquire");
+	struct semroot *root = rootfor(addr);
+	lock(&root->lock);
+	if (*addr > 0) {
+		--*addr;
+		unlock(&root->lock);
+		return;
+	}
+	struct sudog *sg = &gp->sudog;
+	sg->g = gp;
+	sg->c = NULL;
+	sg->elem = addr;
+	gp->waiting = sg;
+	queue(root, sg, lifo);
+	goparkunlock(&root->lock, reason);
+}
+
+void semrelease(uint32_t *addr, bool yield)
+{
+	getgchecked("semrelease");
+	struct semroot *root = rootfor(addr);
+	lock(&root->lock);
+	struct sudog *sg = dequeue(root, addr);
+	if (!sg)
+		++*addr;
+	unlock(&root->lock);
+	if (!sg)
+		return;
+	goready(sg->g);
+	if (yield)
+		gort_gosched();
+}
