@@ -31,21 +31,38 @@ enum out_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_NDJSON };
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum group_by { BY_ALL, BY_STATE, BY_STACK, BY_CREATED, BY_WAITING_ON };
 
+/*
+ * Mixes a text and its end into a hash; NULL is the empty one. It stays as it is: the fingerprints
+ * of baselines are made of it.
+ */
+static inline uint64_t hash_text(uint64_t h, const char *s)
+{
+	for (; s && *s; s++)
+		h = gsnap_mix(h + (unsigned char)*s);
+	return gsnap_mix(h + 256);
+}
+
 /* Kernel features that --without can switch off, as bits of opts.without. */
 enum feature { FEATURE_BPF = 1 << 0 };
 
-#define MAX_IDS 64
+#define MAX_IDS     64
+#define MAX_IGNORES 64
 
 /* Everything a command line can say. Flags and choices are ints so that one table can set them. */
 struct opts {
 	int64_t duration_ns; /* -1 when not given */
 	int64_t min_wait_ns;
-	int64_t count;     /* -n, -1 when not given */
-	int64_t exit_code; /* -1 when not given */
-	const char *output, *host_proc, *event;
+	int64_t max_pause_ns; /* 5 ms when not given; counts only with pause */
+	int64_t count;        /* -n, -1 when not given */
+	int64_t exit_code;    /* -1 when not given */
+	const char *output, *host_proc, *event, *fail_on, *listen, *token_file;
+	const char *state, *func, *created_by, *label;       /* parts of what is wanted */
+	const char *suppressions, *baseline, *sarif, *junit; /* report.h */
+	const char *ignores[MAX_IGNORES];
+	size_t nignores;
 	int format, color, by;
-	int quiet, verbose, no_pager, all, go
-	, once, batch, help;
+	int quiet, verbose, no_pager, all, go, once, batch, watch, help, man, pause;
+	int github, update_baseline, freeze, held, goleak;
 	bool page; /* the command may start a pager */
 	unsigned without;
 	uint64_t ids[MAX_IDS];
@@ -57,11 +74,13 @@ struct opts {
 enum opt_kind {
 	OPT_FLAG,     /* int field = value */
 	OPT_CHOICE,   /* int field = value + index of the word in arg ("a|b|c") */
-	OPT_STRING,   /* const char * */
+	OPT_STRING,   /* const char *, a file */
+	OPT_TEXT,     /* const char * that nothing can complete */
 	OPT_DURATION, /* int64_t nanoseconds: "2s", "250ms", "1h30m", "1.5" (seconds) */
 	OPT_NUMBER,   /* int64_t >= 0 */
 	OPT_IDS,      /* adds to opts.ids; "4711,4713" */
 	OPT_FEATURES, /* adds to the unsigned bits of field; "bpf,..." */
+	OPT_IGNORE,   /* adds to opts.ignores */
 };
 
 struct opt {
@@ -84,6 +103,17 @@ enum {
 	TAKES_PROC = 1 << 5,
 	TAKES_WITHOUT = 1 << 6,
 	TAKES_EXIT_CODE = 1 << 7,
+	TAKES_PAUSE = 1 << 8 | 1 << 9,
+	TAKES_REPORT = 0x7f << 10, /* what report_open and report_write want to know */
+};
+
+/* What the words of a command are, for completion. */
+enum arg_words {
+	ARGS_DEFAULT, /* targets when it takes --host-proc, a command line when it is a launcher */
+	ARGS_NONE,
+	ARGS_FILES,
+	ARGS_TOPICS,
+	ARGS_SHELLS,
 };
 
 struct command {
@@ -95,13 +125,29 @@ struct command {
 	const struct opt *own;
 	unsigned common;
 	int min_args, max_args;
+	enum arg_words args;
 	bool launcher;     /* options end at the first word that is none: the command to run */
 	const char *alias; /* own program name ("gort-race"), or NULL */
 	int (*run)(const struct opts *o);
 };
 
-extern const struct command cmd_ps, cmd_top, cmd_stacks, cmd_record, cmd_sched;
-extern const struct command cmd_race, cmd_leak, cmd_help, cmd_version;
+extern const struct command cmd_ps;
+extern const struct command cmd_top;
+extern const struct command cmd_stacks;
+extern const struct command cmd_record;
+extern const struct command cmd_serve;
+extern const struct command cmd_sched;
+extern const struct command cmd_gc;
+extern const struct command cmd_chans;
+extern const struct command cmd_heap;
+extern const struct command cmd_leaks;
+extern const struct command cmd_race;
+extern const struct command cmd_leak;
+extern const struct command cmd_diff;
+extern const struct command cmd_doctor;
+extern const struct command cmd_completion;
+extern const struct command cmd_help;
+extern const struct command cmd_version;
 extern const struct command *const commands[]; /* NULL-terminated, in the order of help */
 
 /* What stands before the name on a command line: "gort ", or "" for a program of its own. */

@@ -2,8 +2,28 @@
 /* commands.c - the table of commands, and how a name is looked up in it. */
 #include "cli.h"
 
-const struct command *const commands[] = {&cmd_ps, &cmd_top, &cmd_stacks, &cmd_record, &cmd_sched,
-	&cmd_race, &cmd_leak, &cmd_help, &cmd_version, NULL};
+/* clang-format off: one a line */
+const struct command *const commands[] = {
+	&cmd_ps,
+	&cmd_top,
+	&cmd_stacks,
+	&cmd_record,
+	&cmd_serve,
+	&cmd_sched,
+	&cmd_gc,
+	&cmd_chans,
+	&cmd_heap,
+	&cmd_leaks,
+	&cmd_race,
+	&cmd_leak,
+	&cmd_diff,
+	&cmd_doctor,
+	&cmd_completion,
+	&cmd_help,
+	&cmd_version,
+	NULL,
+};
+/* clang-format on */
 
 const char *command_prefix(const struct command *c)
 {

@@ -62,6 +62,14 @@ static void scan_symbols(
 	}
 }
 
+static void scan_buildinfo(const struct image *im, const Elf64_Shdr *sh, struct elfscan *out)
+{
+	static const char setting[] = "build\t-race=true\n";
+	const unsigned char *data = span(im, sh->sh_offset, sh->sh_size, 1);
+	if (data && memmem(data, sh->sh_size, setting, sizeof setting - 1))
+		out->go_race = true;
+}
+
 static void scan_sections(const struct image *im, const Elf64_Ehdr *eh, struct elfscan *out)
 {
 	Elf64_Shdr names, sh;
@@ -69,10 +77,12 @@ static void scan_sections(const struct image *im, const Elf64_Ehdr *eh, struct e
 		return;
 	for (uint64_t i = 0; section(im, eh, i, &sh); i++) {
 		const char *name = text(im, names.sh_offset + sh.sh_name);
+		if (!strcmp(name, ".go.buildinfo"))
+			scan_buildinfo(im, &sh, out);
 		if (!strcmp(name, ".go.buildinfo") || !strcmp(name, ".gopclntab"))
-			out->go
-		= true;
-		else if (!strcmp(name, ".gort.abi")) out->libgort = true;
+			out->go = true;
+		else if (!strcmp(name, ".gort.abi"))
+			out->libgort = true;
 		else if (sh.sh_type == SHT_SYMTAB || sh.sh_type == SHT_DYNSYM)
 			scan_symbols(im, eh, &sh, out);
 	}

@@ -10,6 +10,7 @@ struct elfscan {
 	bool elf64;       /* an x86-64 ELF executable */
 	bool dynamic;     /* has a program interpreter, so LD_PRELOAD works */
 	bool go;          /* built by the Go toolchain */
+	bool go_race;     /* with -race, says its build information */
 	bool libgort;     /* carries or needs libgort */
 	bool tsan_inside; /* defines __tsan_init itself: clang's static runtime, go build -race */
 	char tsan[64];    /* the ThreadSanitizer runtime it needs ("libtsan.so.2"), or "" */

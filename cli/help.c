@@ -4,18 +4,26 @@
 #include <unistd.h>
 #include "err.h"
 #include "help.h"
+#include "man.h"
 #include "out.h"
 
-static const struct {
-	const char *name, *summary, *text;
-} topics[] = {
+static const struct topic topics[] = {
 	{"targets", "how to name a process",
 		"A target is a pid or the name of a process: the name ps shows or the file name "
 		"of\n"
 		"its executable. Only Go programs (1.22 to 1.27) and C programs on libgort can be\n"
 		"looked into. When several processes have the name, gort lists them and exits 2.\n"
-		"The target is never stopped, signalled or written to: its memory is read from\n"
-		"outside, and what changed while it was read is read again.\n"},
+		"A process in a container is named by the pid it has outside; inside the "
+		"container\n"
+		"by the one it has there. From another container: --host-proc DIR with the host's\n"
+		"/proc mounted at DIR, and the pid it has there.\n"
+		"The target is not stopped, signalled or written to: its memory is read from\n"
+		"outside, and what changed while it was read is read again. What is more is "
+		"asked\n"
+		"for by name: --pause stops running threads, one by one, for their stacks; gort "
+		"leaks\n"
+		"--freeze stops all of them while the heap is copied. Both say for how long. They "
+		"go on even when gort is killed meanwhile.\n"},
 	{"permissions", "what gort may look into, and why not",
 		"Reading another process needs the right to trace it: root, CAP_SYS_PTRACE, or "
 		"the\n"
@@ -41,7 +49,32 @@ static const struct {
 		"  -f json    one document; \"schema\" names its shape and version: gort.stacks/1\n"
 		"  -f ndjson  one object a line, for jq and logs\n"
 		"A number that could not be had is - in text and null in JSON, never 0.\n"
-		"-o FILE is written under a temporary name and renamed when complete.\n"},
+		"-o FILE is written under a temporary name and renamed when complete.\n"
+		"Findings also as --sarif FILE, --junit FILE and --github; %p in FILE is the pid "
+		"of\n"
+		"gort, so that go test -exec gort-leak writes a file for each package.\n"},
+	{"suppressions", "findings that are known, and findings that do not matter",
+		"For gort leaks, gort-leak and gort-race.\n"
+		"--baseline FILE: findings that are in FILE do not fail a run, but a place with "
+		"more\n"
+		"goroutines than before does. --update-baseline adds what was found; a place is "
+		"known\n"
+		"by the names of its calls, not by line numbers.\n"
+		"--suppressions FILE, --ignore PATTERN: findings that match are not reported. A "
+		"line:\n"
+		"  KIND:PATTERN  # why        (or the reason as a comment in the line above)\n"
+		"  any:      a call at the place, or its file\n"
+		"  top:      the innermost call there\n"
+		"  created:  the call that started the goroutine\n"
+		"  reason:   what it waits for, as in brackets: chan send\n"
+		"  leak:  race:  deadlock:  mutex:  thread:  signal:\n"
+		"            as any:, of findings of that kind only\n"
+		"  race_top: as top:, of races; called_from_lib: a call in that library\n"
+		"A pattern is a part of the name; * is anything, ^ the start, $ the end. --ignore "
+		"takes\n"
+		"the same, or a PATTERN alone for any:. gort-race also reads the files that\n"
+		"suppressions=FILE in TSAN_OPTIONS, GORACE and GORT_RACE names; they need no why.\n"
+		"What was suppressed is counted on standard error.\n"},
 	{"environment", "variables that gort and libgort programs read",
 		"gort:             NO_COLOR, TERM=dumb, PAGER, GORT_LIBDIR (libgort-race.so),\n"
 		"                  GORT_WITHOUT=all      as --without all, for every command\n"
@@ -52,6 +85,11 @@ static const struct {
 };
 
 #define NTOPICS (sizeof topics / sizeof topics[0])
+
+const struct topic *topic_at(size_t i)
+{
+	return i < NTOPICS ? &topics[i] : NULL;
+}
 
 /* The examples' lines, with the comments in one column. */
 static void print_examples(struct out *out, const char *lines)
@@ -143,6 +181,12 @@ static int run_help(const struct opts *o)
 	struct gsnap_err err = {0};
 	if (out_open(&out, o, STDOUT_FILENO, &err))
 		return err_print(&err);
+	if (o->man && !print_man(&out, o->nargs ? o->args[0] : "gort")) {
+		err_what(&err, CLI_USAGE, "help: no manual page '%s'", o->args[0]);
+		return err_print(&err);
+	}
+	if (o->man)
+		return out_close(&out);
 	if (o->nargs == 0)
 		print_help(&out);
 	else if (print_topic(&out, o->args[0], &err))
@@ -160,13 +204,20 @@ static int run_version(const struct opts *o)
 	return out_close(&out);
 }
 
+static const struct opt own[] = {
+	{"man", 0, OPT_FLAG, 1, offsetof(struct opts, man), NULL, "the manual page, as roff"},
+	{0},
+};
+
 const struct command cmd_help = {
 	.name = "help",
 	.synopsis = "[COMMAND|TOPIC]",
 	.summary = "explain a command or a topic",
 	.examples = "gort help stacks      # the options of a command\n"
 		    "gort help permissions # what gort may look into, and why not\n",
+	.own = own,
 	.max_args = 1,
+	.args = ARGS_TOPICS,
 	.run = run_help,
 };
 
@@ -174,6 +225,7 @@ const struct command cmd_version = {
 	.name = "version",
 	.synopsis = "",
 	.summary = "print the version",
+	.args = ARGS_NONE,
 	.examples = "gort version # this gort and the Go versions it knows\n",
 	.run = run_version,
 };

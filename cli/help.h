@@ -5,6 +5,12 @@
 
 #include "out.h"
 
+struct topic {
+	const char *name, *summary, *text;
+};
+
+/* Topic number i, NULL beyond the last. */
+const struct topic *topic_at(size_t i);
 void print_help(struct out *out);
 void print_command_help(struct out *out, const struct command *c);
 

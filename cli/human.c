@@ -114,3 +114,20 @@ struct human human_byte_rate(int64_t delta, int64_t ns)
 	strcat(h.s, "/s");
 	return h;
 }
+
+struct human human_time_rate(int64_t delta_ns, int64_t ns)
+{
+	if (no_rate(delta_ns, ns))
+		return unknown();
+	struct human h = human_time((int64_t)((double)delta_ns * S / ns));
+	strcat(h.s, "/s");
+	return h;
+}
+
+struct human human_id(int64_t id)
+{
+	struct human h = {"-"};
+	if (id != 0 && id != GSNAP_UNKNOWN)
+		snprintf(h.s, sizeof h.s, "%" PRId64, id);
+	return h;
+}

@@ -4,6 +4,7 @@
 #define GORT_CLI_HUMAN_H
 
 #include <stdint.h>
+#include "gort/snap.h"
 
 /* By value, so that several fit into one printf: printf("%s", human_count(n).s). */
 struct human {
@@ -16,5 +17,13 @@ struct human human_time(int64_t ns);     /* 850ns 11us 1.9ms 250ms 3.2s 12m44s 3
 /* A rate from a difference over a time: "412/s"; "-" when either is unknown or no time passed. */
 struct human human_rate(int64_t delta, int64_t ns);
 struct human human_byte_rate(int64_t delta, int64_t ns);
+struct human human_time_rate(int64_t delta_ns, int64_t ns); /* "412ms/s" */
+struct human human_id(int64_t id);                          /* 4711; "-" for 0 */
+
+/* Difference of two figures, GSNAP_UNKNOWN when either is. */
+static inline int64_t figure_delta(int64_t before, int64_t after)
+{
+	return before == GSNAP_UNKNOWN || after == GSNAP_UNKNOWN ? GSNAP_UNKNOWN : after - before;
+}
 
 #endif

@@ -6,7 +6,6 @@
  * one that arrives between the check and the sleep still ends the sleep.
  */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <time.h>
 #include "interrupt.h"
@@ -41,6 +40,15 @@ int64_t monotonic_now(void)
 	struct timespec ts;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+int interrupt_poll(struct pollfd *fds, unsigned n, int64_t ns)
+{
+	struct timespec ts = {ns / 1000000000, ns % 1000000000};
+	int rc = ppoll(fds, n, &ts, &open_mask);
+	for (unsigned i = 0; rc < 0 && i < n; i++)
+		fds[i].revents = 0;
+	return rc;
 }
 
 int64_t interrupt_sleep(int64_t ns)

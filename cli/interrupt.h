@@ -3,6 +3,7 @@
 #ifndef GORT_CLI_INTERRUPT_H
 #define GORT_CLI_INTERRUPT_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,6 +12,8 @@ void interrupt_catch(void);
 bool interrupted(void);
 /* Sleeps until ns have passed or the interrupt came; returns the nanoseconds that passed. */
 int64_t interrupt_sleep(int64_t ns);
+/* poll() for at most ns that the interrupt ends. */
+int interrupt_poll(struct pollfd *fds, unsigned n, int64_t ns);
 /* CLOCK_MONOTONIC in nanoseconds. */
 int64_t monotonic_now(void);
 

@@ -10,8 +10,7 @@ static void put(struct json *j, const char *text)
 	out_write(j->out, text, strlen(text));
 }
 
-/* Length of the valid UTF-8 sequence at p, 0 when there is none. */
-static size_t utf8_len(const unsigned char *p)
+size_t utf8_len(const unsigned char *p)
 {
 	if (p[0] < 0x80)
 		return 1;
@@ -91,7 +90,8 @@ void jw_begin(struct json *j, struct out *out, const char *schema)
 {
 	*j = (struct json){.out = out};
 	open_level(j, "{", false);
-	jw_str(j, "schema", schema);
+	if (schema)
+		jw_str(j, "schema", schema);
 }
 
 void jw_end(struct json *j)

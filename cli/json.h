@@ -17,7 +17,7 @@ struct json {
 	uint32_t lines;  /* bit d: values of level d start on a new line */
 };
 
-/* Begins the document's object with its schema, e.g. "gort.ps/1". */
+/* Begins the document's object with its schema, e.g. "gort.ps/1"; NULL: a format of others. */
 void jw_begin(struct json *j, struct out *out, const char *schema);
 /* Ends the document and its line. */
 void jw_end(struct json *j);
@@ -34,5 +34,8 @@ void jw_uint(struct json *j, const char *key, uint64_t value);
 void jw_hex(struct json *j, const char *key, uint64_t value); /* "0x1f": beyond 2^53 safe */
 void jw_num(struct json *j, const char *key, double value);
 void jw_bool(struct json *j, const char *key, bool value);
+
+/* Length of the valid UTF-8 sequence at p, 0 when there is none. */
+size_t utf8_len(const unsigned char *p);
 
 #endif

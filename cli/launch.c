@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -83,8 +84,18 @@ static void child_signals(sigset_t *set)
 	sigaddset(set, SIGQUIT);
 }
 
-static void run_child(const struct launch *l, const sigset_t *mask, int report)
+/* The parent says when; no word at all means that it could not do what it had to before. */
+static void await(int gate)
 {
+	char word;
+	if (read(gate, &word, 1) != 1)
+		_exit(CLI_LAUNCH);
+}
+
+static void run_child(const struct launch *l, const sigset_t *mask, int report, int gate)
+{
+	if (l->exit)
+		await(gate);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	if (l->pass_fd >= 0)
 		fcntl(l->pass_fd, F_SETFD, 0);
@@ -103,25 +114,62 @@ static int cannot_start(const struct launch *l, int error, struct gsnap_err *err
 	return CLI_NOT_EXECUTABLE;
 }
 
+/* What waitpid has to say; true when the child has ended. Without WNOHANG it waits for that. */
+static bool reap(const struct launch *l, pid_t pid, int flags, int *status)
+{
+	pid_t who;
+	int st;
+	while ((who = waitpid(l->exit ? -1 : pid, &st, flags | __WALL)) > 0) {
+		if (WIFSTOPPED(st)) {
+			exitwatch_stopped(l->exit, who, st);
+		} else if (who == pid) {
+			*status = st;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Begins to watch the child, which waits at the gate, and lets it through. */
+static int open_gate(const struct launch *l, pid_t pid, int gate, struct gsnap_err *err)
+{
+	int error = exitwatch_seize(l->exit, pid);
+	if (!error && write(gate, "", 1) == 1)
+		return 0;
+	err_what(err, CLI_LAUNCH, "cannot watch '%s' exit: %s", l->path,
+		strerror(error ? -error : errno));
+	err_why(err, "that takes ptrace, even of a child of one's own");
+	err_try(err, "docker run --cap-add=SYS_PTRACE ...      (in a container)");
+	return -1;
+}
+
 /* Forks and execs. The child's pid, or -1 with err filled. */
 static pid_t start(struct launch *l, const sigset_t *mask, struct gsnap_err *err)
 {
-	int report[2], error;
-	if (pipe2(report, O_CLOEXEC)) {
+	int report[2], gate[2], error, status;
+	if (pipe2(report, O_CLOEXEC) || pipe2(gate, O_CLOEXEC)) {
 		err_what(err, CLI_LAUNCH, "cannot start '%s': %s", l->path, strerror(errno));
 		return -1;
 	}
 	pid_t pid = fork();
-	if (pid == 0)
-		run_child(l, mask, report[1]);
+	if (pid == 0) {
+		close(gate[1]);
+		run_child(l, mask, report[1], gate[0]);
+	}
 	int fork_error = errno;
 	close(report[1]);
+	close(gate[0]);
 	if (l->pass_fd >= 0)
 		close(l->pass_fd);
+	bool watched = pid > 0 && (!l->exit || !open_gate(l, pid, gate[1], err));
+	close(gate[1]);
 	if (pid < 0) {
 		err_what(err, CLI_LAUNCH, "cannot start '%s': %s", l->path, strerror(fork_error));
+	} else if (!watched) {
+		reap(l, pid, 0, &status);
+		pid = -1;
 	} else if (read(report[0], &error, sizeof error) == sizeof error) {
-		waitpid(pid, NULL, 0);
+		reap(l, pid, 0, &status);
 		cannot_start(l, error, err);
 		pid = -1;
 	}
@@ -129,8 +177,8 @@ static pid_t start(struct launch *l, const sigset_t *mask, struct gsnap_err *err
 	return pid;
 }
 
-/* Handles what came through the signalfd; true when the child has ended. */
-static bool on_signal(int sigfd, pid_t pid, int *status)
+/* Handles what came through the signalfd: signals that others sent go on to the child. */
+static void on_signal(int sigfd, pid_t pid)
 {
 	struct signalfd_siginfo si;
 	while (read(sigfd, &si, sizeof si) == sizeof si) {
@@ -139,7 +187,6 @@ static bool on_signal(int sigfd, pid_t pid, int *status)
 		if (si.ssi_signo != SIGCHLD && from_process)
 			kill(pid, si.ssi_signo);
 	}
-	return waitpid(pid, status, WNOHANG) == pid;
 }
 
 static int wait_child(const struct launch *l, pid_t pid, int sigfd)
@@ -147,17 +194,17 @@ static int wait_child(const struct launch *l, pid_t pid, int sigfd)
 	struct pollfd fds[2] = {{.fd = sigfd, .events = POLLIN}, {.fd = l->watch_fd}};
 	fds[1].events = POLLIN;
 	int status = 0;
-	while (waitpid(pid, &status, WNOHANG) != pid) {
+	while (!reap(l, pid, WNOHANG, &status)) {
 		if (poll(fds, 2, -1) < 0 && errno != EINTR) {
-			waitpid(pid, &status, 0);
+			reap(l, pid, 0, &status);
 			break;
 		}
 		if (fds[1].revents)
 			l->on_ready(l->arg);
 		if (fds[1].revents & POLLHUP)
 			fds[1].fd = -1;
-		if (fds[0].revents && on_signal(sigfd, pid, &status))
-			break;
+		if (fds[0].revents)
+			on_signal(sigfd, pid);
 	}
 	if (l->watch_fd >= 0)
 		l->on_ready(l->arg);
@@ -183,4 +230,29 @@ int launch_run(struct launch *l, struct gsnap_err *err)
 		close(sigfd);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return code;
+}
+
+static bool library_in(const char *dir, const char *name, char *path, size_t size)
+{
+	int n = snprintf(path, size, "%s/%s", dir, name);
+	return n > 0 && (size_t)n < size && access(path, R_OK) == 0;
+}
+
+/* GORT_LIBDIR, else lib beside the directory of gort, else where it was to be installed. */
+bool launch_library(const char *name, char *path, size_t size)
+{
+	char exe[PATH_MAX], dir[PATH_MAX + 8];
+	const char *env = getenv("GORT_LIBDIR");
+	if (env)
+		return library_in(env, name, path, size);
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+	if (n > 0) {
+		exe[n] = '\0';
+		for (int up = 0; up < 2 && strrchr(exe, '/'); up++)
+			*strrchr(exe, '/') = '\0';
+		snprintf(dir, sizeof dir, "%s/lib", exe);
+		if (library_in(dir, name, path, size))
+			return true;
+	}
+	return library_in(GORT_INSTALL_LIBDIR, name, path, size);
 }

@@ -4,6 +4,7 @@
 #define GORT_CLI_LAUNCH_H
 
 #include "cli.h"
+#include "exitwatch.h"
 
 struct launch {
 	char **argv;
@@ -12,6 +13,7 @@ struct launch {
 	int watch_fd; /* polled while the child runs, or -1 */
 	void (*on_ready)(void *arg); /* watch_fd is readable; called once more after the end */
 	void *arg;
+	struct exitwatch *exit; /* looks at the child when it exits, or NULL */
 };
 
 /*
@@ -19,6 +21,9 @@ struct launch {
  * 126 when it cannot be executed.
  */
 char *launch_find(const char *name, struct gsnap_err *err);
+
+/* Path of a library of gort's own, of the name "libgort-race.so"; false when there is none. */
+bool launch_library(const char *name, char *path, size_t size);
 
 /*
  * Runs it to its end. SIGINT, SIGTERM, SIGHUP and SIGQUIT sent to gort go on to the child. Returns

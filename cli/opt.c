@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include "err.h"
 
-#define MAX_OPTS  32
+#define MAX_OPTS  48
 #define LONG_KEY  256 /* val of row i in the getopt array, so that it cannot be a letter */
 #define AT(field) offsetof(struct opts, field)
 
@@ -25,6 +25,18 @@ static const struct opt common[] = {
 	{"host-proc", 0, OPT_STRING, 0, AT(host_proc), "DIR", "procfs to look into, not /proc"},
 	{"without", 0, OPT_FEATURES, 0, AT(without), "FEATURE,...", "do without: bpf, all"},
 	{"exit-code", 0, OPT_NUMBER, 0, AT(exit_code), "N", "exit with N on findings, not 66"},
+	{"pause", 0, OPT_FLAG, 1, AT(pause), NULL,
+		"stop running threads, one by one, for their stacks"},
+	{"max-pause", 0, OPT_DURATION, 0, AT(max_pause_ns), "TIME", "at most that long each (5ms)"},
+	{"ignore", 0, OPT_IGNORE, 0, 0, "PATTERN",
+		"hide findings with a call of that name; again for more"},
+	{"suppressions", 0, OPT_STRING, 0, AT(suppressions), "FILE", "hide what its lines match"},
+	{"baseline", 0, OPT_STRING, 0, AT(baseline), "FILE",
+		"only findings that are not in it count"},
+	{"update-baseline", 0, OPT_FLAG, 1, AT(update_baseline), NULL, "add the findings to it"},
+	{"sarif", 0, OPT_STRING, 0, AT(sarif), "FILE", "write findings as SARIF 2.1.0"},
+	{"junit", 0, OPT_STRING, 0, AT(junit), "FILE", "write findings as JUnit XML"},
+	{"github", 0, OPT_FLAG, 1, AT(github), NULL, "annotate the workflow of GitHub Actions"},
 };
 
 static const struct opt json = {
@@ -193,6 +205,7 @@ static bool set(const struct opt *row, struct opts *o, const char *arg)
 		*(int *)field = row->value + word;
 		return word >= 0;
 	case OPT_STRING:
+	case OPT_TEXT:
 		*(const char **)field = arg;
 		return arg[0] != '\0';
 	case OPT_DURATION:
@@ -206,6 +219,11 @@ static bool set(const struct opt *row, struct opts *o, const char *arg)
 		return add_ids(o, arg);
 	case OPT_FEATURES:
 		return add_features(field, arg);
+	case OPT_IGNORE:
+		if (o->nignores == MAX_IGNORES || !arg[0])
+			return false;
+		o->ignores[o->nignores++] = arg;
+		return true;
 	}
 	return false;
 }
@@ -259,9 +277,11 @@ static int check_args(const struct command *c, const struct opts *o, struct gsna
 			o->args[c->max_args]);
 	else if (c->launcher)
 		err_what(err, CLI_USAGE, "%s: no command to run", c->name);
+	else if (c->args != ARGS_DEFAULT)
+		err_what(err, CLI_USAGE, "%s: a word is missing", c->name);
 	else
 		err_what(err, CLI_USAGE, "%s: no target", c->name);
-	if (!c->launcher && o->nargs < c->min_args)
+	if (!c->launcher && o->nargs < c->min_args && c->args == ARGS_DEFAULT)
 		err_why(err, "the target is a pid or the name of a process; gort ps lists them");
 	return usage(c, err);
 }
@@ -283,7 +303,11 @@ int opts_parse(
 {
 	struct getopt_args g;
 	build(c, &g);
-	*o = (struct opts){.duration_ns = -1, .min_wait_ns = -1, .count = -1, .exit_code = -1};
+	*o = (struct opts){.duration_ns = -1,
+		.min_wait_ns = -1,
+		.count = -1,
+		.exit_code = -1,
+		.max_pause_ns = 5000000};
 	if (from_environment(o, err))
 		return -EINVAL;
 	opterr = 0;

@@ -71,6 +71,7 @@ int out_open(struct out *out, const struct opts *o, int fallback_fd, struct gsna
 	out->path = out->tmp = NULL;
 	out->len = 0;
 	out->pager = 0;
+	out->in_memory = false;
 	if (o->output && !dash) {
 		int rc = open_path(out, o->output);
 		if (rc) {
@@ -85,8 +86,49 @@ int out_open(struct out *out, const struct opts *o, int fallback_fd, struct gsna
 	return 0;
 }
 
+void out_memory(struct out *out)
+{
+	out->fd = -1;
+	out->error = 0;
+	out->color = false;
+	out->path = out->tmp = out->memory = NULL;
+	out->in_memory = true;
+	out->kept = out->len = 0;
+	out->pager = 0;
+}
+
+static void keep(struct out *out)
+{
+	char *bigger = out->error ? NULL : realloc(out->memory, out->kept + out->len + 1);
+	if (bigger) {
+		out->memory = bigger;
+		memcpy(bigger + out->kept, out->buf, out->len);
+		out->kept += out->len;
+		bigger[out->kept] = '\0';
+	} else {
+		out->error = ENOMEM;
+	}
+	out->len = 0;
+}
+
+int out_take(struct out *out, char **text, size_t *len)
+{
+	keep(out);
+	*text = out->memory;
+	*len = out->kept;
+	out->memory = NULL;
+	if (!out->error)
+		return 0;
+	free(*text);
+	return -ENOMEM;
+}
+
 void out_flush(struct out *out)
 {
+	if (out->in_memory) {
+		keep(out);
+		return;
+	}
 	for (size_t at = 0; at < out->len && !out->error;) {
 		ssize_t n = write(out->fd, out->buf + at, out->len - at);
 		if (n < 0 && errno == EINTR)
@@ -133,6 +175,18 @@ void out_uint(struct out *out, uint64_t value)
 	do
 		*--p = '0' + value % 10;
 	while (value /= 10);
+	out_text(out, p);
+}
+
+void out_hex(struct out *out, uint64_t value)
+{
+	char digits[24], *p = digits + sizeof digits - 1;
+	*p = '\0';
+	do
+		*--p = "0123456789abcdef"[value % 16];
+	while (value /= 16);
+	*--p = 'x';
+	*--p = '0';
 	out_text(out, p);
 }
 
@@ -190,6 +244,15 @@ static int finish(struct out *out)
 		out->tmp = NULL;
 	}
 	return rc;
+}
+
+int out_finish(struct out *out, struct gsnap_err *err)
+{
+	int error = finish(out);
+	if (error)
+		fail(out->path ? out->path : "the output", error, err);
+	out_abort(out);
+	return -error;
 }
 
 int out_close(struct out *out)

@@ -13,7 +13,10 @@ struct out {
 	int error; /* first errno met while writing, sticky */
 	bool color;
 	char *path, *tmp; /* NULL when writing to stdout or straight to a device */
-	pid_t pager;      /* 0 when there is none */
+	char *memory;     /* what was written so far when it goes nowhere else */
+	size_t kept;
+	bool in_memory;
+	pid_t pager; /* 0 when there is none */
 	size_t len;
 	char buf[65536];
 };
@@ -22,6 +25,12 @@ struct out {
 int out_open(struct out *out, const struct opts *o, int fallback_fd, struct gsnap_err *err);
 /* Flushes and, for a file, renames it into place. Returns the exit code, having said why not. */
 int out_close(struct out *out);
+/* As out_close, but what went wrong is only told in err. 0 or -errno. */
+int out_finish(struct out *out, struct gsnap_err *err);
+/* Opens an output that is kept in memory until it is taken. */
+void out_memory(struct out *out);
+/* Its text, freed by the caller. 0 or -ENOMEM. */
+int out_take(struct out *out, char **text, size_t *len);
 /* Throws away what a file got so far. */
 void out_abort(struct out *out);
 
@@ -32,6 +41,7 @@ void out_printf(struct out *out, const char *fmt, ...) __attribute__((format(pri
 /* The same for one text, one number: what stacks of a million goroutines are made of. */
 void out_text(struct out *out, const char *text);
 void out_uint(struct out *out, uint64_t value);
+void out_hex(struct out *out, uint64_t value); /* with its 0x */
 /* Switches colour on or off; nothing when colours are off. */
 void out_style(struct out *out, enum out_style style);
 

@@ -1,30 +1,44 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * race.c - `gort-race`: runs a program compiled with -fsanitize=thread under gort's race detector.
+ * race.c - `gort-race`: runs a program under gort's race detector. Three kinds:
  *
- * The detector, libgort-race.so, is preloaded, together with a library that carries the name of the
- * ThreadSanitizer runtime the program needs, so that the real one is never mapped. It sends each
- * race as a record over a socket and waits for one byte; meanwhile the report is symbolized and
- * printed, with the program's modules still mapped.
+ *  - C and C++ compiled with -fsanitize=thread: libgort-race.so is preloaded, together with a
+ *    library that carries the name of the ThreadSanitizer runtime the program needs, so that the
+ *    real one is never mapped.
+ *  - Go built with -race: libgort-race-go.so is preloaded and takes the place of Go's detector.
+ *  - the command go: it gets a GOROOT in which -race means gort's detector (gofarm.h).
+ *
+ * The detector sends each race as a record over a socket and waits for one byte; meanwhile the
+ * report is symbolized and printed, with the program's modules still mapped. Reports in Go's words
+ * are printed by the program itself, which has Go's symbols; then records are only counted.
  *
  * A program that cannot work this way is refused before it runs: silence must mean "no race found".
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "elfscan.h"
 #include "err.h"
+#include "gofarm.h"
 #include "gort/abi.h"
 #include "launch.h"
 #include "racereport.h"
+#include "target.h"
 
-#define LIBRARY "libgort-race.so"
+#define LIBRARY    "libgort-race.so"
+#define GO_LIBRARY "libgort-race-go.so"
+#define GO_OBJECT  "gort-race/race_linux.syso"
+
+enum way { WAY_NONE, WAY_C, WAY_GO, WAY_GO_COMMAND };
 
 struct session {
 	int fd;
 	struct race_report report;
+	struct report findings;
+	bool learning; /* --update-baseline: nothing fails */
 	uint32_t malformed;
 };
 
@@ -39,9 +53,10 @@ static void on_finding(void *arg)
 			continue;
 		if (n <= 0)
 			return;
-		if (race_report_add(&s->report, &f, n))
-			s->malformed++;
-		send(s->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		int hidden = race_report_add(&s->report, &f, n);
+		s->malformed += hidden < 0;
+		char answer = hidden > 0 || s->learning ? GORT_ANSWER_SUPPRESSED : GORT_ANSWER_TOLD;
+		send(s->fd, &answer, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 }
 
@@ -51,10 +66,8 @@ static void why_not(const struct elfscan *e, struct gsnap_err *err)
 	if (!e->elf64)
 		err_why(err, "it is no x86-64 ELF program but a script or something else");
 	else if (e->go)
-		err_why(err,
-			e->tsan_inside
-				? "it is a Go program built with -race: it has Go's own detector"
-				: "it is a Go program: this version takes C and C++ only");
+		err_why(err, e->go_race ? "it was built with -race, but its symbols were stripped"
+					: "it is a Go program built without -race");
 	else if (e->tsan_inside)
 		err_why(err, "clang linked its own ThreadSanitizer runtime into it");
 	else if (!e->dynamic)
@@ -63,7 +76,7 @@ static void why_not(const struct elfscan *e, struct gsnap_err *err)
 		err_why(err,
 			"it was not compiled with -fsanitize=thread, so its accesses are unseen");
 	if (e->go)
-		err_try(err, "run it directly; go build -race reports its races");
+		err_try(err, "gort-race go build ...      (or go build -race without -ldflags=-s)");
 	else if (e->elf64)
 		err_try(err, "%s", build);
 	else
@@ -72,65 +85,101 @@ static void why_not(const struct elfscan *e, struct gsnap_err *err)
 		err_try(err, "clang -fsanitize=thread -shared-libsan -g ...");
 }
 
-static bool instrumented(const char *path, struct elfscan *e, struct gsnap_err *err)
+static enum way way_of(const char *path, struct elfscan *e, struct gsnap_err *err)
 {
 	int rc = elfscan_file(path, e);
 	if (!rc && e->elf64 && e->dynamic && e->tsan[0] && !e->tsan_inside)
-		return true;
+		return WAY_C;
+	if (!rc && e->go && e->dynamic && e->tsan_inside)
+		return WAY_GO;
+	/* A script of that name is a version manager's, or pip's, and knows the toolchain. */
+	if (!rc && (e->go || !e->elf64) && !strcmp(base_name(path), "go"))
+		return WAY_GO_COMMAND;
 	err_what(err, CLI_LAUNCH, "cannot look for races in %s", path);
 	if (rc)
 		err_why(err, "it cannot be read: %s", strerror(-rc));
 	else
 		why_not(e, err);
+	return WAY_NONE;
+}
+
+static bool need_library(const char *name, char *path, struct gsnap_err *err)
+{
+	if (launch_library(name, path, PATH_MAX))
+		return true;
+	err_what(err, CLI_LAUNCH, "cannot find %s", name);
+	err_try(err, "GORT_LIBDIR=DIR gort-race ...      (the directory that holds it)");
 	return false;
 }
 
-static bool library_in(const char *dir, const char *name, char *path, size_t size)
+/* Puts text before what the variable holds already, or behind it, with a separator. */
+static void extend(const char *name, const char *text, char separator, bool behind)
 {
-	int n = snprintf(path, size, "%s/%s", dir, name);
-	return n > 0 && (size_t)n < size && access(path, R_OK) == 0;
-}
-
-/* GORT_LIBDIR, else lib beside the directory of gort, else where it was to be installed. */
-static bool find_library(const char *name, char *path, size_t size)
-{
-	char exe[PATH_MAX], dir[PATH_MAX + 8];
-	const char *env = getenv("GORT_LIBDIR");
-	if (env)
-		return library_in(env, name, path, size);
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-	if (n > 0) {
-		exe[n] = '\0';
-		for (int up = 0; up < 2 && strrchr(exe, '/'); up++)
-			*strrchr(exe, '/') = '\0';
-		snprintf(dir, sizeof dir, "%s/lib", exe);
-		if (library_in(dir, name, path, size))
-			return true;
+	char *value;
+	const char *old = getenv(name), *first = behind ? old : text, *then = behind ? text : old;
+	if (!old || !old[0]) {
+		setenv(name, text, 1);
+	} else if (asprintf(&value, "%s%c%s", first, separator, then) >= 0) {
+		setenv(name, value, 1);
+		free(value);
 	}
-	return library_in(GORT_INSTALL_LIBDIR, name, path, size);
 }
 
-static int set_preload(const struct elfscan *e, struct gsnap_err *err)
+static bool preload_c(const struct elfscan *e, struct gsnap_err *err)
 {
-	char lib[PATH_MAX], alias[PATH_MAX], name[96], *value;
-	const char *before = getenv("LD_PRELOAD");
+	char lib[PATH_MAX], alias[PATH_MAX], name[96];
 	snprintf(name, sizeof name, "gort-race/%s", e->tsan);
-	if (!find_library(LIBRARY, lib, sizeof lib)) {
-		err_what(err, CLI_LAUNCH, "cannot find " LIBRARY);
-		err_try(err, "GORT_LIBDIR=DIR gort-race ...      (the directory that holds it)");
-		return -ENOENT;
-	}
-	if (!find_library(name, alias, sizeof alias)) {
+	if (!need_library(LIBRARY, lib, err))
+		return false;
+	if (!launch_library(name, alias, sizeof alias)) {
 		err_what(err, CLI_LAUNCH, "no stand-in for %s beside " LIBRARY, e->tsan);
 		err_why(err, "the program needs that runtime, and gort has to take its place");
 		err_try(err, "gcc -fsanitize=thread -g ...      (gcc 9 or later)");
-		return -ENOENT;
+		return false;
 	}
-	if (asprintf(&value, "%s:%s%s%s", lib, alias, before ? ":" : "", before ? before : "") < 0)
-		return -ENOMEM;
-	setenv("LD_PRELOAD", value, 1);
-	free(value);
-	return 0;
+	extend("LD_PRELOAD", alias, ':', false);
+	extend("LD_PRELOAD", lib, ':', false);
+	return true;
+}
+
+static bool preload_go(struct gsnap_err *err)
+{
+	char lib[PATH_MAX];
+	if (!need_library(GO_LIBRARY, lib, err))
+		return false;
+	extend("LD_PRELOAD", lib, ':', false);
+	return true;
+}
+
+/* Replaces the path by that of the toolchain in the farm. */
+static bool prepare_farm(char **path, struct gsnap_err *err)
+{
+	char object[PATH_MAX], *go;
+	if (!need_library(GO_OBJECT, object, err))
+		return false;
+	char *farm = gofarm_make(*path, object, err);
+	if (!farm || asprintf(&go, "%s/bin/go", farm) < 0)
+		return false;
+	setenv("GOROOT", farm, 1);
+	setenv("GOTOOLCHAIN", "local", 1);
+	free(farm);
+	free(*path);
+	*path = go;
+	return true;
+}
+
+/* What the detector needs to know; Go programs print text themselves. */
+static void tell_detector(const struct opts *o, enum way way, const struct out *out)
+{
+	char text[64];
+	if (way != WAY_C && o->format == FORMAT_TEXT) {
+		extend("GORT_RACE", "print=1", ' ', true);
+		if (o->output) {
+			snprintf(text, sizeof text, "log_fd=%d", out->fd);
+			extend("GORT_RACE", text, ' ', true);
+			fcntl(out->fd, F_SETFD, 0);
+		}
+	}
 }
 
 /* The child's end of the socket, named in the environment. -1 with err filled. */
@@ -148,6 +197,50 @@ static int open_socket(struct session *s, struct gsnap_err *err)
 	return fds[1];
 }
 
+/* Suppressions of the variables that TSan, Go and this detector read: "suppressions=FILE ...". */
+static int foreign_suppressions(struct report *r, struct gsnap_err *err)
+{
+	static const char *const variables[] = {"TSAN_OPTIONS", "GORACE", "GORT_RACE"};
+	static const char key[] = "suppressions=";
+	int rc = 0;
+	for (size_t i = 0; !rc && i < sizeof variables / sizeof *variables; i++) {
+		const char *text = getenv(variables[i]), *at = text ? strstr(text, key) : NULL;
+		if (!at || (at > text && !strchr(" :,\n\t", at[-1])))
+			continue;
+		at += sizeof key - 1;
+		bool quoted = *at == '\'' || *at == '"';
+		size_t n = quoted ? strcspn(at + 1, (char[]){*at, '\0'}) : strcspn(at, " :,\n\t");
+		char *path = strndup(at + quoted, n);
+		if (path && *path)
+			rc = report_foreign(r, path, err);
+		free(path);
+	}
+	return rc;
+}
+
+/* Whether anything but the text of the reports is wanted: then each record has to be resolved. */
+static bool wants_findings(const struct opts *o, const struct report *r)
+{
+	return o->sarif || o->junit || o->github || o->baseline || r->nsuppressions;
+}
+
+static int begin(const struct opts *o, enum way way, struct session *s, struct out *out,
+	struct gsnap_err *err)
+{
+	if (report_open(&s->findings, o, "gort-race", err))
+		return CLI_LAUNCH;
+	if (foreign_suppressions(&s->findings, err) || out_open(out, o, STDERR_FILENO, err)) {
+		report_close(&s->findings);
+		return CLI_LAUNCH;
+	}
+	s->learning = o->update_baseline;
+	race_report_begin(&s->report, out, o->format, o->args[0]);
+	s->report.count_only = way != WAY_C && o->format == FORMAT_TEXT;
+	if (wants_findings(o, &s->findings))
+		s->report.findings = &s->findings;
+	return 0;
+}
+
 static int finish(const struct opts *o, struct session *s, struct out *out, int code)
 {
 	uint32_t found = race_report_end(&s->report);
@@ -156,30 +249,37 @@ static int finish(const struct opts *o, struct session *s, struct out *out, int 
 	if (s->malformed)
 		note(o, "%u records were malformed", s->malformed);
 	int written = out_close(out);
-	if (found)
+	int files = report_write(&s->findings, o, o->verbose);
+	report_close(&s->findings);
+	if (files)
+		return files;
+	if (found && !s->learning)
 		return o->exit_code >= 0 ? (int)o->exit_code : CLI_FINDINGS;
 	return written ? CLI_LAUNCH : code;
 }
 
-static int run_instrumented(const struct opts *o, const char *path, struct gsnap_err *err)
+static int run_instrumented(const struct opts *o, enum way way, char *const *argv, const char *path,
+	struct gsnap_err *err)
 {
 	static struct out out;
 	struct session s = {.fd = -1};
-	if (out_open(&out, o, STDERR_FILENO, err))
-		return CLI_LAUNCH;
+	int code = begin(o, way, &s, &out, err);
+	if (code)
+		return code;
 	int child_fd = open_socket(&s, err);
 	if (child_fd < 0) {
 		out_abort(&out);
+		report_close(&s.findings);
 		return CLI_LAUNCH;
 	}
-	race_report_begin(&s.report, &out, o->format, o->args[0]);
-	struct launch l = {.argv = o->args,
+	tell_detector(o, way, &out);
+	struct launch l = {.argv = (char **)argv,
 		.path = path,
 		.pass_fd = child_fd,
 		.watch_fd = s.fd,
 		.on_ready = on_finding,
 		.arg = &s};
-	int code = launch_run(&l, err);
+	code = launch_run(&l, err);
 	code = finish(o, &s, &out, code);
 	close(s.fd);
 	return code;
@@ -193,10 +293,20 @@ static int run_race(const struct opts *o)
 	if (!path)
 		return err_print(&err);
 	int code = CLI_LAUNCH;
-	if (instrumented(path, &e, &err) && !set_preload(&e, &err))
-		code = run_instrumented(o, path, &err);
+	char **argv = NULL;
+	bool ready = false;
+	enum way way = way_of(path, &e, &err);
+	if (way == WAY_C)
+		ready = preload_c(&e, &err);
+	else if (way == WAY_GO)
+		ready = preload_go(&err);
+	else if (way == WAY_GO_COMMAND)
+		ready = (argv = gofarm_args(o->args, o->nargs, &err)) && prepare_farm(&path, &err);
+	if (ready)
+		code = run_instrumented(o, way, argv ? argv : o->args, path, &err);
 	if (err.what[0])
 		err_print(&err);
+	free(argv);
 	free(path);
 	return code;
 }
@@ -204,13 +314,24 @@ static int run_race(const struct opts *o)
 const struct command cmd_race = {
 	.name = "race",
 	.synopsis = "[options] [--] command [argument...]",
-	.summary = "run a program and report its data races",
+	.summary = "run a program and report its data races and misuse of locks",
 	.examples = "gort race -- ./app -v                  # reports on standard error\n"
-		    "gort race -f json -o races.json ./app  # reports for a script\n",
+		    "gort race -f json -o races.json ./app  # reports for a script\n"
+		    "gort race go test ./...                # Go, with gort's detector linked in\n"
+		    "gort race --sarif r.sarif ./app        # a file for CI\n",
 	.notes =
-		"The program is one compiled with gcc -fsanitize=thread. Exits with 66 when races\n"
-		"were found, else as the command did.",
-	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_EXIT_CODE,
+		"The program is one compiled with gcc -fsanitize=thread, or built with go build\n"
+		"-race, or the command go itself: build, install, run or test. Of C programs also\n"
+		"lock-order inversions, misuse of locks, threads that nobody joined and calls "
+		"that\n"
+		"a signal handler may not make are reported. Exits with 66 when anything was "
+		"found,\n"
+		"else as the command did.\n"
+		"GORT_RACE=\"name=value ...\" switches them off: report_mutex_bugs=0,\n"
+		"detect_deadlocks=0, report_thread_leaks=0, report_signal_unsafe=0; TSAN_OPTIONS "
+		"and\n"
+		"GORACE are read too, with the suppressions=FILE they name.",
+	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_EXIT_CODE | TAKES_REPORT,
 	.min_args = 1,
 	.max_args = INT32_MAX,
 	.launcher = true,

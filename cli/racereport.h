@@ -7,6 +7,7 @@
 #include "gort/abi.h"
 #include "json.h"
 #include "out.h"
+#include "report.h"
 
 struct race_report {
 	struct out *out;
@@ -14,17 +15,21 @@ struct race_report {
 	struct json json;
 	uint64_t *pairs; /* hashes of the pairs reported so far */
 	uint32_t npairs, cap;
-	uint32_t repeats; /* records of a pair that was reported already */
+	bool count_only;         /* somebody else prints them */
+	uint32_t repeats;        /* records of a pair that was reported already */
+	uint32_t told;           /* findings that are new */
+	struct report *findings; /* all of them, judged; NULL: each is new */
 };
 
 /* command is the program's name, for the JSON document. */
 void race_report_begin(struct race_report *r, struct out *out, int format, const char *command);
 /*
  * Reports one record while its process waits, unless its pair was reported before. The record is
- * foreign: one that is malformed is refused with -EINVAL.
+ * foreign: one that is malformed is refused with -EINVAL. 1 when a suppression or the baseline
+ * hides it.
  */
 int race_report_add(struct race_report *r, struct gort_finding *f, size_t len);
-/* Closes the report. Returns how many races were reported. */
+/* Closes the report. Returns how many new findings there were. */
 uint32_t race_report_end(struct race_report *r);
 
 #endif

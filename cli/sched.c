@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sched.c - `gort sched`: how long the threads of a process wait for a CPU, and its Ps and Ms.
+ * sched.c - `gort sched`: how long goroutines wait for a P and threads for a CPU, and the Ps.
  *
- * The waits come from the kernel's scheduler by eBPF; the P and M numbers from the target's memory.
- * Without eBPF the second part is still printed; the exit code then says what the first one lacks.
+ * The first is what Go's runtime counts anyway, read twice; the second comes from the kernel's
+ * scheduler by eBPF and is left out where that is not allowed. A target that counts nothing itself
+ * has only the second, and then its lack is a failure.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 #include "err.h"
+#include "histtext.h"
 #include "human.h"
 #include "interrupt.h"
 #include "json.h"
@@ -16,7 +18,6 @@
 #include "target.h"
 
 #define DEFAULT_NS INT64_C(2000000000)
-#define BAR_WIDTH  40
 
 struct latency {
 	bool measured;
@@ -24,7 +25,8 @@ struct latency {
 	size_t n;
 	struct runqlat_thread all; /* the sum over the threads */
 	int64_t ns;
-	char why_not[64];
+	char why_not[256];
+	struct gsnap_err err; /* when it could not be measured; code 0: it was not wanted */
 };
 
 static uint64_t waits(const struct runqlat_thread *t)
@@ -72,37 +74,37 @@ static int by_total(const void *a, const void *b)
 	return x->tid < y->tid ? -1 : 1;
 }
 
-/* Counts for the time asked for, or until Ctrl-C. 0, or an exit code after saying why. */
-static int measure(const struct opts *o, pid_t pid, struct latency *l)
+static void not_measured(struct latency *l)
 {
-	struct gsnap_err err = {0};
-	struct runqlat *r;
-	int64_t ns = o->duration_ns >= 0 ? o->duration_ns : DEFAULT_NS;
-	if (o->without & FEATURE_BPF) {
+	if (l->err.see[0] == '\0')
+		err_see(&l->err, "gort help permissions");
+	snprintf(l->why_not, sizeof l->why_not, "%s", l->err.what);
+}
+
+/* Waits for the time asked for, or until Ctrl-C, and counts meanwhile if it can. */
+static void measure(const struct opts *o, pid_t pid, struct latency *l)
+{
+	struct runqlat *r = NULL;
+	if (o->without & FEATURE_BPF)
 		strcpy(l->why_not, "switched off (--without bpf)");
-		return CLI_OK;
-	}
-	if (runqlat_start(pid, &r, &err)) {
-		strcpy(l->why_not, "see the error");
-		if (err.see[0] == '\0')
-			err_see(&err, "gort help permissions");
-		return err_print(&err);
-	}
+	else if (runqlat_start(pid, &r, &l->err))
+		not_measured(l);
 	interrupt_catch();
-	l->ns = interrupt_sleep(ns);
+	l->ns = interrupt_sleep(o->duration_ns >= 0 ? o->duration_ns : DEFAULT_NS);
 	if (interrupted())
 		note(o, "interrupted after %s", human_time(l->ns).s);
+	if (!r)
+		return;
 	int rc = runqlat_stop(r, &l->threads, &l->n);
-	if (rc) {
-		strcpy(l->why_not, "see the error");
-		err_what(&err, CLI_FAIL, "cannot read what was counted: %s", strerror(-rc));
-		return err_print(&err);
+	if (rc < 0) {
+		err_what(&l->err, CLI_FAIL, "cannot read what was counted: %s", strerror(-rc));
+		not_measured(l);
+		return;
 	}
 	l->measured = true;
 	merge(l);
 	if (l->n > 0)
 		qsort(l->threads, l->n, sizeof *l->threads, by_total);
-	return CLI_OK;
 }
 
 static void print_histogram(struct out *out, const struct runqlat_thread *t)
@@ -115,13 +117,9 @@ static void print_histogram(struct out *out, const struct runqlat_thread *t)
 		last--;
 	for (int i = first; i <= last && i < RUNQLAT_SLOTS; i++)
 		most = most < t->slots[i] ? t->slots[i] : most;
-	out_printf(out, "\n%19s  %10s\n", "wait", "count");
-	for (int i = first; i <= last && i < RUNQLAT_SLOTS; i++) {
-		int fill = (int)((t->slots[i] * BAR_WIDTH + most - 1) / most);
-		out_printf(out, "%8s - %8s  %10s%s%.*s\n", human_time(INT64_C(1) << i).s,
-			human_time(INT64_C(2) << i).s, human_count(t->slots[i]).s, fill ? "  " : "",
-			fill, "||||||||||||||||||||||||||||||||||||||||");
-	}
+	out_printf(out, "\n%19s  %10s\n", "wait for a CPU", "count");
+	for (int i = first; i <= last && i < RUNQLAT_SLOTS; i++)
+		print_bar(out, INT64_C(1) << i, INT64_C(2) << i, t->slots[i], most);
 }
 
 static void print_thread(struct out *out, const struct runqlat_thread *t)
@@ -136,14 +134,18 @@ static void print_latency(struct out *out, const struct latency *l)
 {
 	const struct runqlat_thread *t = &l->all;
 	if (!l->measured) {
-		out_printf(out, "WAIT  p50 -  p90 -  p99 -  max -\n");
-		out_printf(out, "-: waits for a CPU: %s\n", l->why_not);
+		out_printf(out, "CPU   p50 -  p90 -  p99 -  max -\n");
 		return;
 	}
-	out_printf(out, "WAIT  p50 %s  p90 %s  p99 %s  max %s   %s waits of %zu thread%s in %s\n",
+	out_printf(out, "CPU   p50 %s  p90 %s  p99 %s  max %s   %s waits of %zu thread%s in %s\n",
 		human_time(quantile(t, 0.5)).s, human_time(quantile(t, 0.9)).s,
 		human_time(quantile(t, 0.99)).s, waits(t) ? human_time(t->wait_max_ns).s : "-",
 		human_count(waits(t)).s, l->n, l->n == 1 ? "" : "s", human_time(l->ns).s);
+}
+
+static void print_threads(struct out *out, const struct latency *l)
+{
+	const struct runqlat_thread *t = &l->all;
 	if (l->n == 0)
 		return;
 	print_histogram(out, t);
@@ -153,20 +155,113 @@ static void print_latency(struct out *out, const struct latency *l)
 		print_thread(out, &l->threads[i]);
 }
 
-static void print_text(struct out *out, const struct gsnap *s, const struct latency *l)
+static const char *p_status(const struct gsnap_p *p)
 {
-	const struct gsnap_stats *st = &s->stats;
-	print_title(out, "sched", s);
+	static const char *const names[] = {"idle", "running", "syscall", "gcstop", "dead"};
+	return p->status < sizeof names / sizeof names[0] ? names[p->status] : "?";
+}
+
+/* The counters are 32 bits wide in Go and may have turned over. */
+static int64_t ticks(int64_t before, int64_t after)
+{
+	if (before == GSNAP_UNKNOWN || after == GSNAP_UNKNOWN)
+		return GSNAP_UNKNOWN;
+	return (uint32_t)((uint64_t)after - (uint64_t)before);
+}
+
+static const struct gsnap_p *same_p(const struct gsnap *s, int32_t id)
+{
+	for (uint32_t i = 0; i < s->nps; i++)
+		if (s->ps[i].id == id)
+			return &s->ps[i];
+	return NULL;
+}
+
+static void print_ps(struct out *out, const struct gsnap *a, const struct gsnap *b)
+{
+	int64_t ns = b->when - a->when;
+	if (b->nps)
+		out_printf(out, "\n%5s  %-8s %8s %6s %5s %8s %12s %12s\n", "P", "STATE", "TID",
+			"RUNQ", "NEXT", "TIMERS", "SWITCHES", "SYSCALLS");
+	for (uint32_t i = 0; i < b->nps; i++) {
+		const struct gsnap_p *p = &b->ps[i], *was = same_p(a, p->id);
+		out_printf(out, "%5d  %-8s %8s %6s %5s %8s %12s %12s\n", p->id, p_status(p),
+			human_id(p->tid).s, human_count(p->runq).s, p->next ? "1" : "0",
+			human_count(p->timers).s,
+			human_rate(was ? ticks(was->schedtick, p->schedtick) : GSNAP_UNKNOWN, ns).s,
+			human_rate(
+				was ? ticks(was->syscalltick, p->syscalltick) : GSNAP_UNKNOWN, ns)
+				.s);
+	}
+}
+
+/* The waits counted in the window, or all since the start when that had none. */
+static void print_ready(struct out *out, const struct gsnap *a, const struct gsnap *b)
+{
+	struct gsnap_hist since = gsnap_hist_since(&a->sched.wait, &b->sched.wait);
+	const struct gsnap_hist *all = &b->sched.wait;
+	out_printf(out, "READY ");
+	print_quantiles(out, &since);
+	if (since.known)
+		out_printf(out, "   %s waits for a P in %s, one in 8 counted",
+			human_count((int64_t)gsnap_hist_total(&since)).s,
+			human_time(b->when - a->when).s);
+	out_printf(out, "\nSTART ");
+	print_quantiles(out, all);
+	if (all->known)
+		out_printf(out, "   %s since start", human_count((int64_t)gsnap_hist_total(all)).s);
+	out_printf(out, "\n");
+}
+
+static void print_stops(struct out *out, const struct gsnap *a, const struct gsnap *b)
+{
+	const struct gsnap_sched *x = &a->sched, *y = &b->sched;
 	out_printf(out,
-		"\nP     %s (%s idle)   M %s (%s idle, %s spinning)   runq %s   steals %s\n",
+		"STOP  gc p99 %s max %s  other p99 %s max %s   mutex wait %s   C calls %s\n",
+		human_time(gsnap_hist_quantile(&y->stop_gc, 0.99)).s,
+		human_time(gsnap_hist_quantile(&y->stop_gc, 1)).s,
+		human_time(gsnap_hist_quantile(&y->stw_other, 0.99)).s,
+		human_time(gsnap_hist_quantile(&y->stw_other, 1)).s,
+		human_time_rate(figure_delta(x->mutex_wait_ns, y->mutex_wait_ns), b->when - a->when)
+			.s,
+		human_rate(figure_delta(x->cgo_calls, y->cgo_calls), b->when - a->when).s);
+}
+
+static void print_missing(struct out *out, const struct gsnap *s, const struct latency *l)
+{
+	const char *unpublished = "this program does not publish them";
+	if (s->stats.steals == GSNAP_UNKNOWN)
+		out_printf(out, "-: steals: %s\n",
+			s->kind == GSNAP_GO ? "Go's scheduler does not count them" : unpublished);
+	if (!s->sched.wait.known)
+		out_printf(out, "-: waits for a P, stops, mutex wait: %s\n",
+			s->kind == GSNAP_GO ? "not found in this program" : unpublished);
+	if (!l->measured)
+		out_printf(out, "-: waits for a CPU: %s\n", l->why_not);
+}
+
+static void print_text(
+	struct out *out, const struct gsnap *a, const struct gsnap *b, const struct latency *l)
+{
+	const struct gsnap_stats *st = &b->stats;
+	struct gsnap_hist since = gsnap_hist_since(&a->sched.wait, &b->sched.wait);
+	print_title(out, "sched", b);
+	out_printf(out,
+		"\nP     %s (%s idle)   M %s (%s idle, %s spinning)   runq %s (%s global)   "
+		"steals %s\n",
 		human_count(st->gomaxprocs).s, human_count(st->idle_p).s,
 		human_count(st->threads).s, human_count(st->idle_m).s,
-		human_count(st->spinning_m).s, human_count(st->runq).s, human_count(st->steals).s);
+		human_count(st->spinning_m).s, human_count(st->runq).s,
+		human_count(b->sched.runq_global).s, human_count(st->steals).s);
+	print_ready(out, a, b);
+	print_stops(out, a, b);
 	print_latency(out, l);
-	if (st->steals == GSNAP_UNKNOWN)
-		out_printf(out, "-: steals: %s\n",
-			s->kind == GSNAP_GO ? "Go's scheduler does not count them"
-					    : "this program does not publish them");
+	if (b->sched.wait.known)
+		print_hist(out, "wait for a P", gsnap_hist_total(&since) ? &since : &b->sched.wait);
+	print_ps(out, a, b);
+	if (l->measured)
+		print_threads(out, l);
+	print_missing(out, b, l);
 }
 
 static void json_thread(struct json *j, const struct runqlat_thread *t)
@@ -205,35 +300,68 @@ static void json_latency(struct json *j, const struct latency *l)
 	jw_close_object(j);
 }
 
-static void print_json(struct out *out, const struct gsnap *s, const struct latency *l)
+static void json_ps(struct json *j, const struct gsnap *s)
 {
-	const struct gsnap_stats *st = &s->stats;
+	jw_lines(j, "ps");
+	for (uint32_t i = 0; i < s->nps; i++) {
+		const struct gsnap_p *p = &s->ps[i];
+		jw_object(j, NULL);
+		jw_int(j, "id", p->id);
+		jw_str(j, "state", p_status(p));
+		jw_int(j, "tid", p->tid ? p->tid : GSNAP_UNKNOWN);
+		jw_int(j, "runq", p->runq);
+		jw_bool(j, "next", p->next);
+		jw_int(j, "timers", p->timers);
+		jw_int(j, "schedtick", p->schedtick);
+		jw_int(j, "syscalltick", p->syscalltick);
+		jw_int(j, "steals", p->steals);
+		jw_close_object(j);
+	}
+	jw_close_array(j);
+}
+
+static void print_json(
+	struct out *out, const struct gsnap *a, const struct gsnap *b, const struct latency *l)
+{
+	const struct gsnap_stats *st = &b->stats;
+	struct gsnap_hist since = gsnap_hist_since(&a->sched.wait, &b->sched.wait);
 	struct json j;
 	jw_begin(&j, out, "gort.sched/1");
-	jw_int(&j, "pid", s->pid);
-	jw_str(&j, "exe", s->exe);
-	jw_str(&j, "version", s->version);
+	jw_int(&j, "pid", b->pid);
+	jw_str(&j, "exe", b->exe);
+	jw_str(&j, "version", b->version);
 	jw_int(&j, "gomaxprocs", st->gomaxprocs);
 	jw_int(&j, "idle_p", st->idle_p);
 	jw_int(&j, "threads", st->threads);
 	jw_int(&j, "idle_m", st->idle_m);
 	jw_int(&j, "spinning_m", st->spinning_m);
 	jw_int(&j, "runq", st->runq);
+	jw_int(&j, "runq_global", b->sched.runq_global);
 	jw_int(&j, "steals", st->steals);
+	jw_int(&j, "window_ns", b->when - a->when);
+	jw_int(&j, "mutex_wait_ns", b->sched.mutex_wait_ns);
+	jw_int(&j, "cgo_calls", b->sched.cgo_calls);
+	json_hist(&j, "ready", &b->sched.wait);
+	json_hist(&j, "ready_in_window", &since);
+	json_hist(&j, "stop_gc", &b->sched.stop_gc);
+	json_hist(&j, "stop_other", &b->sched.stop_other);
+	json_hist(&j, "stw_other", &b->sched.stw_other);
+	json_ps(&j, b);
 	json_latency(&j, l);
 	jw_end(&j);
 }
 
-static int report(const struct opts *o, const struct gsnap *s, const struct latency *l)
+static int report(
+	const struct opts *o, const struct gsnap *a, const struct gsnap *b, const struct latency *l)
 {
 	static struct out out;
 	struct gsnap_err err;
 	if (out_open(&out, o, STDOUT_FILENO, &err))
 		return err_print(&err);
 	if (o->format == FORMAT_TEXT)
-		print_text(&out, s, l);
+		print_text(&out, a, b, l);
 	else
-		print_json(&out, s, l);
+		print_json(&out, a, b, l);
 	return out_close(&out);
 }
 
@@ -248,36 +376,56 @@ static int nothing(pid_t pid, const struct latency *l)
 	return err_print(&err);
 }
 
+/* What the exit code says once all that could be had is printed. */
+static int verdict(const struct gsnap *s, const struct latency *l)
+{
+	if (s->sched.wait.known)
+		return CLI_OK;
+	if (l->measured)
+		return waits(&l->all) ? CLI_OK : nothing(s->pid, l);
+	return l->err.code ? err_print(&l->err) : CLI_OK;
+}
+
+static int compare(const struct opts *o, struct target *t, struct latency *l)
+{
+	struct gsnap_err err = {0};
+	struct gsnap before, now;
+	if (target_snapshot(o, t, PROBE_SCHED | PROBE_NO_GS, &before, &err))
+		return err_print(&err);
+	measure(o, t->pid, l);
+	int code;
+	if (target_snapshot(o, t, PROBE_SCHED | PROBE_NO_GS, &now, &err)) {
+		code = err_print(&err);
+	} else {
+		code = report(o, &before, &now, l);
+		code = code ? code : verdict(&now, l);
+		gsnap_free(&now);
+	}
+	gsnap_free(&before);
+	return code;
+}
+
 static int run_sched(const struct opts *o)
 {
 	struct gsnap_err err = {0};
 	struct latency l = {0};
 	struct target t;
-	struct gsnap s;
 	if (target_open(o, &t, &err))
 		return err_print(&err);
-	int code = measure(o, t.pid, &l);
-	int printed;
-	if (target_snapshot(o, &t, 0, &s, &err)) {
-		printed = err_print(&err);
-	} else {
-		printed = report(o, &s, &l);
-		gsnap_free(&s);
-	}
-	if (!code && !printed && l.measured && waits(&l.all) == 0)
-		code = nothing(t.pid, &l);
+	int code = compare(o, &t, &l);
 	free(l.threads);
 	target_close(&t);
-	return code ? code : printed;
+	return code;
 }
 
 const struct command cmd_sched = {
 	.name = "sched",
 	.synopsis = "[options] <target>",
-	.summary = "how long its threads wait for a CPU; its Ps and Ms",
-	.examples = "sudo gort sched 4121              # run-queue latency over 2 s\n"
+	.summary = "how long goroutines wait for a P and threads for a CPU",
+	.examples = "sudo gort sched 4121              # both, over 2 s\n"
 		    "gort sched --without bpf 4121     # only what needs no privileges\n",
-	.notes = "Latency is the time from wake-up, or from losing the CPU, to running. It is\n"
+	.notes = "READY is the time from runnable to running, from the Go runtime's own counters.\n"
+		 "CPU is the time from a thread's wake-up, or from losing the CPU, to running,\n"
 		 "counted by eBPF: root, or CAP_BPF and CAP_PERFMON (gort help permissions).",
 	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PROC |
 		  TAKES_WITHOUT,

@@ -11,56 +11,16 @@
 #include <unistd.h>
 #include "err.h"
 #include "group.h"
+#include "gselect.h"
 #include "human.h"
 #include "json.h"
 #include "out.h"
+#include "stacks.h"
 #include "stacktext.h"
 #include "target.h"
 
 /* Ids listed in a group's header. */
 #define IDS_SHOWN 5
-
-/* Which goroutines are shown, and how many each filter took away. */
-struct selection {
-	uint32_t *g;
-	uint32_t n, system, waits, ids;
-};
-
-static bool wanted_id(const struct opts *o, uint64_t id)
-{
-	for (size_t i = 0; i < o->nids; i++)
-		if (o->ids[i] == id)
-			return true;
-	return o->nids == 0;
-}
-
-static uint32_t *filter(const struct opts *o, const struct gsnap *s, const struct gsnap_g *gp,
-	struct selection *sel)
-{
-	int64_t wait = g_wait(s, gp);
-	if (!wanted_id(o, gp->id))
-		return &sel->ids;
-	if (o->min_wait_ns >= 0 && (wait == GSNAP_UNKNOWN || wait < o->min_wait_ns))
-		return &sel->waits;
-	if (gp->flags & GSNAP_G_SYSTEM && !o->all && !o->go && o->nids == 0)
-		return &sel->system;
-	return NULL;
-}
-
-static int select_goroutines(const struct opts *o, const struct gsnap *s, struct selection *sel)
-{
-	*sel = (struct selection){.g = calloc(s->ngs + 1, sizeof *sel->g)};
-	if (!sel->g)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < s->ngs; i++) {
-		uint32_t *removed = filter(o, s, &s->gs[i], sel);
-		if (removed)
-			++*removed;
-		else
-			sel->g[sel->n++] = i;
-	}
-	return 0;
-}
 
 static const struct gsnap_g *member(
 	const struct gsnap *s, const struct groups *gs, const struct group *g, uint32_t i)
@@ -85,6 +45,25 @@ static uint64_t common_waiton(const struct gsnap *s, const struct groups *gs, co
 		if (member(s, gs, g, i)->waiton != waiton)
 			return 0;
 	return waiton;
+}
+
+/* Labels that all members share, as a Go program's goroutines do that one Do has started. */
+static void print_common_labels(
+	struct out *out, const struct gsnap *s, const struct groups *gs, const struct group *g)
+{
+	const struct gsnap_g *first = member(s, gs, g, 0);
+	for (uint32_t i = 1; i < g->n; i++)
+		if (member(s, gs, g, i)->labels != first->labels)
+			return;
+	const char *p = first->labels;
+	for (uint32_t i = 0; i < first->nlabels; i++) {
+		out_printf(out, i ? " %s=" : "labels %s=", p);
+		p += strlen(p) + 1;
+		out_text(out, p);
+		p += strlen(p) + 1;
+	}
+	if (first->nlabels)
+		out_text(out, "\n");
 }
 
 static void print_ids(
@@ -189,19 +168,16 @@ static void print_group(struct out *out, const struct opts *o, const struct gsna
 		print_created(out, s, gp->created, common_parent(s, gs, g));
 	if (waiton && o->by != BY_WAITING_ON)
 		out_printf(out, "waiting on 0x%" PRIx64 "\n", waiton);
+	print_common_labels(out, s, gs, g);
 }
 
 static void print_grouped(struct out *out, const struct opts *o, const struct gsnap *s,
-	const struct selection *sel, const struct groups *gs)
+	const struct gselection *sel, const struct groups *gs)
 {
 	print_title(out, "stacks", s);
 	out_printf(out, "\n%s goroutine%s in %s group%s", human_count(sel->n).s,
 		sel->n == 1 ? "" : "s", human_count(gs->n).s, gs->n == 1 ? "" : "s");
-	if (sel->system)
-		out_printf(out, "; %s of the runtime's own hidden (--all)",
-			human_count(sel->system).s);
-	if (sel->waits)
-		out_printf(out, "; %s hidden by --min-wait", human_count(sel->waits).s);
+	gselect_print_hidden(out, sel);
 	out_printf(out, "\n");
 	if (!s->has_lines)
 		out_printf(out, "-: no file and line: the program carries no line table\n");
@@ -209,13 +185,28 @@ static void print_grouped(struct out *out, const struct opts *o, const struct gs
 		print_group(out, o, s, gs, &gs->group[i]);
 }
 
-static void print_go(struct out *out, const struct gsnap *s, const struct selection *sel)
+static void print_go(struct out *out, const struct gsnap *s, const struct gselection *sel)
 {
 	for (uint32_t i = 0; i < sel->n; i++) {
 		if (i > 0)
 			out_printf(out, "\n");
-		print_goroutine(out, s, &s->gs[sel->g[i]]);
+		print_goroutine(out, s, &s->gs[sel->g[i]], true);
 	}
+}
+
+static void json_labels(struct json *j, const struct gsnap_g *gp)
+{
+	const char *p = gp->labels;
+	jw_array(j, "labels");
+	for (uint32_t i = 0; i < gp->nlabels; i++) {
+		jw_object(j, NULL);
+		jw_str(j, "key", p);
+		p += strlen(p) + 1;
+		jw_str(j, "value", p);
+		p += strlen(p) + 1;
+		jw_close_object(j);
+	}
+	jw_close_array(j);
 }
 
 static void json_goroutine(struct json *j, const struct gsnap *s, const struct gsnap_g *gp)
@@ -234,6 +225,8 @@ static void json_goroutine(struct json *j, const struct gsnap *s, const struct g
 	jw_bool(j, "moving", gp->flags & GSNAP_G_MOVING);
 	jw_bool(j, "locked_to_thread", gp->flags & GSNAP_G_LOCKED);
 	jw_bool(j, "truncated", gp->flags & GSNAP_G_TRUNCATED);
+	if (gp->nlabels)
+		json_labels(j, gp);
 	jw_close_object(j);
 }
 
@@ -257,8 +250,19 @@ static void json_group(struct json *j, const struct opts *o, const struct gsnap 
 	jw_close_array(j);
 }
 
+static void json_pause(struct json *j, const struct gsnap_pause *p)
+{
+	jw_object(j, "pause");
+	jw_uint(j, "threads", p->threads);
+	jw_int(j, "longest_ns", p->longest_ns);
+	jw_int(j, "total_ns", p->total_ns);
+	jw_uint(j, "late", p->late);
+	jw_uint(j, "refused", p->refused);
+	jw_close_object(j);
+}
+
 static void print_json(struct out *out, const struct opts *o, const struct gsnap *s,
-	const struct selection *sel, const struct groups *gs)
+	const struct gselection *sel, const struct groups *gs)
 {
 	struct json j;
 	jw_begin(&j, out, "gort.stacks/1");
@@ -270,7 +274,9 @@ static void print_json(struct out *out, const struct opts *o, const struct gsnap
 	jw_int(&j, "when_ns", s->when);
 	jw_uint(&j, "goroutines", s->ngs);
 	jw_uint(&j, "shown", sel->n);
-	jw_uint(&j, "hidden_system", sel->system);
+	jw_uint(&j, "hidden_system", sel->removed[GFILTER_SYSTEM]);
+	if (s->pause.max_ns)
+		json_pause(&j, &s->pause);
 	jw_lines(&j, "groups");
 	for (uint32_t i = 0; i < gs->n; i++) {
 		jw_object(&j, NULL);
@@ -293,31 +299,13 @@ static void print_ndjson(
 	}
 }
 
-/* An empty result is a failure that says which filter removed what. */
-static int nothing(const struct opts *o, const struct gsnap *s, const struct selection *sel)
-{
-	struct gsnap_err err;
-	err_what(&err, CLI_FAIL, "no goroutine of pid %d to show, of %s", s->pid,
-		human_count(s->ngs).s);
-	if (sel->ids)
-		err_why(&err, "--id leaves none of them");
-	if (sel->waits)
-		err_why(&err, "--min-wait %s removed %s", human_time(o->min_wait_ns).s,
-			human_count(sel->waits).s);
-	else if (sel->system)
-		err_why(&err, "%s are the runtime's own", human_count(sel->system).s);
-	if (sel->system)
-		err_try(&err, "gort stacks --all %d", s->pid);
-	return err_print(&err);
-}
-
-static int print_selected(const struct opts *o, const struct gsnap *s, const struct selection *sel)
+static int print_selected(const struct opts *o, const struct gsnap *s, const struct gselection *sel)
 {
 	static struct out out;
 	struct gsnap_err err;
 	struct groups gs;
 	if (sel->n == 0)
-		return nothing(o, s, sel);
+		return gselect_nothing(o, s, sel);
 	if (groups_build(s, sel->g, sel->n, o->by, &gs)) {
 		err_what(&err, CLI_FAIL, "not enough memory to group %" PRIu32 " goroutines",
 			sel->n);
@@ -341,11 +329,34 @@ static int print_selected(const struct opts *o, const struct gsnap *s, const str
 	return code;
 }
 
+int stacks_save(const struct gsnap *s, const char *path, struct gsnap_err *err)
+{
+	static struct out out;
+	struct opts o = {.min_wait_ns = -1, .output = path, .format = FORMAT_JSON};
+	struct gselection sel;
+	struct groups gs;
+	int rc = gselect(&o, s, &sel);
+	if (!rc)
+		rc = groups_build(s, sel.g, sel.n, BY_ALL, &gs);
+	if (rc) {
+		err_what(err, CLI_FAIL, "not enough memory for the goroutines of pid %d", s->pid);
+	} else {
+		rc = out_open(&out, &o, -1, err);
+		if (!rc) {
+			print_json(&out, &o, s, &sel, &gs);
+			rc = out_finish(&out, err);
+		}
+		groups_free(&gs);
+	}
+	gselect_free(&sel);
+	return rc;
+}
+
 static int run_stacks(const struct opts *o)
 {
 	struct gsnap_err err = {0};
 	struct gsnap s;
-	struct selection sel;
+	struct gselection sel;
 	if (o->go && (o->format != FORMAT_TEXT || o->by != BY_ALL)) {
 		err_what(&err, CLI_USAGE, "stacks: --go is a text layout, one goroutine a time");
 		err_why(&err, "it goes with neither -f %s nor --by",
@@ -353,12 +364,12 @@ static int run_stacks(const struct opts *o)
 		err_see(&err, "gort stacks --help");
 		return err_print(&err);
 	}
-	if (target_read(o, PROBE_STACKS, &s, &err))
+	if (target_read(o, PROBE_STACKS | PROBE_LABELS | (o->go ? PROBE_ARGS : 0), &s, &err))
 		return err_print(&err);
 	int code = CLI_FAIL;
-	if (select_goroutines(o, &s, &sel) == 0)
+	if (gselect(o, &s, &sel) == 0)
 		code = print_selected(o, &s, &sel);
-	free(sel.g);
+	gselect_free(&sel);
 	gsnap_free(&s);
 	return code;
 }
@@ -369,9 +380,14 @@ static const struct opt own[] = {
 	{"by", 0, OPT_CHOICE, BY_STATE, AT(by), "state|stack|created|waiting-on",
 		"group by one thing instead of state, stack and creator"},
 	{"min-wait", 0, OPT_DURATION, 0, AT(min_wait_ns), "TIME", "only those that wait as long"},
+	{"state", 0, OPT_TEXT, 0, AT(state), "TEXT", "only those whose state has TEXT in it"},
+	{"func", 0, OPT_TEXT, 0, AT(func), "TEXT", "only those with TEXT in a function's name"},
+	{"created-by", 0, OPT_TEXT, 0, AT(created_by), "TEXT",
+		"only those that such a one started"},
+	{"label", 0, OPT_TEXT, 0, AT(label), "KEY[=VALUE]", "only those with that pprof label"},
 	{"id", 0, OPT_IDS, 0, 0, "N,...", "only the goroutines with these ids"},
 	{"all", 0, OPT_FLAG, 1, AT(all), NULL, "the runtime's own goroutines and frames too"},
-	{"go", 0, OPT_FLAG, 1, AT(go), NULL, "the text layout of a SIGQUIT dump, nothing hidden"},
+	{"go", 0, OPT_FLAG, 1, AT(go), NULL, "what SIGQUIT would print, to the letter"},
 	{0},
 };
 
@@ -382,11 +398,13 @@ const struct command cmd_stacks = {
 	.examples = "gort stacks 4121                      # grouped, most first\n"
 		    "gort stacks checkout --min-wait 1m    # what has been stuck\n"
 		    "gort stacks 4121 --by created         # who starts them\n"
+		    "gort stacks 4121 --state IO --func Accept\n"
 		    "gort stacks --go 4121 > dump.txt      # for tools that read Go tracebacks\n",
 	.notes = "The target is not stopped. A Go program notes the start of a wait when its\n"
 		 "collector next runs, so a wait without a time is younger than one cycle.",
 	.own = own,
-	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC,
+	.common =
+		TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC | TAKES_PAUSE,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_stacks,

@@ -3,25 +3,28 @@
  * stacktext.c - prints stacks as Go's runtime does (traceback.go: goroutineheader, traceback2,
  * printcreatedby1), so that every tool that reads a SIGQUIT dump reads gort's as well.
  *
- *	goroutine 18 [chan receive, 3 minutes]:
- *	main.worker(...)
- *		/src/main.go:12 +0x1d
+ *	goroutine 18 gp=0xc000007dc0 m=nil [chan receive, 3 minutes]:
+ *	main.worker(0xc000012345, {0x4a2f80?, 0x5})
+ *		/src/main.go:12 +0x1d fp=0xc00009afe0 sp=0xc00009af90 pc=0x48f3bd
  *	created by main.main in goroutine 1
  *		/src/main.go:30 +0x85
  *
- * An inlined call has no +0x offset, as it has no frame of its own. The arguments of the others are
- * not known from outside: "(...)" stands for them. Which frames are the runtime's is Go's rule
- * (showfuncinfo): "runtime." followed by a lower-case name, runtime.gopanic excepted. In a program
- * on libgort they are told by the source file.
+ * An inlined call has no +0x offset, as it has no frame of its own; "(...)" stands for its
+ * arguments, and for all where none were read. The addresses are what a SIGQUIT dump has and
+ * runtime.Stack has not. Which frames are the runtime's is Go's rule (showfuncinfo): "runtime."
+ * followed by a lower-case name, runtime.gopanic excepted. In a program on libgort they are told by
+ * the source file. Of more than 100 frames the first and the last 50 are printed.
  */
 #include <ctype.h>
 #include <inttypes.h>
 #include "group.h"
+#include "labeltext.h"
+#include "pprof/pprof.h"
 #include "stacktext.h"
 
 /*
  * libgort's own: defined in a room of its runtime/ folder and not part of its public interface, or
- * inlined from its public headers.
+ * inlined from its public headers, or what these call in assembly.
  */
 static bool libgort_frame(const struct gsnap_frame *f)
 {
@@ -30,7 +33,9 @@ static bool libgort_frame(const struct gsnap_frame *f)
 	const char *runtime = f->file ? strstr(f->file, "runtime/") : NULL;
 	if (f->file && (strstr(f->file, "/gort/gort.h") || strstr(f->file, "/gort/go.h")))
 		return true;
-	if (!runtime || !strncmp(f->func, "gort_", 5))
+	const char *suffix = runtime ? strrchr(runtime, '.') : NULL;
+	bool assembly = suffix && !strcmp(suffix, ".S");
+	if (!runtime || (!assembly && !strncmp(f->func, "gort_", 5)))
 		return false;
 	for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)
 		if (!strncmp(runtime + 8, rooms[i], strlen(rooms[i])))
@@ -47,12 +52,50 @@ static bool runtime_frame(const struct gsnap *s, const struct gsnap_frame *f)
 	return !isupper((unsigned char)f->func[8]) && strcmp(f->func, "runtime.gopanic");
 }
 
+#define ENDS 50 /* frames printed of each end of a deep stack */
+
 /* Walks the frames of a stack, leaf first. */
 struct walk {
 	const struct gsnap *s;
 	uint32_t stack, loc, frame;
 	const struct gsnap_loc *at; /* the machine frame of what walk_next returned */
+	const uint8_t *args;        /* its words, NULL when none were read */
+	uint64_t sp;                /* its stack pointer, 0 when unknown */
+	uint64_t elided;            /* calls left out just before it */
+	const uint8_t *words;       /* of what follows */
+	uint64_t next_sp;
 };
+
+static uint64_t word_at(const uint8_t *p)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static struct walk walk_of(const struct gsnap *s, uint32_t stack, const struct gsnap_g *gp)
+{
+	return (struct walk){.s = s,
+		.stack = stack,
+		.words = gp ? gp->words : NULL,
+		.next_sp = gp && gp->words ? gp->sp : 0};
+}
+
+/* To the machine frame number w->loc. */
+static void walk_enter(struct walk *w, const struct gsnap_stack *k)
+{
+	w->at = &w->s->locs[w->s->stack_locs[k->loc + w->loc]];
+	w->elided = w->loc == k->inner ? k->elided : 0;
+	if (w->elided && w->words) {
+		w->next_sp = word_at(w->words);
+		w->words += 8;
+	}
+	w->args = w->words;
+	if (w->words)
+		w->words += w->at->nwords * 8;
+	w->sp = w->next_sp;
+	w->next_sp = w->sp && w->at->framesize ? w->sp + w->at->framesize : 0;
+}
 
 static const struct gsnap_frame *walk_next(struct walk *w)
 {
@@ -61,7 +104,10 @@ static const struct gsnap_frame *walk_next(struct walk *w)
 		return NULL;
 	const struct gsnap_stack *k = &s->stacks[w->stack];
 	for (; w->loc < k->nlocs; w->loc++, w->frame = 0) {
-		w->at = &s->locs[s->stack_locs[k->loc + w->loc]];
+		if (w->frame == 0)
+			walk_enter(w, k);
+		else
+			w->elided = 0;
 		if (w->frame < w->at->nframes)
 			return &s->frames[w->at->frame + w->frame++];
 	}
@@ -70,7 +116,7 @@ static const struct gsnap_frame *walk_next(struct walk *w)
 
 const struct gsnap_frame *top_frame(const struct gsnap *s, uint32_t stack)
 {
-	struct walk w = {.s = s, .stack = stack};
+	struct walk w = walk_of(s, stack, NULL);
 	const struct gsnap_frame *f, *first = NULL;
 	while ((f = walk_next(&w))) {
 		if (!runtime_frame(s, f))
@@ -88,25 +134,105 @@ static void print_place(
 	out_text(out, file ? file : "?");
 	out_text(out, ":");
 	out_uint(out, line);
-	if (!inlined && loc->entry && loc->pc > loc->entry)
-		out_printf(out, " +0x%" PRIx64, loc->pc - loc->entry);
+	if (!inlined && loc->entry && loc->pc > loc->entry) {
+		out_text(out, " +");
+		out_hex(out, loc->pc - loc->entry);
+	}
+}
+
+static bool shown(const struct gsnap *s, const struct gsnap_frame *f, bool all)
+{
+	return all || !(runtime_frame(s, f) || pprof_wrapper(f));
+}
+
+/* How many frames of a deep stack are not printed. */
+static uint64_t count_elided(const struct gsnap *s, uint32_t stack, bool all)
+{
+	struct walk w = walk_of(s, stack, NULL);
+	const struct gsnap_frame *f;
+	const struct gsnap_stack *k = stack < s->nstacks ? &s->stacks[stack] : NULL;
+	uint64_t n = 0;
+	for (uint32_t i = 0; k && i < k->nlocs; i++)
+		n += s->locs[s->stack_locs[k->loc + i]].nframes;
+	if (n <= 2 * ENDS)
+		return 0;
+	for (n = 0; (f = walk_next(&w));)
+		n += w.elided + shown(s, f, all);
+	return n > 2 * ENDS ? n - 2 * ENDS : 0;
+}
+
+/* The description of the arguments with the words of this goroutine put in. */
+static void print_args(struct out *out, const struct walk *w)
+{
+	const uint8_t *word = w->args;
+	for (const char *p = w->at->args; *p; p++) {
+		size_t n = strcspn(p, (const char[]){GSNAP_WORD, '\0'});
+		out_write(out, p, n);
+		p += n;
+		if (!*p)
+			return;
+		out_hex(out, word_at(word));
+		word += 8;
+	}
+}
+
+static void print_frame(
+	struct out *out, const struct walk *w, const struct gsnap_frame *f, bool addresses)
+{
+	/* As printFuncName: the name users know the call by. */
+	out_text(out, strcmp(f->func, "runtime.gopanic") ? f->func : "panic");
+	out_text(out, "(");
+	if (f->inlined || !w->args || !w->at->args)
+		out_text(out, "...");
+	else
+		print_args(out, w);
+	out_text(out, ")\n");
+	print_place(out, f->file, f->line, w->at, f->inlined);
+	if (addresses && !f->inlined && w->sp) {
+		out_text(out, " fp=");
+		out_hex(out, w->sp + w->at->framesize);
+		out_text(out, " sp=");
+		out_hex(out, w->sp);
+		out_text(out, " pc=");
+		out_hex(out, w->at->pc);
+	}
 	out_text(out, "\n");
+}
+
+static void print_frames(struct out *out, struct walk w, bool all, bool addresses)
+{
+	const struct gsnap_frame *f = top_frame(w.s, w.stack);
+	if (f && runtime_frame(w.s, f))
+		all = true;
+	uint64_t elided = count_elided(w.s, w.stack, all), i = 0;
+	while ((f = walk_next(&w))) {
+		i += w.elided;
+		if (!shown(w.s, f, all))
+			continue;
+		if (elided && i == ENDS)
+			out_printf(out, "...%" PRIu64 " frames elided...\n", elided);
+		if (i < ENDS || i >= ENDS + elided)
+			print_frame(out, &w, f, addresses);
+		i++;
+	}
 }
 
 void print_stack(struct out *out, const struct gsnap *s, uint32_t stack, bool all)
 {
-	struct walk w = {.s = s, .stack = stack};
+	print_frames(out, walk_of(s, stack, NULL), all, false);
+}
+
+uint32_t shown_frames(
+	const struct gsnap *s, uint32_t stack, const struct gsnap_frame **out, uint32_t max)
+{
+	struct walk w = walk_of(s, stack, NULL);
 	const struct gsnap_frame *f = top_frame(s, stack);
-	if (f && runtime_frame(s, f))
-		all = true;
-	while ((f = walk_next(&w))) {
-		if (!all && runtime_frame(s, f))
-			continue;
-		/* As printFuncName: the name users know the call by. */
-		out_text(out, strcmp(f->func, "runtime.gopanic") ? f->func : "panic");
-		out_text(out, "(...)\n");
-		print_place(out, f->file, f->line, w.at, f->inlined);
-	}
+	bool all = f && runtime_frame(s, f);
+	uint32_t n = 0;
+	while (n < max && (f = walk_next(&w)))
+		if (shown(s, f, all))
+			out[n++] = f;
+	return n;
 }
 
 struct gsnap_frame created_frame(const struct gsnap *s, uint32_t created)
@@ -129,20 +255,49 @@ void print_created(struct out *out, const struct gsnap *s, uint32_t created, uin
 		out_printf(out, " in goroutine %" PRIu64, parent);
 	out_printf(out, "\n");
 	print_place(out, f.file, f.line, &s->locs[created], false);
+	out_text(out, "\n");
 }
 
-void print_goroutine(struct out *out, const struct gsnap *s, const struct gsnap_g *gp)
+static void print_addresses(struct out *out, const struct gsnap_g *gp)
+{
+	out_text(out, " gp=");
+	out_hex(out, gp->addr);
+	if (!gp->m) {
+		out_text(out, " m=nil");
+		return;
+	}
+	out_printf(out, " m=%" PRId64 " mp=", gp->m_id);
+	out_hex(out, gp->m);
+}
+
+static void print_header(
+	struct out *out, const struct gsnap *s, const struct gsnap_g *gp, bool addresses)
 {
 	int64_t wait = gp->status == GSTATUS_LEAKED ? GSNAP_UNKNOWN : g_wait(s, gp);
 	int64_t minutes = wait == GSNAP_UNKNOWN ? 0 : wait / INT64_C(60000000000);
-	out_printf(out, "goroutine %" PRIu64 " [%s%s", gp->id, g_state(gp),
-		gp->status == GSTATUS_LEAKED ? " (leaked)" : "");
+	out_text(out, "goroutine ");
+	out_uint(out, gp->id);
+	if (addresses)
+		print_addresses(out, gp);
+	out_text(out, " [");
+	out_text(out, g_state(gp));
+	if (gp->status == GSTATUS_LEAKED)
+		out_text(out, " (leaked)");
 	if (minutes >= 1)
 		out_printf(out, ", %" PRId64 " minutes", minutes);
-	out_printf(out, "%s]:\n", gp->flags & GSNAP_G_LOCKED ? ", locked to thread" : "");
+	if (gp->flags & GSNAP_G_LOCKED)
+		out_text(out, ", locked to thread");
+	print_header_end(out, s, gp);
+	out_text(out, ":\n");
+}
+
+void print_goroutine(struct out *out, const struct gsnap *s, const struct gsnap_g *gp, bool all)
+{
+	bool addresses = all && s->kind == GSNAP_GO;
+	print_header(out, s, gp, addresses);
 	if (gp->stack == GSNAP_NONE)
 		out_printf(out, "\tgoroutine running on other thread; stack unavailable\n");
-	print_stack(out, s, gp->stack, true);
+	print_frames(out, walk_of(s, gp->stack, gp), all, addresses);
 	if (gp->flags & GSNAP_G_TRUNCATED)
 		out_printf(out, "...additional frames elided...\n");
 	if (gp->id != 1)
@@ -163,7 +318,7 @@ static void json_frame(
 
 void json_stack(struct json *j, const char *key, const struct gsnap *s, uint32_t stack)
 {
-	struct walk w = {.s = s, .stack = stack};
+	struct walk w = walk_of(s, stack, NULL);
 	jw_array(j, key);
 	for (const struct gsnap_frame *f; (f = walk_next(&w));)
 		json_frame(j, NULL, f, w.at);

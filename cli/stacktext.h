@@ -10,8 +10,12 @@
 void print_stack(struct out *out, const struct gsnap *s, uint32_t stack, bool all);
 /* "created by F in goroutine N" and its place; parent 0 leaves the goroutine out. */
 void print_created(struct out *out, const struct gsnap *s, uint32_t created, uint64_t parent);
-/* One goroutine as runtime.Stack and SIGQUIT print it, runtime frames included. */
-void print_goroutine(struct out *out, const struct gsnap *s, const struct gsnap_g *gp);
+/* One goroutine as SIGQUIT prints it, or without the runtime's frames as runtime.Stack does. */
+void print_goroutine(struct out *out, const struct gsnap *s, const struct gsnap_g *gp, bool all);
+
+/* The frames that print_stack prints, innermost first, no more than max; how many. */
+uint32_t shown_frames(
+	const struct gsnap *s, uint32_t stack, const struct gsnap_frame **out, uint32_t max);
 
 /* First frame a reader of the program cares about, NULL when the stack is not known. */
 const struct gsnap_frame *top_frame(const struct gsnap *s, uint32_t stack);

@@ -22,7 +22,8 @@ const char *base_name(const char *path)
 
 static struct probe_opts probe_opts(const struct opts *o)
 {
-	return (struct probe_opts){.proc = o->host_proc};
+	return (struct probe_opts){
+		.proc = o->host_proc, .max_pause_ns = o->pause ? o->max_pause_ns : 0};
 }
 
 static bool all_digits(const char *s)
@@ -159,6 +160,20 @@ static int64_t now(void)
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
+/* What --pause cost, and what it could not get. */
+static void tell_pause(const struct opts *o, const struct gsnap_pause *p)
+{
+	note(o, "stopped %s thread%s one after the other, longest %s, %s in all",
+		human_count(p->threads).s, p->threads == 1 ? "" : "s", human_time(p->longest_ns).s,
+		human_time(p->total_ns).s);
+	if (p->late)
+		note(o, "%s went on unread: it stood for %s before it could be, or did not stop",
+			human_count(p->late).s, human_time(p->max_ns).s);
+	if (p->refused)
+		note(o, "%s could not be stopped: not allowed, traced by another, or ended",
+			human_count(p->refused).s);
+}
+
 int target_snapshot(const struct opts *o, struct target *t, unsigned what, struct gsnap *s,
 	struct gsnap_err *err)
 {
@@ -168,13 +183,21 @@ int target_snapshot(const struct opts *o, struct target *t, unsigned what, struc
 		rc = -ENOMEM;
 		err_what(err, CLI_FAIL, "not enough memory for the goroutines of pid %d", t->pid);
 	}
-	if (rc)
+	if (rc) {
 		gsnap_free(s);
-	else if (o->verbose)
-		note(o, "read %s goroutines, %s stacks, %s locations in %s, target not stopped",
+		return rc;
+	}
+	if (s->assumed_minor)
+		note(o, "%s is newer than gort knows: read as Go 1.%d, every check passed%s",
+			s->version, s->assumed_minor,
+			s->has_inline_info ? "" : "; inlined calls and arguments are unknown");
+	if (o->verbose)
+		note(o, "read %s goroutines, %s stacks, %s locations in %s%s",
 			human_count(s->ngs).s, human_count(s->nstacks).s, human_count(s->nlocs).s,
-			human_time(now() - start).s);
-	return rc;
+			human_time(now() - start).s, o->pause ? "" : ", target not stopped");
+	if (o->pause && s->pause.max_ns)
+		tell_pause(o, &s->pause);
+	return 0;
 }
 
 int target_read(const struct opts *o, unsigned what, struct gsnap *s, struct gsnap_err *err)

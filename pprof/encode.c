@@ -24,34 +24,61 @@ enum { /* message Profile */
 	P_DURATION = 10,
 	P_PERIOD_TYPE = 11,
 	P_PERIOD = 12,
+	P_DEFAULT_TYPE = 14,
 };
 
 struct mapping_facts {
 	bool used, functions, filenames, lines, inlined;
 };
 
-static const struct {
+struct value_type {
 	const char *type, *unit;
-} value_types[][PPROF_VALUES_MAX] = {
-	[PPROF_CPU] = {{"samples", "count"}, {"cpu", "nanoseconds"}},
-	[PPROF_GOROUTINE] = {{"goroutine", "count"}},
 };
 
-static void put_value_type(struct pbuf *b, struct pprof *p, uint32_t field, uint32_t value)
+#define ALLOCATIONS                                                                               \
+	{                                                                                         \
+		{"alloc_objects", "count"}, {"alloc_space", "bytes"}, {"inuse_objects", "count"}, \
+		{                                                                                 \
+			"inuse_space", "bytes"                                                    \
+		}                                                                                 \
+	}
+
+static const struct value_type value_types[][PPROF_VALUES_MAX] = {
+	[PPROF_CPU] = {{"samples", "count"}, {"cpu", "nanoseconds"}},
+	[PPROF_GOROUTINE] = {{"goroutine", "count"}},
+	[PPROF_GOROUTINELEAK] = {{"goroutineleak", "count"}},
+	[PPROF_THREADCREATE] = {{"threadcreate", "count"}},
+	[PPROF_HEAP] = ALLOCATIONS,
+	[PPROF_ALLOCS] = ALLOCATIONS,
+	[PPROF_CONTENTION] = {{"contentions", "count"}, {"delay", "nanoseconds"}},
+};
+
+static const struct value_type period_types[] = {
+	[PPROF_CPU] = {"cpu", "nanoseconds"},
+	[PPROF_GOROUTINE] = {"goroutine", "count"},
+	[PPROF_GOROUTINELEAK] = {"goroutineleak", "count"},
+	[PPROF_THREADCREATE] = {"threadcreate", "count"},
+	[PPROF_HEAP] = {"space", "bytes"},
+	[PPROF_ALLOCS] = {"space", "bytes"},
+	[PPROF_CONTENTION] = {"contentions", "count"},
+};
+
+static void put_value_type(
+	struct pbuf *b, struct pprof *p, uint32_t field, const struct value_type *t)
 {
 	size_t mark = pb_open(b, field);
-	pb_uint(b, 1, profile_string(p, value_types[p->kind][value].type));
-	pb_uint(b, 2, profile_string(p, value_types[p->kind][value].unit));
+	pb_uint(b, 1, profile_string(p, t->type));
+	pb_uint(b, 2, profile_string(p, t->unit));
 	pb_close(b, mark);
 }
 
-/* The period has the type of the last value: cpu/nanoseconds, goroutine/count. */
 static void put_types(struct pbuf *b, struct pprof *p)
 {
-	uint32_t n = profile_nvalues(p->kind);
-	for (uint32_t v = 0; v < n; v++)
-		put_value_type(b, p, P_SAMPLE_TYPE, v);
-	put_value_type(b, p, P_PERIOD_TYPE, n - 1);
+	for (uint32_t v = 0; v < profile_nvalues(p->kind); v++)
+		put_value_type(b, p, P_SAMPLE_TYPE, &value_types[p->kind][v]);
+	put_value_type(b, p, P_PERIOD_TYPE, &period_types[p->kind]);
+	if (p->kind == PPROF_ALLOCS)
+		pb_uint(b, P_DEFAULT_TYPE, profile_string(p, "alloc_space"));
 	pb_uint(b, P_PERIOD, (uint64_t)p->period);
 	pb_uint(b, P_TIME, (uint64_t)p->time_ns);
 	pb_uint(b, P_DURATION, (uint64_t)p->duration_ns);
@@ -64,6 +91,7 @@ static void put_label(struct pbuf *b, const struct profile_sample *s)
 	size_t mark = pb_open(b, 3);
 	pb_uint(b, 1, s->label_key);
 	pb_uint(b, 2, s->label_value);
+	pb_uint(b, 3, (uint64_t)s->label_num);
 	pb_close(b, mark);
 }
 
@@ -88,8 +116,11 @@ static void put_samples(struct pbuf *b, const struct pprof *p)
 	qsort(sorted, p->nsamples, sizeof *sorted, by_count);
 	for (uint32_t i = 0; i < p->nsamples; i++) {
 		const struct profile_sample *s = &sorted[i];
-		uint64_t values[PPROF_VALUES_MAX] = {
-			(uint64_t)s->values[0], (uint64_t)s->values[1]};
+		uint64_t values[PPROF_VALUES_MAX], any = 0;
+		for (uint32_t v = 0; v < PPROF_VALUES_MAX; v++)
+			any |= values[v] = (uint64_t)s->values[v];
+		if (!any) /* what did not change is no part of a delta */
+			continue;
 		size_t mark = pb_open(b, P_SAMPLE);
 		if (s->nlocs)
 			pb_packed(b, 1, p->stacks + s->loc, s->nlocs);

@@ -12,12 +12,18 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "gort/snap.h"
+#include "pprof/http.h"
 
 struct pprof; /* a profile being built */
 
 enum pprof_kind {
-	PPROF_CPU,       /* samples/count, cpu/nanoseconds; period cpu/nanoseconds */
-	PPROF_GOROUTINE, /* goroutine/count */
+	PPROF_CPU,           /* samples/count, cpu/nanoseconds; period cpu/nanoseconds */
+	PPROF_GOROUTINE,     /* goroutine/count */
+	PPROF_GOROUTINELEAK, /* goroutineleak/count */
+	PPROF_THREADCREATE,  /* threadcreate/count */
+	PPROF_HEAP, /* alloc_objects, alloc_space, inuse_objects, inuse_space; period space/bytes */
+	PPROF_ALLOCS,     /* the same, to be shown by alloc_space */
+	PPROF_CONTENTION, /* contentions/count, delay/nanoseconds; period contentions/count */
 };
 
 /* One call at a pc, innermost inlined first, as in gsnap_frame. */
@@ -26,7 +32,10 @@ struct pprof_line {
 	uint32_t line;
 };
 
-/* period: nanoseconds for PPROF_CPU, 1 for counts. NULL when out of memory. */
+/*
+ * period: nanoseconds for PPROF_CPU, bytes for PPROF_HEAP and PPROF_ALLOCS, 1 for the others. NULL
+ * when out of memory.
+ */
 struct pprof *pprof_new(enum pprof_kind kind, int64_t period);
 void pprof_free(struct pprof *p);
 void pprof_set_time(struct pprof *p, int64_t unix_ns, int64_t duration_ns);
@@ -40,14 +49,41 @@ uint64_t pprof_location(struct pprof *p, uint64_t addr, const struct pprof_line 
 /* Adds values to the sample with this stack (location ids, leaf first) and this label. */
 void pprof_sample(struct pprof *p, const uint64_t *locs, size_t n, const int64_t *values,
 	const char *label_key, const char *label_value);
+/*
+ * The same for a stack of a snapshot, with its locations; bytes, when not 0, becomes the label that
+ * says how large the objects of a heap sample are.
+ */
+void pprof_snap_sample(struct pprof *p, const struct gsnap *s, uint32_t stack,
+	const int64_t *values, int64_t bytes);
 /* Encodes; *out is freed with free(). 0 or -ENOMEM. */
 int pprof_encode(struct pprof *p, unsigned char **out, size_t *len);
 
+/* Wall-clock time at which a snapshot was taken. */
+int64_t pprof_taken_at(const struct gsnap *s);
+
 /*
- * Goroutine profile of a snapshot, as runtime/pprof writes it: one sample per distinct stack, most
+ * Goroutine profile of a snapshot (kind: PPROF_GOROUTINE or, of one that has only leaked ones,
+ * PPROF_GOROUTINELEAK), as runtime/pprof writes it: one sample per distinct stack, most
  * frequent first, without system goroutines. A goroutine's name (gort_set_name) becomes its label
  * "name", and makes its sample distinct. *out is freed with free(). 0 or -ENOMEM.
  */
-int pprof_goroutines(const struct gsnap *s, unsigned char **out, size_t *len);
+int pprof_goroutines(const struct gsnap *s, enum pprof_kind kind, unsigned char **out, size_t *len);
+/*
+ * What changed between two snapshots, as ?seconds= of net/http/pprof: samples that did not change
+ * are left out, those with fewer goroutines than before are negative.
+ */
+int pprof_goroutines_delta(const struct gsnap *before, const struct gsnap *after,
+	enum pprof_kind kind, unsigned char **out, size_t *len);
+/* The same profile as text, as runtime/pprof writes it with debug=1. 0 or -ENOMEM. */
+int pprof_goroutines_text(const struct gsnap *s, enum pprof_kind kind, struct pprof_text *out);
+/*
+ * A stack of a snapshot as those texts have it: " @ pc pc", and a line a call; all: the runtime's
+ * own calls at its leaf, too.
+ */
+int pprof_stack_text(const struct gsnap *s, uint32_t stack, bool all, struct pprof_text *out);
+/* A call that only the compiler wrote, which Go's profiles and dumps leave out (FuncIDWrapper). */
+bool pprof_wrapper(const struct gsnap_frame *f);
+/* Whether a goroutine counts in these: it is the program's own and has not ended. */
+bool pprof_counts(const struct gsnap_g *gp);
 
 #endif

@@ -37,7 +37,9 @@ static void *grow(struct pprof *p, void *array, uint32_t len, uint32_t *cap, siz
 
 uint32_t profile_nvalues(enum pprof_kind kind)
 {
-	return kind == PPROF_CPU ? 2 : 1;
+	if (kind == PPROF_HEAP || kind == PPROF_ALLOCS)
+		return 4;
+	return kind == PPROF_CPU || kind == PPROF_CONTENTION ? 2 : 1;
 }
 
 struct pprof *pprof_new(enum pprof_kind kind, int64_t period)
@@ -184,6 +186,7 @@ struct sample_key {
 	const uint64_t *locs;
 	size_t nlocs;
 	uint32_t label_key, label_value;
+	int64_t label_num;
 };
 
 static bool same_sample(const void *owner, uint32_t i, const void *key)
@@ -192,7 +195,7 @@ static bool same_sample(const void *owner, uint32_t i, const void *key)
 	const struct profile_sample *s = &p->samples[i];
 	const struct sample_key *k = key;
 	return s->nlocs == k->nlocs && s->label_key == k->label_key &&
-	       s->label_value == k->label_value &&
+	       s->label_value == k->label_value && s->label_num == k->label_num &&
 	       (k->nlocs == 0 || !memcmp(p->stacks + s->loc, k->locs, k->nlocs * sizeof *k->locs));
 }
 
@@ -208,29 +211,43 @@ static struct profile_sample *add_sample(struct pprof *p, const struct sample_ke
 	struct profile_sample *s = PUSH(p, samples);
 	if (s)
 		*s = (struct profile_sample){
-			first, p->nstacks - first, k->label_key, k->label_value, {0}};
+			first, p->nstacks - first, k->label_key, k->label_value, k->label_num, {0}};
 	return s;
 }
 
-void pprof_sample(struct pprof *p, const uint64_t *locs, size_t n, const int64_t *values,
-	const char *label_key, const char *label_value)
+static void count_sample(struct pprof *p, const struct sample_key *k, const int64_t *values)
 {
-	struct sample_key k = {locs, n, profile_string(p, label_key), 0};
-	if (k.label_key)
-		k.label_value = profile_string(p, label_value);
-	uint64_t hash = index_mix(k.label_key, k.label_value);
-	for (size_t i = 0; i < n; i++)
-		hash = index_mix(hash, locs[i]);
-	uint32_t i = index_find(&p->sample_index, hash, same_sample, p, &k);
+	uint64_t hash = index_mix(k->label_key, k->label_value + (uint64_t)k->label_num);
+	for (size_t i = 0; i < k->nlocs; i++)
+		hash = index_mix(hash, k->locs[i]);
+	uint32_t i = index_find(&p->sample_index, hash, same_sample, p, k);
 	struct profile_sample *s;
 	if (i != INDEX_NONE) {
 		s = &p->samples[i];
 	} else {
-		s = add_sample(p, &k);
+		s = add_sample(p, k);
 		if (!s)
 			return;
 		index_newest(p, &p->sample_index, hash);
 	}
 	for (uint32_t v = 0; v < profile_nvalues(p->kind); v++)
 		s->values[v] += values[v];
+}
+
+void pprof_sample(struct pprof *p, const uint64_t *locs, size_t n, const int64_t *values,
+	const char *label_key, const char *label_value)
+{
+	struct sample_key k = {.locs = locs, .nlocs = n, .label_key = profile_string(p, label_key)};
+	if (k.label_key)
+		k.label_value = profile_string(p, label_value);
+	count_sample(p, &k, values);
+}
+
+void profile_sized_sample(
+	struct pprof *p, const uint64_t *locs, size_t n, const int64_t *values, int64_t bytes)
+{
+	struct sample_key k = {.locs = locs, .nlocs = n, .label_num = bytes};
+	if (bytes)
+		k.label_key = profile_string(p, "bytes");
+	count_sample(p, &k, values);
 }

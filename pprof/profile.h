@@ -18,7 +18,7 @@
 #include "pprof/pprof.h"
 #include "proto.h"
 
-enum { PPROF_VALUES_MAX = 2 };
+enum { PPROF_VALUES_MAX = 4 };
 
 struct profile_str {
 	size_t off, len; /* in pprof.text */
@@ -41,6 +41,7 @@ struct profile_location {
 struct profile_sample {
 	uint32_t loc, nlocs;             /* in pprof.stacks */
 	uint32_t label_key, label_value; /* strings, key 0 when there is none */
+	int64_t label_num;               /* instead of label_value, when not 0 */
 	int64_t values[PPROF_VALUES_MAX];
 };
 
@@ -78,6 +79,9 @@ struct pprof {
 
 /* Index of the string, added when new; NULL counts as "". */
 uint32_t profile_string(struct pprof *p, const char *text);
+/* As pprof_sample, with the label that says how large the objects are; 0: without. */
+void profile_sized_sample(
+	struct pprof *p, const uint64_t *locs, size_t n, const int64_t *values, int64_t bytes);
 /* How many values each sample of this kind has. */
 uint32_t profile_nvalues(enum pprof_kind kind);
 

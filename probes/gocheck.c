@@ -128,14 +128,43 @@ bool gocheck_gccontroller(const struct gotarget *g, uint64_t at)
 	       w[GCC_TOTALALLOC / 8] >= w[GCC_TOTALFREE / 8];
 }
 
+/* memstats.heapStats: three deltas whose sums are whole pages of heap within what is committed. */
+static bool plausible_heapstats(const struct gotarget *g, uint64_t at)
+{
+	uint64_t committed = 0, in_heap = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t w[3]; /* committed, released, inHeap */
+		if (!target_read(g->t, at + (uint64_t)i * g->lay->hs_size, w, sizeof w))
+			return false;
+		committed += w[0];
+		in_heap += w[2];
+	}
+	return target_u32(g->t, at + g->lay->hs_gen) < 3 && in_heap > 0 && !(in_heap & 8191) &&
+	       in_heap <= committed && committed < 1ull << 47;
+}
+
 bool gocheck_memstats(const struct gotarget *g, uint64_t at)
 {
 	const struct golayout *l = g->lay;
-	if ((target_u32(g->t, at + l->ms_enablegc) & 0xff) != 1)
+	if ((target_u32(g->t, at + l->ms_enablegc) & 0xff) != 1 || !plausible_heapstats(g, at))
 		return false;
 	uint32_t n = target_u32(g->t, at + l->ms_numgc);
 	uint64_t last = target_word(g->t, at + l->ms_lastgcunix) / 1000000000u;
 	if (target_u32(g->t, at + l->ms_numforcedgc) > n)
 		return false;
 	return n ? last > 1500000000u && last < 4000000000u : !last;
+}
+
+/* The first span of allspans covers whole pages, and is one of a list that fits its array. */
+bool gocheck_mheap(const struct gotarget *g, uint64_t at)
+{
+	uint64_t w[3];
+	const struct golayout *l = g->lay;
+	if (!read_slice(g, at + l->h_allspans, 1u << 30, w))
+		return false;
+	uint64_t span = target_word(g->t, w[0]);
+	uint64_t start = target_word(g->t, span + l->span_startaddr);
+	uint64_t npages = target_word(g->t, span + l->span_npages);
+	return plausible_pointer(span) && start && !(start & 8191) && start < 1ull << 47 &&
+	       npages > 0 && npages < 1u << 20;
 }

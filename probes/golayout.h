@@ -2,26 +2,23 @@
 /*
  * golayout.h - where the members of Go's runtime structures lie, per version (linux/amd64).
  *
- * Measured from the DWARF of programs built by each toolchain. Names are Go's: g_goid is g.goid of
- * runtime2.go. A stripped program says nothing of this, so the rows are data, and what is read by
- * them is validated before it is believed (golocate.c).
+ * Taken from the DWARF of programs built by each toolchain (scripts/golayout). Names are Go's:
+ * g_goid is g.goid of runtime2.go. A stripped program says nothing of this, so the rows are data,
+ * and what is read by them is validated before it is believed (golocate.c). A member that a
+ * version does not have is 0.
  */
 #ifndef GORT_PROBES_GOLAYOUT_H
 #define GORT_PROBES_GOLAYOUT_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "golayoutdef.h"
 
 struct golayout {
 	int minor; /* of 1.minor */
-	uint16_t g_syscallsp, g_syscallpc, g_atomicstatus, g_goid, g_waitsince, g_waitreason;
-	uint16_t g_lockedm, g_parentgoid, g_gopc, g_startpc, g_waiting, g_size;
-	uint16_t m_procid, m_curg, m_spinning, m_alllink;
-	uint16_t p_m, p_schedtick, p_runqhead, p_runqtail, p_runnext;
-	uint16_t s_nmidle, s_mnext, s_maxmcount, s_npidle, s_nmspinning, s_runqsize, s_timetorun;
-	uint16_t ms_enablegc, ms_numgc, ms_numforcedgc, ms_pausetotal, ms_lastgcunix;
-	uint16_t sudog_c;
-	uint16_t md_gofunc;
+#define GO_MEMBER(name, where) uint32_t name;
+	GO_MEMBERS(GO_MEMBER)
+#undef GO_MEMBER
 };
 
 /* The same in every supported version. */
@@ -38,6 +35,7 @@ enum {
 	GCC_GCPERCENT = 0,
 	GCC_MEMORYLIMIT = 0x8,
 	GCC_HEAPMINIMUM = 0x10,
+	GCC_RUNWAY = 0x18,
 	GCC_PERCENTGOAL = 0x48,
 	GCC_SWEEPDISTMIN = 0x50,
 	GCC_TRIGGERED = 0x58,
@@ -50,6 +48,7 @@ enum {
 	GCC_TOTALFREE = 0x130,
 	GCC_MAPPEDREADY = 0x138,
 	GCC_SIZE = 0x140,
+	G_SCAN = 0x1000, /* _Gscan, a bit of the status */
 	G_MAXSIZE = 512
 };
 

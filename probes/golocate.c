@@ -41,9 +41,43 @@ static const struct variable variables[] = {
 			"runtime.gcMarkTermination.func1", "runtime.(*mheap).allocSpan",
 			"runtime.main"},
 		gocheck_memstats, 0},
+	{VAR(mheap_),
+		{"runtime.mallocinit", "runtime.(*mcache).refill", "runtime.bgsweep",
+			"runtime.sweepone", "runtime.schedinit"},
+		gocheck_mheap, 0},
 };
 
 #define NVARS (sizeof variables / sizeof *variables)
+
+/* The functions that are looked at, all found in one pass over the table. */
+struct known {
+	const char *names[NVARS * MAX_FUNCS + 4];
+	uint32_t idx[NVARS * MAX_FUNCS + 4];
+	size_t n;
+};
+
+static void find_functions(const struct gotarget *g, struct known *k)
+{
+	static const char *const others[] = {
+		"runtime.schedinit", "runtime.casgstatus", "runtime.gcStart", "runtime.allgadd"};
+	k->n = 0;
+	for (size_t i = 0; i < NVARS; i++)
+		for (size_t f = 0; f < MAX_FUNCS && variables[i].funcs[f]; f++)
+			k->names[k->n++] = variables[i].funcs[f];
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		k->names[k->n++] = others[i];
+	pclntab_lookup(&g->tab, k->names, k->idx, k->n);
+}
+
+/* What a function of that name refers to. */
+static size_t refs_of(
+	const struct gotarget *g, const struct known *k, const char *name, struct goref *refs)
+{
+	for (size_t i = 0; i < k->n; i++)
+		if (!strcmp(k->names[i], name))
+			return gorefs(g, k->idx[i], refs, GO_MAX_REFS);
+	return 0;
+}
 
 static uint64_t *field_of(struct gotarget *g, const struct variable *v)
 {
@@ -60,37 +94,26 @@ static uint64_t check_refs(
 	return 0;
 }
 
-static void locate_by_refs(struct gotarget *g, struct goref *refs)
+static void locate_by_refs(struct gotarget *g, const struct known *known, struct goref *refs)
 {
 	for (size_t k = 0; k < NVARS; k++) {
 		const struct variable *v = &variables[k];
-		uint32_t idx[MAX_FUNCS];
-		const char *names[MAX_FUNCS];
-		size_t n = 0;
-		while (n < MAX_FUNCS && v->funcs[n]) {
-			names[n] = v->funcs[n];
-			n++;
-		}
-		pclntab_lookup(&g->tab, names, idx, n);
-		for (size_t i = 0; i < n && !*field_of(g, v); i++)
+		for (size_t i = 0; i < MAX_FUNCS && v->funcs[i] && !*field_of(g, v); i++)
 			*field_of(g, v) =
-				check_refs(g, v, refs, gorefs(g, idx[i], refs, GO_MAX_REFS));
+				check_refs(g, v, refs, refs_of(g, known, v->funcs[i], refs));
 	}
 }
 
 /* schedinit stores 10000 into sched.maxmcount; casgstatus must agree on where timeToRun is. */
-static void locate_sched(struct gotarget *g, struct goref *refs)
+static void locate_sched(struct gotarget *g, const struct known *known, struct goref *refs)
 {
-	static const char *const names[] = {"runtime.schedinit", "runtime.casgstatus"};
-	uint32_t idx[2];
-	pclntab_lookup(&g->tab, names, idx, 2);
-	size_t n = gorefs(g, idx[0], refs, GO_MAX_REFS);
+	size_t n = refs_of(g, known, "runtime.schedinit", refs);
 	for (size_t i = 0; i < n && !g->glob.sched; i++) {
 		uint64_t at = refs[i].at - g->lay->s_maxmcount;
 		if (refs[i].opcode == 0xc7 && refs[i].imm == 10000 && gocheck_sched(g, at))
 			g->glob.sched = at;
 	}
-	n = gorefs(g, idx[1], refs, GO_MAX_REFS);
+	n = refs_of(g, known, "runtime.casgstatus", refs);
 	bool agrees = false;
 	for (size_t i = 0; i < n; i++)
 		agrees |= refs[i].at == g->glob.sched + g->lay->s_timetorun;
@@ -98,16 +121,38 @@ static void locate_sched(struct gotarget *g, struct goref *refs)
 		g->glob.sched = 0;
 }
 
-/* allgptr and allglen are what atomicAllG reads without a lock; allgadd keeps them beside allgs. */
-static void locate_allgptr(struct gotarget *g, struct goref *refs)
+/*
+ * gcStart uses many members of `work`, so the one address from which most of them are that far away
+ * is its own: no value is needed, and before the first cycle there is none.
+ */
+static void locate_work(struct gotarget *g, const struct known *known, struct goref *refs)
 {
-	static const char *const name = "runtime.allgadd";
-	uint32_t idx;
+	const struct golayout *l = g->lay;
+	const uint32_t members[] = {l->w_cycles, l->w_stwprocs, l->w_maxprocs, l->w_sweepterm,
+		l->w_pausens, l->w_heap0};
+	enum { NMEMBERS = sizeof members / sizeof *members, ENOUGH = 5 };
+	size_t n = refs_of(g, known, "runtime.gcStart", refs);
+	for (size_t i = 0; i < n && !g->glob.work; i++) {
+		uint64_t at = refs[i].at - members[0];
+		unsigned seen = 0;
+		for (size_t m = 0; m < NMEMBERS; m++) {
+			bool found = false;
+			for (size_t k = 0; k < n && !found; k++)
+				found = refs[k].at == at + members[m];
+			seen += found;
+		}
+		if (seen >= ENOUGH)
+			g->glob.work = at;
+	}
+}
+
+/* allgptr and allglen are what atomicAllG reads without a lock; allgadd keeps them beside allgs. */
+static void locate_allgptr(struct gotarget *g, const struct known *known, struct goref *refs)
+{
 	uint64_t slice[2];
 	if (!g->glob.allgs || !target_read(g->t, g->glob.allgs, slice, sizeof slice))
 		return;
-	pclntab_lookup(&g->tab, &name, &idx, 1);
-	size_t n = gorefs(g, idx, refs, GO_MAX_REFS);
+	size_t n = refs_of(g, known, "runtime.allgadd", refs);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t at = refs[i].at;
 		if (at >= g->glob.allgs && at < g->glob.allgs + 24)
@@ -219,7 +264,21 @@ static void read_reasons(struct gotarget *g, const uint8_t *table, size_t len)
 		g->reasons[g->nreasons][0] = '\0';
 }
 
-static void locate_reasons(struct gotarget *g)
+/* A dbgVar of the runtime is its name, an int32 pointer, a pointer to an atomic.Int32. */
+static uint64_t label_switch(const struct gotarget *g, const uint8_t *p)
+{
+	static const char name[] = "tracebacklabels";
+	uint64_t w[4];
+	size_t avail;
+	memcpy(w, p, sizeof w);
+	if (w[1] != sizeof name - 1 || w[2])
+		return 0;
+	const uint8_t *text = elf_at(&g->elf, w[0] - g->bias, &avail);
+	return text && avail >= w[1] && !memcmp(text, name, w[1]) ? w[3] : 0;
+}
+
+/* What is found by its content in the initialised data. */
+static void locate_by_content(struct gotarget *g)
 {
 	struct piece p = {0};
 	while (next_piece(g, g->md.sections[GO_SECTION_DATA], &p)) {
@@ -228,6 +287,8 @@ static void locate_reasons(struct gotarget *g)
 				g->glob.waitreasons = p.at + off;
 				read_reasons(g, p.bytes + off, p.len - off);
 			}
+			if (!g->glob.tracebacklabels)
+				g->glob.tracebacklabels = label_switch(g, p.bytes + off);
 		}
 	}
 }
@@ -239,18 +300,21 @@ static int by_pid(const void *a, const void *b)
 
 int golocate(struct gotarget *g)
 {
+	struct known known;
 	struct goref *refs = malloc(GO_MAX_REFS * sizeof *refs);
 	if (!refs)
 		return -ENOMEM;
 	g->ntids = target_threads(g->t, &g->tids);
 	if (g->ntids)
 		qsort(g->tids, g->ntids, sizeof *g->tids, by_pid);
-	locate_by_refs(g, refs);
-	locate_sched(g, refs);
+	find_functions(g, &known);
+	locate_by_refs(g, &known, refs);
+	locate_sched(g, &known, refs);
+	locate_work(g, &known, refs);
 	if (!g->glob.allgs || !g->glob.allm || !g->glob.allp)
 		locate_by_scan(g);
-	locate_allgptr(g, refs);
-	locate_reasons(g);
+	locate_allgptr(g, &known, refs);
+	locate_by_content(g);
 	free(refs);
 	free(g->tids);
 	g->tids = NULL;

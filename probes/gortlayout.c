@@ -20,7 +20,18 @@ static const char *const g_names[G_MEMBERS] = {
 	[G_SYSCALLSP] = "g.syscallsp",
 	[G_SYSCALLPC] = "g.syscallpc",
 	[G_SYSCALLBP] = "g.syscallbp",
+	[G_SUDOG] = "g.sudog",
 };
+
+static const char *const sudog_names[] = {
+	[W_G] = "sudog.g", [W_ELEM] = "sudog.elem", [W_C] = "sudog.c", [W_NEXT] = "sudog.next"};
+
+static const char *const chan_names[] = {[C_LEN] = "hchan.qcount",
+	[C_CAP] = "hchan.dataqsiz",
+	[C_ELEMSIZE] = "hchan.elemsize",
+	[C_CLOSED] = "hchan.closed",
+	[C_RECVQ] = "hchan.recvq",
+	[C_SENDQ] = "hchan.sendq"};
 
 static const char *const switch_names[S_MEMBERS] = {
 	[S_PC] = "switch.frame.pc",
@@ -37,6 +48,11 @@ static const char *const p_names[P_MEMBERS] = {
 	[P_RUNQTAIL] = "p.runqtail",
 	[P_RUNNEXT] = "p.runnext",
 	[P_STEALS] = "p.steals",
+	[P_ID] = "p.id",
+	[P_STATUS] = "p.status",
+	[P_SCHEDTICK] = "p.schedtick",
+	[P_SYSCALLTICK] = "p.syscalltick",
+	[P_M] = "p.m",
 };
 
 static const char *const v_names[V_VARIABLES] = {
@@ -106,6 +122,10 @@ int glayout_resolve(const struct gortabi *abi, struct glayout *lay, const char *
 	}
 	for (size_t i = 0; i < P_MEMBERS; i++)
 		lay->p[i] = member_of(abi, p_names[i]);
+	for (size_t i = 0; i < W_MEMBERS; i++)
+		lay->sudog[i] = member_of(abi, sudog_names[i]);
+	for (size_t i = 0; i < C_MEMBERS; i++)
+		lay->chan[i] = member_of(abi, chan_names[i]);
 	for (size_t i = 0; i < V_VARIABLES; i++) {
 		lay->var[i] = variable_of(abi, v_names[i]);
 		if (!lay->var[i].size && i < V_REQUIRED && !*missing)

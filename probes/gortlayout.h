@@ -42,13 +42,29 @@ enum {
 	G_SYSCALLSP,
 	G_SYSCALLPC,
 	G_SYSCALLBP,
+	G_SUDOG,
 	G_MEMBERS
 };
 
 /* What a switched-out goroutine's stack pointer points to. */
 enum { S_PC, S_RBP, S_RBX, S_R12, S_R13, S_R14, S_R15, S_MEMBERS };
 
-enum { P_RUNQHEAD, P_RUNQTAIL, P_RUNNEXT, P_STEALS, P_MEMBERS };
+/* Members of struct sudog and struct hchan. */
+enum { W_G, W_ELEM, W_C, W_NEXT, W_MEMBERS };
+enum { C_LEN, C_CAP, C_ELEMSIZE, C_CLOSED, C_RECVQ, C_SENDQ, C_MEMBERS };
+
+enum {
+	P_RUNQHEAD,
+	P_RUNQTAIL,
+	P_RUNNEXT,
+	P_STEALS,
+	P_ID,
+	P_STATUS,
+	P_SCHEDTICK,
+	P_SYSCALLTICK,
+	P_M,
+	P_MEMBERS
+};
 
 enum {
 	V_ALLGPTR,
@@ -66,6 +82,7 @@ enum {
 
 struct glayout {
 	struct member g[G_MEMBERS], p[P_MEMBERS], switched[S_MEMBERS], m_procid;
+	struct member sudog[W_MEMBERS], chan[C_MEMBERS];
 	uint32_t
 		switch_size; /* bytes from the saved stack pointer to that of the switch's caller */
 	struct variable var[V_VARIABLES];

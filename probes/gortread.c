@@ -246,22 +246,20 @@ static const char *reason_of(const struct gortread *r, struct gsnap *out, const 
 	return gsnap_str(out, r->reasons[n], strlen(r->reasons[n]));
 }
 
-/* The name is kept in the g itself. */
+/* The name is at most 31 bytes, elsewhere, and ends in NUL. */
 static const char *name_of(const struct gortread *r, struct gsnap *out, const uint8_t *rec)
 {
-	char text[64] = "";
-	struct member m = r->lay.g[G_NAME];
-	if (m.size <= sizeof(uint64_t))
+	char text[33] = "";
+	uint64_t at = g_get(r, rec, G_NAME);
+	if (!at || !tmem_read(&r->mem, (taddr){at}, text, sizeof text - 1))
 		return NULL;
-	size_t len = m.size < sizeof text ? m.size : sizeof text - 1;
-	memcpy(text, rec + m.offset - r->lay.g_lo, len);
 	clean(text);
 	return text[0] ? gsnap_str(out, text, strlen(text)) : NULL;
 }
 
-static int32_t tid_of(const struct gortread *r, const uint8_t *rec)
+static int32_t tid_of_m(const struct gortread *r, uint64_t m)
 {
-	uint64_t m = g_get(r, rec, G_M), tid = 0;
+	uint64_t tid = 0;
 	struct member id = r->lay.m_procid;
 	if (!m || !id.size || id.size > sizeof tid)
 		return 0;
@@ -276,7 +274,7 @@ static void fill_g(struct gortread *r, struct gsnap *out, struct gsnap_g *gp, co
 	gp->status = (uint8_t)g_get(r, rec, G_STATUS);
 	gp->parent = g_get(r, rec, G_PARENT);
 	if (gp->status == GSTATUS_RUNNING || gp->status == GSTATUS_SYSCALL)
-		gp->tid = tid_of(r, rec);
+		gp->tid = tid_of_m(r, g_get(r, rec, G_M));
 	gp->name = name_of(r, out, rec);
 	if (gp->status == GSTATUS_WAITING || gp->status == GSTATUS_LEAKED) {
 		uint64_t since = g_get(r, rec, G_WAITSINCE);
@@ -419,36 +417,84 @@ int64_t gortread_count(struct gortread *r)
 	return for_each_g(r, false, count_g, &n) ? GSNAP_UNKNOWN : n;
 }
 
-/* Queue lengths and steals of one P. */
-static bool read_p(
-	const struct gortread *r, taddr at, uint8_t *copy, int64_t *runq, int64_t *steals)
+static int64_t p_get(const struct gortread *r, const uint8_t *copy, int which)
 {
-	const struct member *p = r->lay.p;
+	struct member m = r->lay.p[which];
+	return m.size ? (int64_t)member_get(copy, r->lay.p_lo, m) : GSNAP_UNKNOWN;
+}
+
+static bool read_p(const struct gortread *r, taddr at, uint8_t *copy, struct gsnap_p *p)
+{
 	if (!tmem_read(&r->mem, (taddr){at.v + r->lay.p_lo}, copy, r->lay.p_len))
 		return false;
-	uint32_t head = (uint32_t)member_get(copy, r->lay.p_lo, p[P_RUNQHEAD]);
-	uint32_t tail = (uint32_t)member_get(copy, r->lay.p_lo, p[P_RUNQTAIL]);
-	if (tail - head <= 4096) /* else head moved on while it was read */
-		*runq += tail - head;
-	*runq += member_get(copy, r->lay.p_lo, p[P_RUNNEXT]) != 0;
-	*steals += (int64_t)member_get(copy, r->lay.p_lo, p[P_STEALS]);
+	*p = (struct gsnap_p){.timers = GSNAP_UNKNOWN};
+	if (r->lay.p[P_RUNQTAIL].size) {
+		uint32_t len =
+			(uint32_t)p_get(r, copy, P_RUNQTAIL) - (uint32_t)p_get(r, copy, P_RUNQHEAD);
+		p->runq = len <= 4096 ? len : 0; /* else head moved on while it was read */
+	} else {
+		p->runq = GSNAP_UNKNOWN;
+	}
+	p->next = r->lay.p[P_RUNNEXT].size && p_get(r, copy, P_RUNNEXT);
+	p->steals = p_get(r, copy, P_STEALS);
+	p->schedtick = p_get(r, copy, P_SCHEDTICK);
+	p->syscalltick = p_get(r, copy, P_SYSCALLTICK);
+	p->id = r->lay.p[P_ID].size ? (int32_t)p_get(r, copy, P_ID) : -1;
+	p->status = r->lay.p[P_STATUS].size ? (uint8_t)p_get(r, copy, P_STATUS) : PSTATUS_DEAD;
+	p->tid = r->lay.p[P_M].size ? tid_of_m(r, (uint64_t)p_get(r, copy, P_M)) : 0;
 	return true;
+}
+
+static bool for_each_p (
+	const struct gortread *r, void (*each)(const struct gsnap_p *, void *), void *arg)
+{
+	uint64_t list, n, at;
+	uint8_t *copy = calloc(1, r->lay.p_len + 1);
+	struct gsnap_p p;
+	bool ok = copy && r->lay.p_len && read_variable(r, V_ALLP, &list) &&
+		  read_variable(r, V_GOMAXPROCS, &n);
+	for (uint64_t i = 0; ok && i < n && i < GORT_MAX_PROC; i++) {
+		ok = tmem_read(&r->mem, (taddr){list + i * 8}, &at, sizeof at) &&
+		     read_p(r, (taddr){at}, copy, &p);
+		if (ok)
+			each(&p, arg);
+	}
+	free(copy);
+	return ok;
+}
+
+static void sum_p(const struct gsnap_p *p, void *arg)
+{
+	struct gsnap_p *sum = arg;
+	sum->runq += p->runq == GSNAP_UNKNOWN ? 0 : p->runq;
+	sum->runq += p->next;
+	/* A damaged table holds any numbers: as counters do, their sum wraps. */
+	if (p->steals != GSNAP_UNKNOWN)
+		sum->steals = (int64_t)((uint64_t)sum->steals + (uint64_t)p->steals);
 }
 
 static void read_ps(const struct gortread *r, struct gsnap_stats *st)
 {
-	uint64_t list, p;
-	int64_t runq = 0, steals = 0;
-	uint8_t *copy = calloc(1, r->lay.p_len + 1);
-	bool ok = copy && r->lay.p_len && read_variable(r, V_ALLP, &list) && st->gomaxprocs >= 0;
-	for (int64_t i = 0; ok && i < st->gomaxprocs && i < GORT_MAX_PROC; i++)
-		ok = tmem_read(&r->mem, (taddr){list + (uint64_t)i * 8}, &p, sizeof p) &&
-		     read_p(r, (taddr){p}, copy, &runq, &steals);
+	struct gsnap_p sum = {0};
+	bool ok = for_each_p (r, sum_p, &sum);
 	if (ok && r->lay.p[P_RUNQTAIL].size)
-		st->runq = runq + (st->runq > 0 ? st->runq : 0);
+		st->runq = (int64_t)((uint64_t)sum.runq + (st->runq > 0 ? (uint64_t)st->runq : 0));
 	if (ok && r->lay.p[P_STEALS].size)
-		st->steals = steals;
-	free(copy);
+		st->steals = sum.steals;
+}
+
+static void add_p(const struct gsnap_p *p, void *arg)
+{
+	struct gsnap_p *mine = gsnap_add_p(arg);
+	if (mine)
+		*mine = *p;
+}
+
+void gortread_sched(struct gortread *r, struct gsnap *out)
+{
+	out->sched.runq_global = stat_of(r, V_RUNQSIZE);
+	for_each_p (r, add_p, out)
+		;
 }
 
 void gortread_stats(struct gortread *r, struct gsnap_stats *st)

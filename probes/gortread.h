@@ -37,6 +37,11 @@ void gortread_close(struct gortread *r);
 int gortread_goroutines(struct gortread *r, unsigned what, struct gsnap *out);
 /* Fills in the statistics that libgort publishes and leaves the others alone. */
 void gortread_stats(struct gortread *r, struct gsnap_stats *st);
+/* Appends the Ps and fills what libgort publishes of the scheduler. */
+void gortread_sched(struct gortread *r, struct gsnap *out);
+
+/* Fills in what the goroutines of the snapshot wait for; 0 or -ENOMEM. (gortchans.c) */
+int gortread_waits(struct gortread *r, struct gsnap *out);
 
 /* Number of goroutines that exist, or GSNAP_UNKNOWN. */
 int64_t gortread_count(struct gortread *r);

@@ -150,7 +150,11 @@ int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct g
 	fill_process(s, out);
 	modules_refresh(s->ms);
 	gortread_stats(&s->read, &out->stats);
-	int error = gortread_goroutines(&s->read, what, out);
+	if (what & PROBE_SCHED)
+		gortread_sched(&s->read, out);
+	int error = what & PROBE_NO_GS ? 0 : gortread_goroutines(&s->read, what, out);
+	if (!error && what & PROBE_WAITS)
+		error = gortread_waits(&s->read, out);
 	if (what & PROBE_MAPS)
 		mappings_add(s->ms, out);
 	if (error == -EFAULT && !modules_alive(s->ms)) {

@@ -17,20 +17,22 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "gounwind.h"
+#include "gogather.h"
+#include "golabels.h"
+#include "goread.h"
+#include "gorunning.h"
 
-#define BATCH     2048
+#define BATCH     GATHER_MAX
 #define RETRIES   3
-#define MAX_STACK (4u << 20)  /* bytes read of one stack */
+#define MAX_STACK ARENA       /* bytes read of one stack */
 #define ARENA     (64u << 20) /* bytes of stacks in one batch */
 #define MAX_GS    (1u << 26)
-#define SCAN_BIT  0x1000u
 #define MAX_MS    70000
 
 /* What is read of one g, and the reading of its stack. */
 struct gread {
 	uint64_t addr, goid, m, sp, pc, lo, hi;
-	uint64_t waitsince, lockedm, parent, gopc, startpc, waiting, waiton;
+	uint64_t waitsince, lockedm, parent, gopc, startpc, waiting, waiton, labels;
 	uint32_t status;
 	uint8_t reason;
 	bool live, syscall, moved;
@@ -40,23 +42,26 @@ struct gread {
 
 struct thread {
 	uint64_t m;
+	int64_t id;
 	int32_t tid;
 };
 
-struct reader {
+struct goreader {
 	struct gotarget *g;
 	struct gsnap *out;
 	struct gounwind unwind;
-	bool stacks;
+	struct golabels *labels; /* NULL: not wanted */
+	bool stacks, args;
 	const char *reasons[GO_MAX_REASONS];
 	struct thread *threads;
 	size_t nthreads;
+	struct gather headers, channels;
+	const uint8_t *raw[BATCH]; /* by index into gs: its g, NULL when it cannot be read */
 	struct gread gs[BATCH];
-	uint8_t raw[BATCH][G_MAXSIZE];
 	struct tmem_read_at reads[BATCH];
-	uint32_t locs[GO_MAX_FRAMES];
 	uint8_t *arena;
 	size_t used;
+	const uint32_t *slots; /* where read_batch puts its goroutines, NULL: at the end */
 };
 
 static uint64_t word(const uint8_t *raw, size_t off)
@@ -93,7 +98,7 @@ static void decode(const struct golayout *l, uint64_t addr, const uint8_t *raw, 
 	memcpy(&status, raw + l->g_atomicstatus, sizeof status);
 	*r = (struct gread){
 		.addr = addr,
-		.status = status & ~SCAN_BIT,
+		.status = status & ~(uint32_t)G_SCAN,
 		.goid = word(raw, l->g_goid),
 		.m = word(raw, G_M),
 		.lo = word(raw, G_STACKLO),
@@ -104,6 +109,7 @@ static void decode(const struct golayout *l, uint64_t addr, const uint8_t *raw, 
 		.gopc = word(raw, l->g_gopc),
 		.startpc = word(raw, l->g_startpc),
 		.waiting = word(raw, l->g_waiting),
+		.labels = word(raw, l->g_labels),
 		.reason = raw[l->g_waitreason],
 	};
 	decode_registers(l, raw, r);
@@ -123,18 +129,10 @@ static size_t stack_room(const struct gread *r)
 	return r->hi - r->sp < MAX_STACK ? r->hi - r->sp : MAX_STACK;
 }
 
-static void read_headers(struct reader *rd, const uint64_t *addrs, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		rd->reads[i] = (struct tmem_read_at){
-			.at = {addrs[i]}, .buf = rd->raw[i], .len = rd->g->lay->g_size};
-	target_readv(rd->g->t, rd->reads, n);
-}
-
 /*
  * Reads stacks of gs [from, n) until the arena is full; returns how far it got, at least from + 1.
  */
-static size_t read_stacks(struct reader *rd, size_t from, size_t n)
+static size_t read_stacks(struct goreader *rd, size_t from, size_t n)
 {
 	size_t i = from, k = 0;
 	rd->used = 0;
@@ -158,7 +156,7 @@ static size_t read_stacks(struct reader *rd, size_t from, size_t n)
 }
 
 /* {g, stack, g}, in this order in one call. True: r is now consistent. */
-static bool reread_once(struct reader *rd, struct gread *r)
+static bool reread_once(struct goreader *rd, struct gread *r)
 {
 	const struct golayout *l = rd->g->lay;
 	uint8_t before[G_MAXSIZE], after[G_MAXSIZE];
@@ -182,7 +180,7 @@ static bool reread_once(struct reader *rd, struct gread *r)
 	return same_place(&a, &b) && same_place(&planned, &b) && (reads[1].ok || !len);
 }
 
-static void settle(struct reader *rd, struct gread *r)
+static void settle(struct goreader *rd, struct gread *r)
 {
 	for (int i = 0; i < RETRIES; i++) {
 		if (reread_once(rd, r)) {
@@ -193,17 +191,17 @@ static void settle(struct reader *rd, struct gread *r)
 	r->moved = true;
 }
 
-static void recheck(struct reader *rd, size_t from, size_t to)
+static void recheck(struct goreader *rd, size_t from, size_t to)
 {
 	uint64_t addrs[BATCH] = {0};
 	for (size_t i = from; i < to; i++)
 		addrs[i - from] = rd->gs[i].addr;
-	read_headers(rd, addrs, to - from);
+	gather_read(&rd->headers, rd->g->t, addrs, to - from, rd->raw + from);
 	for (size_t i = from; i < to; i++) {
 		struct gread now, *r = &rd->gs[i];
-		if (!r->live || !rd->reads[i - from].ok)
+		if (!r->live || !rd->raw[i])
 			continue;
-		decode(rd->g->lay, r->addr, rd->raw[i - from], &now);
+		decode(rd->g->lay, r->addr, rd->raw[i], &now);
 		if (r->moved || !same_place(r, &now)) {
 			*r = now;
 			settle(rd, r);
@@ -212,24 +210,31 @@ static void recheck(struct reader *rd, size_t from, size_t to)
 }
 
 /* The channel of the first case a goroutine waits on: sudog.c of g.waiting. */
-static void read_channels(struct reader *rd, size_t n)
+static void read_channels(struct goreader *rd, size_t n)
 {
+	uint64_t addrs[BATCH];
+	const uint8_t *words[BATCH];
 	size_t k = 0;
 	for (size_t i = 0; i < n; i++)
 		if (rd->gs[i].live && rd->gs[i].waiting)
-			rd->reads[k++] = (struct tmem_read_at){
-				.at = {rd->gs[i].waiting + rd->g->lay->sudog_c},
-				.buf = &rd->gs[i].waiton,
-				.len = 8};
-	target_readv(rd->g->t, rd->reads, k);
+			addrs[k++] = rd->gs[i].waiting + rd->g->lay->sudog_c;
+	gather_read(&rd->channels, rd->g->t, addrs, k, words);
+	k = 0;
+	for (size_t i = 0; i < n; i++)
+		if (rd->gs[i].live && rd->gs[i].waiting && words[k++])
+			rd->gs[i].waiton = word(words[k - 1], 0);
 }
 
-static int32_t thread_of(const struct reader *rd, uint64_t m)
+static void set_thread(const struct goreader *rd, uint64_t m, struct gsnap_g *gp)
 {
-	for (size_t i = 0; m && i < rd->nthreads; i++)
-		if (rd->threads[i].m == m)
-			return rd->threads[i].tid;
-	return 0;
+	for (size_t i = 0; m && i < rd->nthreads; i++) {
+		if (rd->threads[i].m != m)
+			continue;
+		gp->m = m;
+		gp->m_id = rd->threads[i].id;
+		if (gp->status == GSTATUS_RUNNING || gp->status == GSTATUS_SYSCALL)
+			gp->tid = rd->threads[i].tid;
+	}
 }
 
 /* As isSystemGoroutine: started by the runtime for itself. */
@@ -243,20 +248,53 @@ static bool is_system(const struct gotarget *g, uint64_t startpc)
 	       strcmp(f.name, "runtime.corostart") && strcmp(f.name, "runtime.handleAsyncEvent");
 }
 
-static void add_stack(struct reader *rd, const struct gread *r, struct gsnap_g *gp)
+static void unwind(struct goreader *rd, const struct gostack *s, struct gsnap_g *gp)
 {
-	struct gostack s = {r->pc, r->sp, r->stack, r->stacklen, r->syscall};
-	bool whole;
-	size_t n = gounwind_stack(&rd->unwind, &s, rd->locs, &whole);
-	if (n)
-		gp->stack = gsnap_add_stack(rd->out, rd->locs, (uint32_t)n);
-	if (!whole)
+	const struct goframes *fr = &rd->unwind.frames;
+	gounwind_stack(&rd->unwind, s);
+	if (fr->n)
+		gp->stack = gsnap_add_deep_stack(rd->out, fr->locs, fr->n, fr->inner, fr->elided);
+	if (fr->n && rd->args)
+		gp->words = gounwind_words(&rd->unwind, s);
+	if (!fr->whole)
 		gp->flags |= GSNAP_G_TRUNCATED;
 }
 
-static void emit(struct reader *rd, const struct gread *r)
+static void add_stack(struct goreader *rd, const struct gread *r, struct gsnap_g *gp)
 {
-	struct gsnap_g *gp = gsnap_add_g(rd->out);
+	struct gostack s = {r->pc, r->sp, r->stack, r->stacklen, r->syscall, false};
+	unwind(rd, &s, gp);
+}
+
+void goreader_stack(struct goreader *rd, uint32_t slot, const struct gostack *s)
+{
+	struct gsnap_g *gp = &rd->out->gs[slot];
+	gp->flags &= ~GSNAP_G_MOVING;
+	gp->sp = s->sp;
+	unwind(rd, s, gp);
+}
+
+/* The entry of slot, as gsnap_add_g leaves a new one. */
+static struct gsnap_g *clear_slot(struct gsnap *s, uint32_t slot)
+{
+	struct gsnap_g *gp = &s->gs[slot];
+	if (gp->stack < s->nstacks)
+		s->stacks[gp->stack].count--;
+	*gp = (struct gsnap_g){.waitsince = GSNAP_UNKNOWN,
+		.reason = "",
+		.stack = GSNAP_NONE,
+		.created = GSNAP_NONE,
+		.status = GSTATUS_DEAD};
+	return gp;
+}
+
+static void emit(struct goreader *rd, const struct gread *r, size_t i)
+{
+	struct gsnap_g *gp = rd->slots ? clear_slot(rd->out, rd->slots[i]) : NULL;
+	if (!r->live)
+		return;
+	if (!gp)
+		gp = gsnap_add_g(rd->out);
 	if (!gp)
 		return;
 	gp->id = r->goid;
@@ -272,18 +310,19 @@ static void emit(struct reader *rd, const struct gread *r)
 		gp->reason = rd->reasons[r->reason];
 	if ((waits || r->status == GSTATUS_SYSCALL) && r->waitsince)
 		gp->waitsince = (int64_t)r->waitsince;
-	if (r->status == GSTATUS_RUNNING || r->status == GSTATUS_SYSCALL)
-		gp->tid = thread_of(rd, r->m);
+	set_thread(rd, r->m, gp);
+	if (rd->labels && r->labels)
+		golabels_read(rd->labels, r->labels, gp);
 	gp->created = r->goid == 1 ? GSNAP_NONE : gounwind_created(&rd->unwind, r->gopc);
 	if (rd->stacks && !r->moved && r->sp)
 		add_stack(rd, r, gp);
 }
 
-static void read_batch(struct reader *rd, const uint64_t *addrs, size_t n)
+static void read_batch(struct goreader *rd, const uint64_t *addrs, size_t n)
 {
-	read_headers(rd, addrs, n);
+	gather_read(&rd->headers, rd->g->t, addrs, n, rd->raw);
 	for (size_t i = 0; i < n; i++) {
-		if (rd->reads[i].ok)
+		if (rd->raw[i])
 			decode(rd->g->lay, addrs[i], rd->raw[i], &rd->gs[i]);
 		else
 			rd->gs[i] = (struct gread){.addr = addrs[i]};
@@ -294,17 +333,24 @@ static void read_batch(struct reader *rd, const uint64_t *addrs, size_t n)
 		if (rd->stacks)
 			recheck(rd, from, to);
 		for (size_t i = from; i < to; i++)
-			if (rd->gs[i].live)
-				emit(rd, &rd->gs[i]);
+			emit(rd, &rd->gs[i], i);
 	}
 }
 
-static void read_threads(struct reader *rd)
+static void read_threads(struct goreader *rd)
 {
 	const struct gotarget *g = rd->g;
-	uint64_t m = g->glob.allm ? target_word(g->t, g->glob.allm) : 0;
+	uint64_t m = g->glob.allm ? target_word(g->t, g->glob.allm) : 0, next, id, tid;
 	size_t cap = 0;
-	for (; m && rd->nthreads < MAX_MS; m = target_word(g->t, m + g->lay->m_alllink)) {
+	for (; m && rd->nthreads < MAX_MS; m = next) {
+		struct tmem_read_at reads[] = {
+			{.at = {m + g->lay->m_alllink}, .buf = &next, .len = 8},
+			{.at = {m + g->lay->m_id}, .buf = &id, .len = 8},
+			{.at = {m + g->lay->m_procid}, .buf = &tid, .len = 8},
+		};
+		target_readv(g->t, reads, 3);
+		if (!reads[0].ok || !reads[1].ok || !reads[2].ok)
+			return;
 		if (rd->nthreads == cap) {
 			cap = cap ? cap * 2 : 64;
 			struct thread *bigger = realloc(rd->threads, cap * sizeof *bigger);
@@ -312,13 +358,11 @@ static void read_threads(struct reader *rd)
 				return;
 			rd->threads = bigger;
 		}
-		rd->threads[rd->nthreads++] =
-			(struct thread){m, (int32_t)target_word(g->t, m + g->lay->m_procid)};
+		rd->threads[rd->nthreads++] = (struct thread){m, (int64_t)id, (int32_t)tid};
 	}
 }
 
-/* The array of all g's; freed by the caller. NULL with *n = 0 when it cannot be read. */
-static uint64_t *read_allgs(const struct gotarget *g, size_t *n)
+uint64_t *goread_allgs(const struct gotarget *g, size_t from, size_t *n)
 {
 	uint64_t slice[2] = {0};
 	if (g->glob.allgptr && g->glob.allglen) {
@@ -327,45 +371,75 @@ static uint64_t *read_allgs(const struct gotarget *g, size_t *n)
 	} else if (!target_read(g->t, g->glob.allgs, slice, sizeof slice)) {
 		slice[1] = 0;
 	}
-	*n = slice[1] < MAX_GS ? slice[1] : 0;
+	*n = slice[1] < MAX_GS && slice[1] > from ? slice[1] - from : 0;
 	uint64_t *addrs = malloc((*n + 1) * sizeof *addrs);
-	if (addrs && *n && !target_read(g->t, slice[0], addrs, *n * sizeof *addrs))
+	if (addrs && *n &&
+		!target_read(g->t, slice[0] + from * sizeof *addrs, addrs, *n * sizeof *addrs))
 		*n = 0;
 	return addrs;
 }
 
-static void read_all(struct reader *rd, const uint64_t *addrs, size_t n)
+struct goreader *goreader_open(struct gotarget *g, struct gsnap *out, unsigned what)
 {
-	gounwind_init(&rd->unwind, rd->g, rd->out);
-	for (uint32_t i = 0; i < rd->g->nreasons; i++)
-		rd->reasons[i] = gsnap_str(rd->out, rd->g->reasons[i], strlen(rd->g->reasons[i]));
-	read_threads(rd);
-	for (size_t i = 0; i < n; i += BATCH)
-		read_batch(rd, addrs + i, n - i < BATCH ? n - i : BATCH);
+	struct goreader *rd = calloc(1, sizeof *rd);
+	if (!rd)
+		return NULL;
+	rd->g = g;
+	rd->out = out;
+	rd->stacks = what & PROBE_STACKS;
+	rd->args = what & PROBE_ARGS;
+	rd->arena = rd->stacks ? malloc(ARENA) : NULL;
+	rd->labels = what & PROBE_LABELS ? golabels_open(g, out) : NULL;
+	gounwind_init(&rd->unwind, g, out);
+	rd->unwind.symbols = what & PROBE_SYMBOLS;
+	bool gathers = gather_init(&rd->headers, g->lay->g_size) && gather_init(&rd->channels, 8);
+	if (!gathers || (rd->stacks && !rd->arena) || (what & PROBE_LABELS && !rd->labels)) {
+		goreader_close(rd);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < g->nreasons; i++)
+		rd->reasons[i] = gsnap_str(out, g->reasons[i], strlen(g->reasons[i]));
+	return rd;
+}
+
+void goreader_close(struct goreader *rd)
+{
+	if (!rd)
+		return;
 	gounwind_free(&rd->unwind);
+	golabels_close(rd->labels);
+	gather_free(&rd->headers);
+	gather_free(&rd->channels);
 	free(rd->threads);
+	free(rd->arena);
+	free(rd);
+}
+
+void goreader_read(struct goreader *rd, const uint64_t *addrs, const uint32_t *slots, size_t n)
+{
+	free(rd->threads);
+	rd->threads = NULL;
+	rd->nthreads = 0;
+	read_threads(rd);
+	for (size_t i = 0; i < n; i += BATCH) {
+		rd->slots = slots ? slots + i : NULL;
+		read_batch(rd, addrs + i, n - i < BATCH ? n - i : BATCH);
+	}
 }
 
 int gosnap_goroutines(struct gotarget *g, unsigned what, struct gsnap *out)
 {
 	size_t n = 0;
-	uint64_t *addrs = read_allgs(g, &n);
-	struct reader *rd = calloc(1, sizeof *rd);
+	uint64_t *addrs = goread_allgs(g, 0, &n);
+	struct goreader *rd = goreader_open(g, out, what);
 	int err = addrs && rd ? 0 : -ENOMEM;
 	if (!err && !n)
 		err = g->t->read_errno ? -g->t->read_errno : -EFAULT;
-	if (!err) {
-		rd->g = g;
-		rd->out = out;
-		rd->stacks = what & PROBE_STACKS;
-		rd->arena = rd->stacks ? malloc(ARENA) : NULL;
-		if (rd->stacks && !rd->arena)
-			err = -ENOMEM;
-		else
-			read_all(rd, addrs, n);
-		free(rd->arena);
-	}
-	free(rd);
+	if (!err)
+		goreader_read(rd, addrs, NULL, n);
+	if (!err && what & PROBE_STACKS)
+		gorunning_read(rd, g, out);
+	goreader_close(rd);
 	free(addrs);
 	return err ? err : out->oom ? -ENOMEM : 0;
 }

@@ -40,46 +40,6 @@ static void read_ps(const struct gotarget *g, struct gsnap_stats *st)
 	}
 }
 
-/*
- * memoryLimitHeapGoal(): what the limit leaves for the heap, less headroom of 3 %, at least 1 MiB.
- * 0 when the copy is torn: more in use than mapped. Without a limit there is no such goal.
- */
-static uint64_t limit_goal(const uint64_t w[GCC_SIZE / 8])
-{
-	uint64_t used = w[GCC_HEAPFREE / 8] + w[GCC_TOTALALLOC / 8] - w[GCC_TOTALFREE / 8];
-	uint64_t mapped = w[GCC_MAPPEDREADY / 8], limit = w[GCC_MEMORYLIMIT / 8];
-	uint64_t marked = w[GCC_HEAPMARKED / 8];
-	if (limit == INT64_MAX)
-		return UINT64_MAX;
-	if (used > mapped)
-		return 0;
-	uint64_t other = mapped - used + (mapped > limit ? mapped - limit : 0);
-	if (other >= limit)
-		return marked;
-	uint64_t goal = limit - other, headroom = goal / 100 * 3;
-	if (headroom < 1 << 20)
-		headroom = 1 << 20;
-	goal = goal < 2 * headroom ? headroom : goal - headroom;
-	return goal < marked ? marked : goal;
-}
-
-/* The lower of GOGC's goal and the limit's; the former yields to sweeping and a running cycle. */
-int64_t go_heap_goal(const uint64_t w[GCC_SIZE / 8])
-{
-	const uint64_t min_runway = 64 << 10;
-	uint64_t goal = w[GCC_PERCENTGOAL / 8], limit = limit_goal(w);
-	uint64_t swept = w[GCC_SWEEPDISTMIN / 8], triggered = w[GCC_TRIGGERED / 8];
-	if (!limit)
-		return GSNAP_UNKNOWN;
-	if (limit < goal)
-		return (int64_t)limit;
-	if (goal < swept)
-		goal = swept;
-	if (triggered != UINT64_MAX && goal < triggered + min_runway)
-		goal = triggered + min_runway;
-	return goal <= INT64_MAX ? (int64_t)goal : GSNAP_UNKNOWN;
-}
-
 static void read_gccontroller(const struct gotarget *g, struct gsnap_stats *st)
 {
 	uint64_t w[GCC_SIZE / 8];
@@ -90,7 +50,8 @@ static void read_gccontroller(const struct gotarget *g, struct gsnap_stats *st)
 	st->heap_live = (int64_t)w[GCC_HEAPLIVE / 8];
 	st->heap_inuse = (int64_t)w[GCC_HEAPINUSE / 8];
 	st->total_alloc = (int64_t)w[GCC_TOTALALLOC / 8];
-	st->heap_goal = go_heap_goal(w);
+	int64_t goal = gopacer(w).goal;
+	st->heap_goal = goal <= INT64_MAX / 2 ? goal : GSNAP_UNKNOWN; /* beyond: collector off */
 }
 
 static void read_memstats(const struct gotarget *g, struct gsnap_stats *st)

@@ -24,7 +24,8 @@ struct range {
 
 /* runtime.moduledata of the main module, read from the live process: relocations are done there. */
 struct moduledata {
-	uint64_t addr, text, etext, gofunc;
+	uint64_t addr, text, etext, rodata;
+	uint64_t gofunc;   /* 0: not known where funcdata is */
 	struct range data; /* from the lowest to the highest of noptrdata, data, bss, noptrbss */
 	struct range sections[GO_MAX_RANGES];
 };
@@ -32,7 +33,8 @@ struct moduledata {
 /* Addresses of runtime variables, 0 when not found. */
 struct goglobals {
 	uint64_t allgs, allgptr, allglen;
-	uint64_t sched, allp, allm, gccontroller, memstats, waitreasons;
+	uint64_t sched, allp, allm, gccontroller, memstats, waitreasons, work, mheap_;
+	uint64_t tracebacklabels; /* of runtime.debug, from Go 1.26 on */
 };
 
 struct gotarget {
@@ -58,6 +60,15 @@ struct gotarget {
 int gotarget_open(struct gotarget *g, struct target *t, struct gsnap_err *err);
 void gotarget_close(struct gotarget *g);
 
+/* Funcdata of a function, to the end of its segment; NULL when it has none. */
+static inline const uint8_t *gofuncdata(
+	const struct gotarget *g, const struct gofunc *f, uint32_t which, size_t *avail)
+{
+	uint32_t off = pclntab_funcdata(&g->tab, f, which);
+	bool none = off == UINT32_MAX || !g->md.gofunc;
+	return none ? NULL : elf_at(&g->elf, g->md.gofunc - g->bias + off, avail);
+}
+
 /* moduledata.c: finds the table and the module; 0 or -EPROTO. */
 int moduledata_find(struct gotarget *g);
 
@@ -82,12 +93,29 @@ bool gocheck_allp(const struct gotarget *g, uint64_t at);
 bool gocheck_allm(const struct gotarget *g, uint64_t at);
 bool gocheck_gccontroller(const struct gotarget *g, uint64_t at);
 bool gocheck_memstats(const struct gotarget *g, uint64_t at);
+bool gocheck_mheap(const struct gotarget *g, uint64_t at);
 
 /* gosnap.c, gostats.c: fill an initialised snapshot. */
 int gosnap_goroutines(struct gotarget *g, unsigned what, struct gsnap *out);
 int64_t gosnap_count(struct gotarget *g);
 void gosnap_stats(struct gotarget *g, struct gsnap_stats *st);
-/* heapGoal() of mgcpacer.go over a copy of gcController; GSNAP_UNKNOWN when there is no goal. */
-int64_t go_heap_goal(const uint64_t w[GCC_SIZE / 8]);
+/* Fills the collector's figures; one that cannot be read stays GSNAP_UNKNOWN. (gogc.c) */
+void gosnap_gc(struct gotarget *g, struct gsnap_gc *gc);
+/* Appends the Ps and fills the scheduler's counters. (gosched.c) */
+void gosnap_sched(struct gotarget *g, struct gsnap *out);
+/* Fills in what the goroutines of the snapshot wait for; 0 or -ENOMEM. (gochans.c) */
+int gosnap_waits(struct gotarget *g, struct gsnap *out);
+/* Name of a Go type by the address of its abi.Type, as Go prints it. (gotypename.c) */
+bool gotype_name(const struct gotarget *g, uint64_t type, char *buf, size_t size);
+/* A timeHistogram at an address. */
+void gosnap_hist(const struct gotarget *g, uint64_t at, struct gsnap_hist *out);
+
+/* gopacer.c: mgcpacer.go's arithmetic over a copy of gcController. */
+struct gopace {
+	int64_t goal;       /* heapGoal(); GSNAP_UNKNOWN when the copy is torn */
+	int64_t limit_goal; /* memoryLimitHeapGoal(); INT64_MAX without a limit */
+	int64_t trigger;    /* trigger() */
+};
+struct gopace gopacer(const uint64_t w[GCC_SIZE / 8]);
 
 #endif

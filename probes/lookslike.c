@@ -1,12 +1,47 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lookslike.h"
 
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Whether the last pid of NSpid, the one the process has for itself, is pid; text is its status. */
+static bool is_inner_pid(const char *status, pid_t pid)
+{
+	const char *line = strstr(status, "\nNSpid:");
+	if (!line)
+		return false;
+	const char *end = line + 1 + strcspn(line + 1, "\n"), *last = end;
+	while (last > line && last[-1] != '\t' && last[-1] != ':')
+		last--;
+	return atoi(last) == pid && memchr(line + 8, '\t', (size_t)(last - line) - 8);
+}
+
+/* Processes that have this pid inside their container: the pid was most likely looked up there. */
+static void hint_inner(const struct target *t, struct gsnap_err *err)
+{
+	DIR *dir = opendir(t->proc);
+	char text[2048];
+	size_t n = 1;
+	for (struct dirent *e; dir && n < GSNAP_TRIES && (e = readdir(dir));) {
+		struct target other = *t;
+		struct procinfo info;
+		other.pid = atoi(e->d_name);
+		if (other.pid <= 0 || procfs_file(&other, "status", text, sizeof text) <= 0 ||
+			!is_inner_pid(text, t->pid) || procfs_read(&other, &info))
+			continue;
+		snprintf(err->tries[n++], sizeof err->tries[0],
+			"pid %d      (%.60s, pid %d inside its container)", other.pid, info.comm,
+			t->pid);
+	}
+	if (dir)
+		closedir(dir);
+}
 
 int lookslike_gone(const struct target *t, struct gsnap_err *err)
 {
@@ -15,6 +50,7 @@ int lookslike_gone(const struct target *t, struct gsnap_err *err)
 	snprintf(err->why, sizeof err->why,
 		"it has ended, or it lives in another pid namespace where it has another pid");
 	snprintf(err->tries[0], sizeof err->tries[0], "gort ps");
+	hint_inner(t, err);
 	return -ESRCH;
 }
 

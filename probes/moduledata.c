@@ -124,6 +124,49 @@ static bool table_spans_text(const struct gotarget *g, const uint8_t *raw)
 	       word(raw, MD_MAXPC) == g->md.text + last.end;
 }
 
+/* Whether funcdata at an address makes sense: the first inlined calls of functions. */
+static bool inlines_make_sense(struct gotarget *g, uint64_t gofunc)
+{
+	enum { ENOUGH = 32 };
+	unsigned seen = 0;
+	g->md.gofunc = gofunc;
+	for (uint32_t i = 0; i < g->tab.nfunc && seen < ENOUGH; i++) {
+		struct gofunc f;
+		size_t avail;
+		uint32_t name;
+		int32_t parent;
+		if (!pclntab_func(&g->tab, i, &f) || !pclntab_pcdata(&g->tab, &f, PCDATA_INLTREE) ||
+			pclntab_funcdata(&g->tab, &f, FUNCDATA_INLTREE) == UINT32_MAX)
+			continue;
+		const uint8_t *call = gofuncdata(g, &f, FUNCDATA_INLTREE, &avail);
+		if (!call || avail < 16)
+			return false;
+		memcpy(&name, call + 4, sizeof name);
+		memcpy(&parent, call + 8, sizeof parent);
+		const char *text = pclntab_name(&g->tab, name);
+		if (!text || !strchr(text, '.') || name == 0 || parent < 0 ||
+			(uint32_t)parent >= f.end - f.entry)
+			return false;
+		seen++;
+	}
+	return seen == ENOUGH;
+}
+
+/*
+ * A version newer than the tables may have moved the member that funcdata is relative to. Then it
+ * is the word of the module that makes sense of all of it; or none does, and no call is known to be
+ * inlined.
+ */
+static void prove_gofunc(struct gotarget *g, const uint8_t *raw)
+{
+	uint64_t assumed = g->md.gofunc;
+	bool found = inlines_make_sense(g, assumed);
+	for (size_t off = MD_NOPTRDATA; off < MD_SIZE && !found; off += 8)
+		found = word(raw, off) && inlines_make_sense(g, word(raw, off));
+	if (!found)
+		g->md.gofunc = 0;
+}
+
 static bool read_module(struct gotarget *g, uint64_t at, uint64_t table)
 {
 	uint8_t raw[MD_SIZE];
@@ -133,8 +176,11 @@ static bool read_module(struct gotarget *g, uint64_t at, uint64_t table)
 	md->addr = at;
 	md->text = word(raw, MD_TEXT);
 	md->etext = word(raw, MD_ETEXT);
+	md->rodata = word(raw, g->lay->md_rodata);
 	md->gofunc = word(raw, g->lay->md_gofunc);
 	read_ranges(md, raw);
+	if (g->guess)
+		prove_gofunc(g, raw);
 	return md->text < md->etext && md->etext - md->text < UINT32_MAX &&
 	       table_spans_text(g, raw) && word(raw, MD_FTAB) == table + g->tab.funcs &&
 	       md->data.lo < md->data.hi && md->data.hi < 1ull << 47 &&

@@ -85,6 +85,7 @@ bool pclntab_func(const struct pclntab *t, uint32_t i, struct gofunc *f)
 		.pcsp = w[4],
 		.pcfile = w[5],
 		.pcln = w[6],
+		.args = (int32_t)w[2],
 		.npcdata = w[7],
 		.cu = w[8],
 		.flag = raw[41],
@@ -109,15 +110,24 @@ bool pclntab_find(const struct pclntab *t, uint32_t off, struct gofunc *f)
 	return pclntab_func(t, lo, f);
 }
 
+/*
+ * Only the names of the runtime's functions are looked at as a whole: a big program has a hundred
+ * thousand others.
+ */
 void pclntab_lookup(const struct pclntab *t, const char *const *names, uint32_t *idx, size_t n)
 {
+	static const char package[] = "runtime.";
 	memset(idx, 0xff, n * sizeof *idx);
 	for (uint32_t i = 0; i < t->nfunc; i++) {
+		char start[sizeof package - 1];
 		struct gofunc f;
-		if (!pclntab_func(t, i, &f) || strncmp(f.name, "runtime", 7))
+		uint64_t at = t->funcs + u32_at(t, t->funcs + (uint64_t)i * 8 + 4, UINT32_MAX);
+		uint64_t name = t->names + u32_at(t, at + 4, UINT32_MAX);
+		if (!read_at(t, name, start, sizeof start) ||
+			memcmp(start, package, sizeof start) != 0 || !pclntab_func(t, i, &f))
 			continue;
 		for (size_t k = 0; k < n; k++)
-			if (idx[k] == UINT32_MAX && !strcmp(f.name, names[k]))
+			if (idx[k] == UINT32_MAX && !strcmp(f.name + 8, names[k] + 8))
 				idx[k] = i;
 	}
 }

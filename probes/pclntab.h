@@ -28,6 +28,7 @@ struct gofunc {
 	uint32_t entry; /* offset from text */
 	uint32_t end;   /* entry of the next function */
 	const char *name;
+	int32_t args; /* bytes of arguments and results on the stack, negative: unknown */
 	uint32_t pcsp, pcfile, pcln, cu;
 	uint8_t flag;
 	uint32_t npcdata, nfuncdata;
@@ -43,7 +44,7 @@ int pclntab_init(struct pclntab *t, const uint8_t *base, size_t size);
 bool pclntab_func(const struct pclntab *t, uint32_t i, struct gofunc *f);
 /* The function that a text offset lies in. */
 bool pclntab_find(const struct pclntab *t, uint32_t off, struct gofunc *f);
-/* Finds functions by name in one pass; idx[i] = UINT32_MAX when names[i] does not exist. */
+/* Finds functions of package runtime by name in one pass; UINT32_MAX for what does not exist. */
 void pclntab_lookup(const struct pclntab *t, const char *const *names, uint32_t *idx, size_t n);
 
 /* Value of one of f's pc-value tables at a text offset; -1 when it has none. */

@@ -7,8 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "goleak.h"
+#include "goheapstat.h"
+#include "goprofile.h"
 #include "gortsnap.h"
 #include "gotarget.h"
+#include "goview.h"
 #include "lookslike.h"
 #include "mappings.h"
 
@@ -18,6 +22,7 @@ struct probe {
 	enum gsnap_kind kind;
 	struct gotarget go;    /* kind GSNAP_GO */
 	struct gortsnap *gort; /* kind GSNAP_GORT */
+	int64_t max_pause_ns;
 };
 
 /* Turns an errno of reading the process into the message that helps. */
@@ -60,6 +65,33 @@ static int recognise(struct probe *p, struct gsnap_err *err)
 	return -EACCES;
 }
 
+static void release(struct probe *p)
+{
+	if (p->kind == GSNAP_GO)
+		gotarget_close(&p->go);
+	else
+		gortsnap_close(p->gort);
+}
+
+/* Stopping takes a pid that means the same to ptrace, and a reader of registers. */
+static int may_pause(struct probe *p, struct gsnap_err *err)
+{
+	const char *why = NULL;
+	if (p->kind != GSNAP_GO)
+		why = "stacks of running goroutines are read by it in Go programs only";
+	else if (target_foreign(&p->t))
+		why = "the pids of that procfs mean other processes here";
+	if (!why)
+		return 0;
+	release(p);
+	err->code = 5;
+	snprintf(err->what, sizeof err->what, "--pause does not work on pid %d (%s)", p->t.pid,
+		p->info.comm);
+	snprintf(err->why, sizeof err->why, "%s", why);
+	snprintf(err->tries[0], sizeof err->tries[0], "the same command without --pause");
+	return -ENOTSUP;
+}
+
 int probe_open(pid_t pid, const struct probe_opts *opts, struct probe **out, struct gsnap_err *err)
 {
 	*err = (struct gsnap_err){0};
@@ -67,10 +99,14 @@ int probe_open(pid_t pid, const struct probe_opts *opts, struct probe **out, str
 	if (!p)
 		return -ENOMEM;
 	target_init(&p->t, pid, opts ? opts->proc : NULL);
+	p->max_pause_ns = opts ? opts->max_pause_ns : 0;
 	int e = procfs_read(&p->t, &p->info);
 	e = e ? lookslike_gone(&p->t, err) : recognise(p, err);
+	if (!e && p->max_pause_ns)
+		e = may_pause(p, err);
 	if (e) {
 		e = explain(p, e, err);
+		target_fini(&p->t);
 		free(p);
 		return e;
 	}
@@ -82,43 +118,366 @@ void probe_close(struct probe *p)
 {
 	if (!p)
 		return;
-	if (p->kind == GSNAP_GO)
-		gotarget_close(&p->go);
-	else
-		gortsnap_close(p->gort);
+	release(p);
+	target_fini(&p->t);
 	free(p);
+}
+
+static void describe_go(struct probe *p, struct gsnap *out)
+{
+	const char *version = p->go.version.text;
+	out->version = gsnap_str(out, version, strlen(version));
+	out->stripped = !elf_section(&p->go.elf, ".symtab");
+	out->pie = p->go.elf.eh.e_type == ET_DYN;
+	out->has_lines = true;
+	out->has_inline_info = p->go.md.gofunc != 0;
+	out->assumed_minor = p->go.guess ? golayout_newest() : 0;
+	out->tells_labels =
+		p->go.glob.tracebacklabels && target_u32(&p->t, p->go.glob.tracebacklabels) == 1;
+}
+
+static void add_maps(const struct probe *p, struct gsnap *out)
+{
+	struct modules *ms = modules_open(p->t.proc, p->t.pid);
+	if (!ms)
+		return;
+	mappings_add(ms, out);
+	modules_close(ms);
 }
 
 static int snapshot_go(struct probe *p, unsigned what, struct gsnap *out)
 {
-	const char *version = p->go
-	.version.text;
-	out->version = gsnap_str(out, version, strlen(version));
-	out->stripped = !elf_section(&p->go.elf, ".symtab");
-	out->pie = p->go
-	.elf.eh.e_type == ET_DYN;
-	out->has_inline_info = out->has_lines = true;
+	describe_go(p, out);
 	gosnap_stats(&p->go, &out->stats);
-	int e = gosnap_goroutines(&p->go, what, out);
-	struct modules *ms = !e && (what & PROBE_MAPS) ? modules_open(p->t.proc, p->t.pid) : NULL;
-	if (ms) {
-		mappings_add(ms, out);
-		modules_close(ms);
-	}
+	if (what & PROBE_GC)
+		gosnap_gc(&p->go, &out->gc);
+	if (what & PROBE_SCHED)
+		gosnap_sched(&p->go, out);
+	int e = what & PROBE_NO_GS ? 0 : gosnap_goroutines(&p->go, what, out);
+	if (!e && what & PROBE_WAITS)
+		e = gosnap_waits(&p->go, out);
+	if (!e && what & PROBE_MAPS)
+		add_maps(p, out);
 	return e;
+}
+
+static int64_t now(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+static void begin(struct probe *p, struct gsnap *out)
+{
+	gsnap_init(out, p->kind);
+	out->pid = p->t.pid;
+	out->when = now();
+	out->exe = gsnap_str(out, p->info.exe, strlen(p->info.exe));
+	out->pause.max_ns = p->max_pause_ns;
+	p->t.read_errno = 0;
 }
 
 int probe_snapshot(struct probe *p, unsigned what, struct gsnap *out, struct gsnap_err *err)
 {
-	struct timespec now;
 	*err = (struct gsnap_err){0};
-	gsnap_init(out, p->kind);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	out->pid = p->t.pid;
-	out->when = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-	out->exe = gsnap_str(out, p->info.exe, strlen(p->info.exe));
-	p->t.read_errno = 0;
+	begin(p, out);
 	int e = p->kind == GSNAP_GO ? snapshot_go(p, what, out)
 				    : gortsnap_read(p->gort, what, out, err);
 	return e ? explain(p, e, err) : 0;
+}
+
+static int only_go(struct probe *p, struct gsnap_err *err)
+{
+	if (p->kind == GSNAP_GO)
+		return 0;
+	err->code = 5;
+	snprintf(err->what, sizeof err->what, "pid %d (%s) is no Go program", p->t.pid,
+		p->info.comm);
+	snprintf(err->why, sizeof err->why, "this is read from the tables of Go's own runtime");
+	return -ENOTSUP;
+}
+
+/* Memory profiling is on from the start, unless nothing in the program can read it. */
+static int no_heap_profile(const struct probe *p, struct gsnap_err *err)
+{
+	err->code = 5;
+	snprintf(err->what, sizeof err->what, "pid %d (%s) records no allocations", p->t.pid,
+		p->info.comm);
+	snprintf(err->why, sizeof err->why,
+		"runtime.MemProfileRate is 0: Go's linker sets it so when nothing in the program "
+		"reads the memory profile");
+	snprintf(err->tries[0], sizeof err->tries[0],
+		"import _ \"net/http/pprof\" in the program, or use runtime/pprof");
+	snprintf(err->tries[1], sizeof err->tries[1],
+		"gort heap %d      (what fills the heap, by type and size)", p->t.pid);
+	return -ENOTSUP;
+}
+
+static int profile_failed(const struct probe *p, struct gsnap_err *err)
+{
+	err->code = 5;
+	snprintf(err->what, sizeof err->what, "no profile of pid %d (%s)", p->t.pid, p->info.comm);
+	snprintf(err->why, sizeof err->why,
+		"the runtime's records of it are not to be found or make no sense");
+	return -ENOTSUP;
+}
+
+int probe_profile(struct probe *p, enum probe_profile_kind kind, unsigned what, struct gsnap *out,
+	struct gsnap_err *err)
+{
+	*err = (struct gsnap_err){0};
+	begin(p, out);
+	int e = only_go(p, err);
+	if (e)
+		return e;
+	describe_go(p, out);
+	gosnap_stats(&p->go, &out->stats);
+	e = goprofile_read(&p->go, kind, what & PROBE_SYMBOLS, out);
+	if (e == -EPROTO && !p->t.read_errno)
+		return profile_failed(p, err);
+	if (!e && kind == PROBE_PROFILE_HEAP && !out->nsamples && !out->sample_rate)
+		return no_heap_profile(p, err);
+	if (!e && what & PROBE_MAPS)
+		add_maps(p, out);
+	return e ? explain(p, e, err) : 0;
+}
+
+/* A program on libgort: all of it anew, so all of it changed. */
+static int refresh_gort(struct probe *p, struct probe_view *v, struct gsnap_err *err)
+{
+	gsnap_free(&v->s);
+	begin(p, &v->s);
+	int e = gortsnap_read(p->gort, PROBE_STACKS, &v->s, err);
+	uint32_t *all = e ? NULL : realloc(v->all, (v->s.ngs + 1) * sizeof *all);
+	if (e || !all)
+		return e ? e : -ENOMEM;
+	for (uint32_t i = 0; i < v->s.ngs; i++)
+		all[i] = i;
+	v->changed = v->all = all;
+	v->nchanged = v->s.ngs;
+	v->renewed = true;
+	return 0;
+}
+
+static int refresh_go(struct probe *p, struct probe_view *v)
+{
+	if (!v->go) {
+		begin(p, &v->s);
+		describe_go(p, &v->s);
+		v->go = goview_open(&p->go, &v->s, GOVIEW_STACKS);
+	}
+	if (!v->go)
+		return -ENOMEM;
+	v->s.when = now();
+	gosnap_stats(&p->go, &v->s.stats);
+	return goview_refresh(v->go, v);
+}
+
+int probe_refresh(struct probe *p, struct probe_view *v, struct gsnap_err *err)
+{
+	*err = (struct gsnap_err){0};
+	v->renewed = false;
+	int e = p->kind == GSNAP_GO ? refresh_go(p, v) : refresh_gort(p, v, err);
+	return e ? explain(p, e, err) : 0;
+}
+
+void probe_view_free(struct probe_view *v)
+{
+	goview_close(v->go);
+	free(v->all);
+	gsnap_free(&v->s);
+	*v = (struct probe_view){0};
+}
+
+static void pause_for(int64_t ns, unsigned look)
+{
+	ns += ns / 8 * (look % 3); /* not in step with what the process does */
+	struct timespec ts = {ns / INT64_C(1000000000), ns % INT64_C(1000000000)};
+	while (nanosleep(&ts, &ts) && errno == EINTR)
+		;
+}
+
+/* A look that makes no sense may have met the process in the middle of changes: it is repeated. */
+static int one_look(struct goleaker *l, struct probe_leaks *out, const char **why)
+{
+	int e = goleaker_pass(l, out, why);
+	for (unsigned i = 0; e == -EPROTO && i < 3; i++) {
+		pause_for(20000000, i);
+		e = goleaker_pass(l, out, why);
+	}
+	return e;
+}
+
+/* Another look; keeps what it has in common with what was found so far. */
+static int look_again(struct goleaker *l, struct probe_leaks *out, const char **why)
+{
+	struct probe_leaks again;
+	int e = one_look(l, &again, why);
+	if (e)
+		return e;
+	goleaks_intersect(out, &again);
+	probe_leaks_free(&again);
+	out->held_ns += l->held_ns;
+	return 0;
+}
+
+/*
+ * What moves fast is missed by chance, so a few milliseconds make a look that knows nothing of the
+ * one before; what moves slowly takes the long pause. Hence pairs of looks. (A map that is built
+ * anew every 10 us: one look in six names all who wait on what is in it; of 3 pairs one in 10^5.)
+ */
+#define BREATH_NS 30000000
+
+static int look_for_leaks(struct probe *p, const struct probe_leaks_how *how,
+	struct probe_leaks *out, const char **why)
+{
+	struct goleaker l;
+	goleaker_init(&l, &p->go);
+	l.sp = how->sp;
+	int e = one_look(&l, out, why);
+	for (unsigned i = 1; how->looks > 1 && i < 2 * how->looks && !e && out->n; i++) {
+		pause_for(i % 2 ? BREATH_NS : how->pause_ns, i);
+		e = look_again(&l, out, why);
+	}
+	l.freeze = how->freeze;
+	if (how->freeze && !e && out->n)
+		e = look_again(&l, out, why);
+	goleaker_free(&l);
+	return e;
+}
+
+static int may_freeze(struct probe *p, struct gsnap_err *err)
+{
+	if (!target_foreign(&p->t))
+		return 0;
+	err->code = 5;
+	snprintf(err->what, sizeof err->what, "--freeze does not work on pid %d (%s)", p->t.pid,
+		p->info.comm);
+	snprintf(err->why, sizeof err->why, "the pids of that procfs mean other processes here");
+	snprintf(err->tries[0], sizeof err->tries[0], "the same command without --freeze");
+	return -ENOTSUP;
+}
+
+/* Says why there is no verdict. */
+static int explain_look(struct probe *p, int e, const char *why, struct gsnap_err *err)
+{
+	if (e == -EPROTO || (e == -EFAULT && !p->t.read_errno)) {
+		err->code = 5;
+		snprintf(err->what, sizeof err->what, "no verdict on pid %d (%s)", p->t.pid,
+			p->info.comm);
+		snprintf(err->why, sizeof err->why, "%s", why);
+	}
+	return e ? explain(p, e, err) : 0;
+}
+
+int probe_leaks(struct probe *p, const struct probe_leaks_how *how, struct probe_leaks *out,
+	struct gsnap_err *err)
+{
+	const char *why = NULL;
+	*err = (struct gsnap_err){0};
+	*out = (struct probe_leaks){0};
+	int e = only_go(p, err);
+	if (!e && how->freeze)
+		e = may_freeze(p, err);
+	if (e)
+		return e;
+	p->t.read_errno = 0;
+	e = look_for_leaks(p, how, out, &why);
+	if (e)
+		probe_leaks_free(out);
+	return explain_look(p, e, why, err);
+}
+
+#define MAX_CHAIN 64
+
+static int copy_chain(const struct golook *look, struct probe_held *of)
+{
+	struct probe_hold chain[MAX_CHAIN];
+	size_t n = goheld_chain(look, of->goid, chain, MAX_CHAIN);
+	of->v = n ? malloc(n * sizeof *of->v) : NULL;
+	if (n && !of->v)
+		return -ENOMEM;
+	if (n)
+		memcpy(of->v, chain, n * sizeof *of->v);
+	of->n = n;
+	return 0;
+}
+
+int probe_held_by(struct probe *p, struct probe_held *of, size_t n, struct gsnap_err *err)
+{
+	struct goleaker l;
+	struct golook look;
+	const char *why = NULL;
+	*err = (struct gsnap_err){0};
+	int e = only_go(p, err);
+	if (e)
+		return e;
+	p->t.read_errno = 0;
+	goleaker_init(&l, &p->go);
+	l.holders = true;
+	e = golook_at(&look, &l, &why);
+	for (size_t i = 0; i < n && !e; i++)
+		e = copy_chain(&look, &of[i]);
+	golook_free(&look);
+	goleaker_free(&l);
+	return explain_look(p, e, why, err);
+}
+
+void probe_held_free(struct probe_held *of, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(of[i].v);
+	free(of);
+}
+
+int probe_heap(struct probe *p, struct probe_heap *out, struct gsnap_err *err)
+{
+	*err = (struct gsnap_err){0};
+	*out = (struct probe_heap){0};
+	int e = only_go(p, err);
+	if (e)
+		return e;
+	p->t.read_errno = 0;
+	e = goheapstat_read(&p->go, out);
+	if (e)
+		probe_heap_free(out);
+	return explain_look(p, e, "its heap cannot be found or makes no sense", err);
+}
+
+void probe_heap_free(struct probe_heap *heap)
+{
+	for (size_t i = 0; i < heap->n; i++)
+		free(heap->v[i].type);
+	free(heap->v);
+	*heap = (struct probe_heap){0};
+}
+
+void probe_leaks_free(struct probe_leaks *leaks)
+{
+	free(leaks->v);
+	leaks->v = NULL;
+	leaks->n = 0;
+}
+
+bool probe_symbol(struct probe *p, uint64_t pc, char *name, size_t size)
+{
+	struct gofunc f;
+	struct sym_frame frames[16];
+	if (p->kind == GSNAP_GO) {
+		uint64_t text = p->go.md.text;
+		if (pc < text || pc >= p->go.md.etext ||
+			!pclntab_find(&p->go.tab, (uint32_t)(pc - text), &f))
+			return false;
+		snprintf(name, size, "%s", f.name);
+		return true;
+	}
+	struct symbolizer *s = symbolizer_open(p->t.pid);
+	size_t n = s ? symbolizer_pc(s, pc, frames, 16) : 0;
+	bool found = n > 0 && frames[n - 1].func;
+	if (found)
+		snprintf(name, size, "%s", frames[n - 1].func);
+	if (s)
+		symbolizer_close(s);
+	return found;
 }

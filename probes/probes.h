@@ -3,7 +3,8 @@
  * probes.h - look into a live process from outside: the public header of probes/.
  *
  * Nothing here stops, signals, traces or writes to the target: memory is read with process_vm_readv
- * and every record that may have changed while it was read is validated by reading it again.
+ * and every record that may have changed while it was read is validated by reading it again. The
+ * exceptions are asked for by name: probe_opts.max_pause_ns, probe_leaks_how.freeze.
  *
  * Functions return 0 or a negative errno; where a struct gsnap_err is taken it is filled on failure
  * with what, why, what to try, and the exit code of architecture.md.
@@ -25,13 +26,21 @@ typedef struct taddr {
 struct probe; /* an open target; private to probes/ */
 
 struct probe_opts {
-	const char *proc; /* procfs root, "/proc" when NULL (--host-proc) */
+	const char *proc;     /* procfs root, "/proc" when NULL (--host-proc) */
+	int64_t max_pause_ns; /* --pause: each thread may be stopped for as long; 0: none at all */
 };
 
 /* What probe_snapshot reads beyond the list of goroutines and the statistics. */
 enum probe_what {
-	PROBE_STACKS = 1 << 0, /* every goroutine's symbolized stack */
-	PROBE_MAPS = 1 << 1,   /* executable mappings and build ids */
+	PROBE_STACKS = 1 << 0,  /* every goroutine's symbolized stack */
+	PROBE_MAPS = 1 << 1,    /* executable mappings and build ids */
+	PROBE_GC = 1 << 2,      /* gsnap.gc */
+	PROBE_SCHED = 1 << 3,   /* gsnap.sched and gsnap.ps */
+	PROBE_WAITS = 1 << 4,   /* gsnap.objs and gsnap.waits; needs PROBE_STACKS */
+	PROBE_NO_GS = 1 << 5,   /* no goroutines: only the process and its figures */
+	PROBE_LABELS = 1 << 6,  /* pprof labels of Go goroutines; libgort's are always read */
+	PROBE_ARGS = 1 << 7,    /* Go: the words of gsnap_g.words; needs PROBE_STACKS */
+	PROBE_SYMBOLS = 1 << 8, /* generic functions by their full names, as in Go's profiles */
 };
 
 /*
@@ -44,6 +53,46 @@ void probe_close(struct probe *p);
 
 /* Fills *out (freed with gsnap_free by the caller, also after a failure). */
 int probe_snapshot(struct probe *p, unsigned what, struct gsnap *out, struct gsnap_err *err);
+
+/* A profile that a Go program takes of itself, whether it serves it or not. */
+enum probe_profile_kind {
+	PROBE_PROFILE_HEAP,         /* allocations: one in about MemProfileRate bytes */
+	PROBE_PROFILE_BLOCK,        /* after runtime.SetBlockProfileRate */
+	PROBE_PROFILE_MUTEX,        /* after runtime.SetMutexProfileFraction */
+	PROBE_PROFILE_THREADCREATE, /* one sample an OS thread */
+};
+
+/*
+ * Fills out->samples and their stacks (and no goroutines) from what the runtime has recorded, equal
+ * to what its own runtime/pprof would write at this moment; what: PROBE_MAPS, PROBE_SYMBOLS. No
+ * samples is no error. Code 5 for programs not in Go, and when allocations are not recorded. *out
+ * is freed with gsnap_free by the caller, also after a failure.
+ */
+int probe_profile(struct probe *p, enum probe_profile_kind kind, unsigned what, struct gsnap *out,
+	struct gsnap_err *err);
+
+/*
+ * A snapshot, stacks included, that is kept up to date: what a screen that refreshes works on.
+ * Zeroed before the first refresh, which reads everything; the later ones read what changed.
+ *
+ * Entries of s.gs keep their place; one whose goroutine has ended has GSTATUS_DEAD. A goroutine
+ * that stood still for several refreshes is looked at in every fourth one only. Where a Go
+ * program does not record when a wait began, waitsince is when the wait was first seen.
+ */
+struct goview;
+struct probe_view {
+	struct gsnap s;
+	const uint32_t *changed; /* entries of s.gs that the last refresh changed */
+	uint32_t nchanged;
+	bool renewed; /* indexes of stacks and locations are new: nothing of before refers to s */
+	struct goview *go; /* private to probes/ */
+	uint32_t *all;
+};
+int probe_refresh(struct probe *p, struct probe_view *v, struct gsnap_err *err);
+void probe_view_free(struct probe_view *v);
+
+/* Name of the function that pc lies in, as the target's traceback prints it; false for none. */
+bool probe_symbol(struct probe *p, uint64_t pc, char *name, size_t size);
 
 /* One line of `gort ps`. */
 struct probe_proc {
@@ -63,6 +112,120 @@ struct probe_proc {
 /* All Go and gort processes this user can recognise; *out is freed with free(). */
 int probe_list(const struct probe_opts *opts, struct probe_proc **out, size_t *n);
 
+/* How sure it is that a goroutine never goes on; the surer comes first. */
+enum probe_leak_class {
+	PROBE_LEAK_UNREACHABLE, /* nothing that is alive can reach what it waits for */
+	PROBE_LEAK_LIKELY,      /* its lock shares a block of memory with others' tiny objects */
+	PROBE_LEAK_FOREVER,     /* it waits for a nil channel or in a select without cases */
+};
+
+struct probe_leak {
+	uint64_t goid, depth; /* of its stack in bytes: the same when the stack has been moved */
+	uint64_t object;      /* a channel, lock or condition that it waits for; 0 for none */
+	enum probe_leak_class class;
+};
+
+struct probe_leaks {
+	struct probe_leak *v; /* by goid; the main goroutine is never among them */
+	size_t n;
+	uint64_t goroutines, blocked; /* all; those of them that only another goroutine can wake */
+	int64_t held_ns;              /* for how long the process stood still, 0: it never did */
+};
+
+struct probe_leaks_how {
+	unsigned looks;   /* that must agree */
+	int64_t pause_ns; /* between them, or a little more */
+	bool freeze;      /* confirm what they found by one at a process that stands still */
+	uint64_t sp;      /* stack pointer of its last thread, when it is at its end; else 0 */
+};
+
+/*
+ * Proves which goroutines of a Go process are leaked, from reachability as its own goroutineleak
+ * profile does, without stopping it. Since it runs on while it is copied, a verdict is what several
+ * looks agree on: 1 is enough for a process that stands still. With `freeze` its threads are
+ * stopped for a last look, only when something was found, for about 0.4 s a gigabyte of the heap.
+ * Takes about as much memory as the part of the heap that may hold pointers. *out is freed with
+ * probe_leaks_free. Code 5 for programs not in Go, and when the process is not understood well
+ * enough for a verdict.
+ */
+int probe_leaks(struct probe *p, const struct probe_leaks_how *how, struct probe_leaks *out,
+	struct gsnap_err *err);
+void probe_leaks_free(struct probe_leaks *leaks);
+
+/* What was found of a goroutine, NULL when it is not leaked. */
+static inline const struct probe_leak *probe_leaks_find(const struct probe_leaks *l, uint64_t goid)
+{
+	size_t lo = 0, hi = l->n;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		if (l->v[mid].goid < goid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < l->n && l->v[lo].goid == goid ? &l->v[lo] : NULL;
+}
+
+/* A kind of objects on the heap of a Go process. */
+struct probe_heap_row {
+	char *type; /* where the runtime notes it: of the object, or of its elements; else NULL */
+	bool array; /* of elements of that type */
+	bool pointers; /* may hold some */
+	bool large;    /* has a span of its own: over 32 KiB */
+	uint64_t size; /* bytes of each slot; 0: they differ */
+	uint64_t objects, bytes;
+	uint64_t live;   /* those of objects that something reaches */
+	uint64_t leaked; /* those that only leaked goroutines reach: in neither */
+};
+
+struct probe_heap {
+	struct probe_heap_row *v; /* the most bytes first */
+	size_t n;
+	uint64_t objects, bytes; /* slots in use */
+	uint64_t live_bytes, leaked_bytes;
+	uint64_t span_bytes; /* of the spans that they are in */
+	bool marked;         /* live and leaked are known; else why tells why not */
+	char why[128];
+};
+
+/*
+ * What fills the heap of a Go process. Slots count as in use until the sweep that frees them, as in
+ * Go's own figures; live is what a collection now would keep. Types are noted by Go for objects of
+ * more than 512 bytes that hold pointers. Costs what one look of probe_leaks does. *out is freed
+ * with probe_heap_free. Code 5 for programs not in Go.
+ */
+int probe_heap(struct probe *p, struct probe_heap *out, struct gsnap_err *err);
+void probe_heap_free(struct probe_heap *heap);
+
+/* A step of what keeps a blocked goroutine reachable: each is led to by the next. */
+enum probe_holder {
+	PROBE_HELD_OBJECT,   /* a heap object of that size */
+	PROBE_HELD_STACK,    /* a goroutine that may run, or may be woken */
+	PROBE_HELD_VARIABLE, /* a global variable */
+	PROBE_HELD_SPECIAL,  /* a finalizer or cleanup */
+	PROBE_HELD_RUNTIME,  /* the runtime's own structures: timers, mostly */
+	PROBE_HELD_REGISTER,
+};
+struct probe_hold {
+	enum probe_holder by;
+	uint64_t addr;   /* of the object or variable; the goroutine's id */
+	uint64_t offset; /* in it, of the word that leads on */
+	uint64_t size;
+	char name[96]; /* type or symbol, "" when not known */
+};
+struct probe_held {
+	uint64_t goid;
+	struct probe_hold *v;
+	size_t n; /* 0: nothing holds it, or it does not wait for others any more */
+};
+
+/*
+ * Why goroutines are no leaks: in one look, for each of n (goid filled), what leads to what it
+ * waits for, up to something that lives by itself. Freed with probe_held_free. Errors: probe_leaks.
+ */
+int probe_held_by(struct probe *p, struct probe_held *of, size_t n, struct gsnap_err *err);
+void probe_held_free(struct probe_held *of, size_t n);
+
 /* Resolves a pc of any process to calls, innermost first, for the reports of gort-race. */
 struct symbolizer;
 struct symbolizer *symbolizer_open(pid_t pid); /* NULL when out of memory */
@@ -75,6 +238,15 @@ struct sym_frame {
 };
 /* Returns how many of max frames it filled; at least 1. pc must already point into the call. */
 size_t symbolizer_pc(struct symbolizer *s, uint64_t pc, struct sym_frame *out, size_t max);
+
+/* A variable of a module. */
+struct sym_data {
+	const char *name, *module; /* owned by the symbolizer */
+	uint64_t start, size;
+	uint64_t offset; /* of start in its loaded module */
+};
+/* The variable that addr lies in, by the symbol tables; false when none does. */
+bool symbolizer_data(struct symbolizer *s, uint64_t addr, struct sym_data *out);
 
 /*
  * Run-queue latency of the target's threads: time from wake-up (or preemption) to running, from the

@@ -87,7 +87,9 @@ static bool describe(pid_t pid, const char *proc, struct probe_proc *row)
 		.container = info.container};
 	memcpy(row->comm, info.comm, sizeof row->comm);
 	memcpy(row->exe, info.exe, sizeof row->exe);
-	return try_go(&t, row) || try_gort(&t, row);
+	bool known = try_go(&t, row) || try_gort(&t, row);
+	target_fini(&t);
+	return known;
 }
 
 int probe_list(const struct probe_opts *opts, struct probe_proc **out, size_t *n)

@@ -223,3 +223,33 @@ size_t symbolizer_pc(struct symbolizer *s, uint64_t pc, struct sym_frame *out, s
 	memcpy(out, a->frames, n * sizeof *out);
 	return n;
 }
+
+/* A module's variables may lie behind its file's last mapping: in memory that starts as zeroes. */
+static struct module *module_below(struct modules *ms, uint64_t addr)
+{
+	struct module *best = NULL;
+	for (size_t i = 0; i < modules_count(ms); i++) {
+		struct module *m = modules_get(ms, i);
+		if (m->start <= addr && (!best || m->start > best->start))
+			best = m;
+	}
+	return best;
+}
+
+bool symbolizer_data(struct symbolizer *s, uint64_t addr, struct sym_data *out)
+{
+	GElf_Sym sym;
+	GElf_Off offset;
+	struct module *m = module_below(s->ms, addr);
+	if (!m || !module_elf(m))
+		return false;
+	const char *name = dwfl_module_addrinfo(m->dw, addr, &offset, &sym, NULL, NULL, NULL);
+	if (!name || !*name || offset >= sym.st_size)
+		return false;
+	*out = (struct sym_data){.name = name,
+		.module = m->path,
+		.start = addr - offset,
+		.size = sym.st_size,
+		.offset = addr - offset - m->bias};
+	return true;
+}

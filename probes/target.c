@@ -4,9 +4,12 @@
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #define BATCH 1024 /* UIO_MAXIOV: more makes the system call fail */
 
@@ -49,11 +52,52 @@ static void read_all(void *ctx, struct tmem_read_at *reads, size_t n)
 	}
 }
 
+static void read_by_file(void *ctx, struct tmem_read_at *reads, size_t n)
+{
+	struct target *t = ctx;
+	char path[160];
+	if (t->memfd < 0)
+		t->memfd = open(target_path(t, "mem", path, sizeof path), O_RDONLY | O_CLOEXEC);
+	if (t->memfd < 0)
+		t->read_errno = errno;
+	for (size_t i = 0; i < n; i++) {
+		struct tmem_read_at *r = &reads[i];
+		ssize_t got = t->memfd < 0 ? -1 : pread(t->memfd, r->buf, r->len, (off_t)r->at.v);
+		r->ok = got == (ssize_t)r->len;
+		t->reads++;
+		t->bytes += got > 0 ? (size_t)got : 0;
+	}
+}
+
+/* Whether a procfs numbers processes otherwise than this process's namespace does. */
+static bool other_pids(const char *proc)
+{
+	char path[160], self[32];
+	snprintf(path, sizeof path, "%s/self", proc);
+	ssize_t n = readlink(path, self, sizeof self - 1);
+	self[n > 0 ? n : 0] = '\0';
+	if (n > 0)
+		return atoi(self) != getpid();
+	return access(proc, F_OK) == 0 && strcmp(proc, "/proc"); /* it does not know this one */
+}
+
 void target_init(struct target *t, pid_t pid, const char *proc)
 {
-	*t = (struct target){.pid = pid};
+	*t = (struct target){.pid = pid, .memfd = -1};
 	snprintf(t->proc, sizeof t->proc, "%s", proc ? proc : "/proc");
-	t->mem = (struct tmem){read_all, t};
+	t->mem = (struct tmem){other_pids(t->proc) ? read_by_file : read_all, t};
+}
+
+bool target_foreign(const struct target *t)
+{
+	return t->mem.readv == read_by_file;
+}
+
+void target_fini(struct target *t)
+{
+	if (t->memfd >= 0)
+		close(t->memfd);
+	t->memfd = -1;
 }
 
 char *target_path(const struct target *t, const char *file, char *buf, size_t size)

@@ -3,7 +3,9 @@
  * target.h - a live process, opened for reading: its memory and its files under /proc.
  *
  * Only process_vm_readv and reads of procfs: the target is not stopped, traced, signalled or
- * written to, and does not notice.
+ * written to, and does not notice. The pids of a procfs that was mounted in another pid namespace
+ * (--host-proc in a container) mean other processes to process_vm_readv; there memory is read
+ * through PID/mem of that procfs, piece by piece.
  */
 #ifndef GORT_PROBES_TARGET_H
 #define GORT_PROBES_TARGET_H
@@ -16,12 +18,17 @@ struct target {
 	pid_t pid;
 	char proc[96]; /* procfs root */
 	struct tmem mem;
+	int memfd;      /* PID/mem of a procfs of another pid namespace; -1: not open */
 	int read_errno; /* why the last read of memory failed, 0 when it was just not mapped */
 	uint64_t reads, bytes;
 };
 
 /* Does not touch the process yet. */
 void target_init(struct target *t, pid_t pid, const char *proc);
+
+void target_fini(struct target *t);
+/* Whether the pids of its procfs are those of another pid namespace. */
+bool target_foreign(const struct target *t);
 
 /* Path of a file of the process; buf is returned. */
 char *target_path(const struct target *t, const char *file, char *buf, size_t size);

@@ -116,8 +116,9 @@ static inline bool slot_put(const struct access *a, struct put *p, enum plan pla
 	p->new = a->tag;
 	if (plan == PLAN_MERGE) {
 		p->new |= p->old &TAG_MASK;
-		ctx = depot_pair(a->t, load_rlx(p->ctx_slot), ctx, a->tag & TAG_MASK);
+		ctx = depot_pair(load_rlx(p->ctx_slot), ctx, a->tag & TAG_MASK);
 	}
+	page_mark(a->addr, PAGE_CELLS);
 	store_rlx(&me->pending_ctx, ctx);
 	store_rel(&me->pending, p->c);
 	bool done = cas_sc(p->slot, &p->old, p->new);
@@ -249,13 +250,10 @@ static void word(struct thread *t, uintptr_t addr, uint32_t mask, uint64_t weak,
 
 void access_word(struct thread *t, uintptr_t addr, uint32_t mask, uint64_t weak, uint64_t pc)
 {
-	if (unlikely(!t->tag || t->busy))
+	if (unlikely(!t->tag || t->ignore_accesses || !thread_enter(t)))
 		return;
-	t->busy = 1;
-	compiler_barrier();
 	word(t, addr, mask, weak, pc);
-	compiler_barrier();
-	t->busy = 0;
+	thread_leave(t);
 }
 
 void access_inside(struct thread *t, uintptr_t addr, uint32_t n, uint64_t weak, uint64_t pc)
@@ -286,7 +284,7 @@ static void range_words(struct thread *t, uintptr_t addr, size_t words, uint64_t
 
 void access_range(struct thread *t, uintptr_t addr, size_t n, uint64_t weak, uint64_t pc)
 {
-	if (!t->tag || t->busy || !n)
+	if (!t->tag || t->busy || t->ignore_accesses || !n)
 		return;
 	t->in_range = 1;
 	t->range_race = 0;

@@ -237,13 +237,36 @@ void clock_raise(struct clock *c, uint32_t tid, uint32_t epoch)
 	c->far_epoch = epoch;
 }
 
+static void set_node(struct clock_node **slot, struct clock_node *n)
+{
+	if (*slot == n)
+		return;
+	struct clock_node *old = *slot;
+	*slot = node_ref(n);
+	node_unref(old);
+}
+
+/* The trees differ. */
+static void __attribute__((noinline)) join_trees(struct clock *d, const struct clock *s)
+{
+	if (!s->root || s->root == d->known)
+		return;
+	if (s->known && s->known == d->root) {
+		set_node(&d->known, d->root);
+		set_node(&d->root, s->root);
+		return;
+	}
+	d->root = node_join(d->root, s->root);
+	set_node(&d->known, s->root);
+}
+
 void clock_join(struct clock *d, const struct clock *s)
 {
 	if (d->n < s->n)
 		d->n = s->n;
 	max_epochs(d->near, s->near, s->n);
 	if (unlikely(s->root != d->root))
-		d->root = node_join(d->root, s->root);
+		join_trees(d, s);
 	if (unlikely(s->far_epoch))
 		clock_raise(d, s->far_tid, s->far_epoch);
 }
@@ -254,11 +277,8 @@ void clock_copy(struct clock *d, const struct clock *s)
 	for (uint32_t i = 0; i < n; i++)
 		d->near[i] = s->near[i];
 	d->n = s->n;
-	if (unlikely(d->root != s->root)) {
-		struct clock_node *old = d->root;
-		d->root = node_ref(s->root);
-		node_unref(old);
-	}
+	set_node(&d->root, s->root);
+	set_node(&d->known, s->known);
 	d->far_tid = s->far_tid;
 	d->far_epoch = s->far_epoch;
 }
@@ -266,5 +286,6 @@ void clock_copy(struct clock *d, const struct clock *s)
 void clock_reset(struct clock *d)
 {
 	node_unref(d->root);
+	node_unref(d->known);
 	memset(d, 0, sizeof(*d));
 }

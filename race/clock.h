@@ -10,12 +10,15 @@
  * many threads live, and a join skips every subtree the two clocks share. `far_tid`/`far_epoch` is
  * a write buffer of one entry for the tree, so that a clock that differs from another by one thread
  * (a child from its parent, a released lock from its releaser) shares the whole tree with it.
+ * `known` is a tree that the clock is known to cover, the one joined last: many threads that
+ * started with one tree and meet at one object neither read nor copy it again.
  *
  * Invariants:
  *  1. The value for an id >= CLOCK_NEAR is the larger of the tree's and the buffer's.
  *  2. A node with more than one reference is never written; its epochs never change.
  *  3. Values only grow while a clock belongs to one thread.
- *  4. near[] is read by other threads (thread.c's known_to_all) while the owner writes: entries are
+ *  4. Every entry of `known` is at most the clock's own. By 2 it never changes.
+ *  5. near[] is read by other threads (thread.c's known_to_all) while the owner writes: entries are
  *     aligned 32-bit words, and a stale value is only smaller.
  *
  * Rejected: a flat array of chunk pointers per clock. Each thread creation then copies O(live
@@ -32,10 +35,11 @@ struct clock_node;
 
 struct clock {
 	struct clock_node *root;
+	struct clock_node *known;
 	uint32_t n;
 	uint32_t far_tid;
 	uint32_t far_epoch; /* 0: buffer empty */
-	uint32_t pad[3];
+	uint32_t pad;
 	uint32_t near[CLOCK_NEAR] __attribute__((aligned(16)));
 };
 

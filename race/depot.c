@@ -32,6 +32,8 @@ static struct {
 	_Atomic(_Atomic uint32_t *) head;
 } depot;
 
+struct ctx_entry ctx_cache[CTX_CACHE];
+
 static uint32_t bucket(uint64_t key)
 {
 	return (uint32_t)(key >> 32) & (NHEADS - 1);
@@ -86,25 +88,32 @@ static uint32_t frame_node(const struct thread *t, const struct frame *f)
 	return parent;
 }
 
-uint32_t depot_put(struct thread *t, uint64_t key, uint64_t pc)
+static uint32_t cache(uint64_t key, uint32_t ctx)
 {
-	uint32_t i = find(key);
-	return i ? i : add(key, pc, frame_node(t, t->sp));
+	struct ctx_entry *e = &ctx_cache[key >> 8 & (CTX_CACHE - 1)];
+	store_rlx(&e->ctx, ctx);
+	store_rlx(&e->check, key ^ ctx);
+	return ctx;
 }
 
-uint32_t depot_pair(struct thread *t, uint32_t older, uint32_t newer, uint32_t mask)
+uint32_t depot_put(const struct thread *t, uint64_t key, uint64_t pc)
+{
+	uint32_t i = find(key);
+	return cache(key, i ? i : add(key, pc, frame_node(t, t->sp)));
+}
+
+uint32_t depot_pair(uint32_t older, uint32_t newer, uint32_t mask)
 {
 	if (older == newer)
 		return newer;
 	uint64_t key = (((uint64_t)older << 32 | newer) ^ ((uint64_t)mask << 56) ^ PAIR) * HASH_MUL;
 	key ^= key >> 31;
-	struct ctx_entry *e = &t->life->ctxs[key >> 8 & (CTX_CACHE - 1)];
-	if (e->key != key) {
-		uint32_t i = find(key);
-		e->ctx = i ? i : add(key, PAIR | (uint64_t)newer << 8 | mask, older);
-		e->key = key;
-	}
-	return e->ctx;
+	const struct ctx_entry *e = &ctx_cache[key >> 8 & (CTX_CACHE - 1)];
+	uint64_t ctx = load_rlx(&e->ctx);
+	if ((load_rlx(&e->check) ^ ctx) == key)
+		return (uint32_t)ctx;
+	uint32_t i = find(key);
+	return cache(key, i ? i : add(key, PAIR | (uint64_t)newer << 8 | mask, older));
 }
 
 uint32_t depot_get(uint32_t ctx, uint32_t mask, uint64_t *pcs, uint32_t max)

@@ -7,17 +7,27 @@
  */
 #include "builtins.h"
 
+#include <link.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "front.h"
+#include "options.h"
 #include "report.h"
 #include "sys.h"
 
 __thread struct thread me __attribute__((tls_model("initial-exec")));
-bool active;
+bool active, forked;
+const uint32_t front_main = 0;
+
+static const struct past *main_past;
+static uintptr_t main_tls; /* its thread pointer: on x86-64 the variables lie below it */
+static size_t tls_size;    /* of the modules that were there at the start */
+
+static const char *const option_names[] = {"TSAN_OPTIONS", "GORT_RACE"};
 
 void *next_function(const char *name, const char *version)
 {
@@ -38,6 +48,7 @@ static void after_fork(void)
 	if (me.tag)
 		active = false;
 	me.tag = 0;
+	forked = true;
 	report_reset();
 }
 
@@ -48,23 +59,98 @@ void front_init(void)
 		return;
 	done = true;
 	shadow_map();
-	thread_main(&me);
+	thread_main(&me, sys_gettid());
+	main_past = me.life->past;
+	main_tls = (uintptr_t)__builtin_thread_pointer();
 	me.tag = 0; /* until pthread_create: what happens before is ordered before it */
 	active = true;
 }
 
-void front_start(void)
+/* Text of libc and of the loader. */
+static struct {
+	uintptr_t lo, hi;
+} libc[2];
+
+bool in_libc(uint64_t pc)
+{
+	return (pc >= libc[0].lo && pc < libc[0].hi) || (pc >= libc[1].lo && pc < libc[1].hi);
+}
+
+static int note_module(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	const char *name = strrchr(info->dlpi_name, '/');
+	int i = name && !strcmp(name, "/libc.so.6")                           ? 0
+		: name && !strncmp(name, "/ld-linux", sizeof "/ld-linux" - 1) ? 1
+									      : -1;
+	for (int k = 0; k < info->dlpi_phnum; k++) {
+		const ElfW(Phdr) *ph = &info->dlpi_phdr[k];
+		if (ph->p_type == PT_TLS)
+			tls_size += (ph->p_memsz + ph->p_align - 1) & -ph->p_align;
+		if (i >= 0 && ph->p_type == PT_LOAD && ph->p_flags & PF_X) {
+			libc[i].lo = info->dlpi_addr + ph->p_vaddr;
+			libc[i].hi = libc[i].lo + ph->p_memsz;
+		}
+	}
+	(void)size;
+	(void)arg;
+	return 0;
+}
+
+#define MAIN_STACK (8ul << 20) /* it grows */
+
+const struct past *main_owner(uintptr_t addr, uint32_t *flags)
+{
+	extern void *__libc_stack_end;
+	uintptr_t top = (uintptr_t)__libc_stack_end;
+	if (!main_past)
+		return NULL;
+	if (addr < top && top - addr < MAIN_STACK)
+		return main_past;
+	*flags = GORT_OWNER_TLS;
+	return addr < main_tls && main_tls - addr <= tls_size ? main_past : NULL;
+}
+
+/* A program's own goes before this one. */
+EXPORT __attribute__((weak)) const char *__tsan_default_options(void);
+
+EXPORT __attribute__((weak)) const char *__tsan_default_options(void)
+{
+	return "";
+}
+
+/* Once libc has it, which front_init() comes before. */
+__attribute__((constructor)) static void read_environment(void)
 {
 	static bool done;
-	if (!done) {
-		done = true;
-		report_init();
-		pthread_atfork(NULL, NULL, after_fork);
-	}
+	if (done)
+		return;
+	done = true;
+	free(malloc(1)); /* looked up now: dlsym() frees what it said of a failure before */
+	options_parse(__tsan_default_options());
+	report_init(option_names, sizeof option_names / sizeof *option_names);
+	dl_iterate_phdr(note_module, NULL);
+	pthread_atfork(NULL, NULL, after_fork);
+}
+
+void front_start(void)
+{
+	read_environment();
 	if (me.life)
-		thread_resume(&me);
+		thread_resume(&me, sys_gettid());
 	else
-		thread_main(&me); /* created by a library behind our back */
+		thread_main(&me, sys_gettid()); /* created by a library behind our back */
+}
+
+void name_thread(const char *name)
+{
+	size_t n = 0;
+	if (!me.life)
+		return;
+	while (name[n] && n < 31)
+		n++;
+	char *copy = mem_alloc(n + 1); /* a report may be reading the former one */
+	race_memcpy(copy, name, n);
+	me.life->past->name = copy;
 }
 
 EXPORT void __tsan_init(void);
@@ -83,6 +169,7 @@ __attribute__((destructor)) static void at_exit(void)
 {
 	if (!active)
 		return;
+	threads_leaked();
 	report_end();
 	if (exit_code(0) == 0)
 		return;
@@ -91,10 +178,22 @@ __attribute__((destructor)) static void at_exit(void)
 	sys_exit(exit_code(0));
 }
 
+/*
+ * In the program atexit() is a function of libtsan's; in glibc it is in none that could be found at
+ * run time.
+ */
+EXPORT int atexit(void (*fn)(void))
+{
+	extern int __cxa_atexit(void (*)(void *), void *, void *);
+	return __cxa_atexit((void (*)(void *))(void *)fn, NULL, NULL);
+}
+
 EXPORT void _exit(int code)
 {
-	if (active)
+	if (active) {
+		threads_leaked();
 		report_end();
+	}
 	sys_exit(exit_code(code));
 }
 

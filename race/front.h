@@ -12,18 +12,24 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 
 #include "access.h"
+#include "bugs.h"
 #include "heap.h"
 #include "sync.h"
 
 #define EXPORT __attribute__((visibility("default")))
 #define PC     ((uint64_t)__builtin_return_address(0))
+#define INLINE inline __attribute__((always_inline))
 
 extern __thread struct thread me __attribute__((tls_model("initial-exec")));
 
 /* Instrumented code is in this process. */
 extern bool active;
+
+/* This process is a child of one that was watched. */
+extern bool forked;
 
 /*
  * Maps the shadow; once. Runs from the program's preinit array, before libc has its environment and
@@ -53,18 +59,77 @@ void *next_function(const char *name, const char *version);
 	})
 #define NEXT(name) NEXT_V(name, NULL)
 
-/* A range that a libc function reads or writes for the program. */
-static inline void reads(const void *p, size_t n, uint64_t pc)
+/*
+ * An intercepted function is a call of its own on the shadow stack while it runs, so that a report
+ * names it: enter() and leave() around it, with OWN_PC as the leaf.
+ */
+#define OWN_PC                                                    \
+	({                                                        \
+		uint64_t pc_;                                     \
+		__asm__ volatile("lea 1(%%rip), %0" : "=r"(pc_)); \
+		pc_;                                              \
+	})
+
+static inline void enter(uint64_t pc)
 {
-	if (me.tag)
-		access_range(&me, (uintptr_t)p, n, TAG_READ, pc);
+	if (me.life)
+		func_enter(&me, pc);
 }
 
-static inline void writes(const void *p, size_t n, uint64_t pc)
+static inline void leave(void)
 {
-	if (me.tag)
-		access_range(&me, (uintptr_t)p, n, 0, pc);
+	if (me.life)
+		func_exit(&me);
 }
+
+static INLINE void libc_access(const void *p, size_t n, uint64_t weak, uint64_t pc)
+{
+	if (!me.tag)
+		return;
+	func_enter(&me, pc);
+	access_range(&me, (uintptr_t)p, n, weak, OWN_PC);
+	func_exit(&me);
+}
+
+/* A range that a libc function reads or writes for the program. */
+static INLINE void reads(const void *p, size_t n, uint64_t pc)
+{
+	libc_access(p, n, TAG_READ, pc);
+}
+
+static INLINE void writes(const void *p, size_t n, uint64_t pc)
+{
+	libc_access(p, n, 0, pc);
+}
+
+/* Locks and what else is no access is looked at in this thread. */
+static inline bool watched(void)
+{
+	return me.life && active && !me.ignore_sync;
+}
+
+/* What is known of memory and of the locks in it. */
+static inline void forget(uintptr_t addr, size_t n)
+{
+	locks_forget(addr, n);
+	memory_forget(addr, n);
+}
+
+/* pthread_create() for a caller at pc. */
+int create_thread(
+	pthread_t *th, const pthread_attr_t *attr, void *(*fn)(void *), void *arg, uint64_t pc);
+
+/* The main thread, if addr is in its stack or TLS; as front_owner(). */
+const struct past *main_owner(uintptr_t addr, uint32_t *flags);
+
+/* Reports the threads that have ended and that nobody joined. */
+void threads_leaked(void);
+
+/* The calling thread is called so, in reports. */
+void name_thread(const char *name);
+
+/* pc is in the C library or the loader. */
+bool in_libc(uint64_t pc);
 
 /* The end of the process: the code to exit with, given the program's. */
 int exit_code(int code);

@@ -27,15 +27,12 @@ static _Atomic uint64_t *block_slot(uintptr_t p)
 
 void block_new(struct thread *t, uintptr_t p, uint64_t pc)
 {
-	if (!t->life || t->busy)
+	if (!t->life || !thread_enter(t))
 		return;
-	t->busy = 1;
-	compiler_barrier();
 	uint64_t ctx = ctx_of(t, pc);
 	page_mark(p, PAGE_BLOCKS);
 	store_rel(block_slot(p), (uint64_t)(t->life->past->uid + 1) << 32 | ctx);
-	compiler_barrier();
-	t->busy = 0;
+	thread_leave(t);
 }
 
 void block_gone(uintptr_t p)
@@ -61,12 +58,18 @@ bool block_find(uintptr_t addr, struct block *b)
 	return false;
 }
 
+/* Reading shadow never written would map it; most new memory is in pages without a mark. */
 static void forget_words(uintptr_t lo, uintptr_t hi)
 {
-	struct cell *c = cell_of(lo), *end = c + (hi - lo + 7) / 8;
-	for (; c < end; c++) {
-		if (load_rlx(&c->w) | load_rlx(&c->r))
-			cell_forget(c);
+	for (uintptr_t next; lo < hi; lo = next) {
+		next = (lo | (PAGE - 1)) + 1;
+		if (!(load_rlx(page_marks(lo)) & (PAGE_CELLS | PAGE_RECORDS)))
+			continue;
+		struct cell *c = cell_of(lo), *end = c + ((hi < next ? hi : next) - lo + 7) / 8;
+		for (; c < end; c++) {
+			if (load_rlx(&c->w) | load_rlx(&c->r))
+				cell_forget(c);
+		}
 	}
 }
 
@@ -81,13 +84,17 @@ static void give_back(const void *table, size_t n)
 /* Page-aligned bounds. Stack numbers are only meaningful beside a tag: they need no clearing. */
 static void forget_pages(uintptr_t lo, uintptr_t hi)
 {
+	uint8_t any = 0;
 	for (uintptr_t p = lo; p < hi; p += PAGE) {
 		uint8_t marks = load_rlx(page_marks(p));
+		any |= marks;
 		if (marks & PAGE_RECORDS)
 			forget_words(p, p + PAGE);
 		if (marks)
 			store_rlx(page_marks(p), 0);
 	}
+	if (!any)
+		return;
 	give_back(cell_of(lo), (hi - lo) * 2);
 	give_back(wctx_of(cell_of(lo)), (hi - lo) / 2);
 	give_back(rctx_of(cell_of(lo)), (hi - lo) / 2);

@@ -16,8 +16,11 @@
 #include <sys/mman.h>
 
 #include "front.h"
+#include "report.h"
 
 #define CHECK_FREED 1024
+
+enum { BY_FREE, BY_REALLOC, MAX_FREES };
 
 static struct {
 	_Atomic size_t used;
@@ -53,26 +56,78 @@ static void *early_alloc(size_t n)
 		real_fn_;                                      \
 	})
 
-static void *allocated(void *p, uint64_t pc)
+/* A call in a signal handler that may have interrupted the allocator. */
+#define NOT_IN_SIGNAL                                                        \
+	do {                                                                 \
+		if (unlikely(me.in_signal))                                  \
+			bug_signal(&me, GORT_FINDING_SIGNAL_UNSAFE, OWN_PC); \
+	} while (0)
+
+static INLINE void *allocated(void *p, uint64_t pc)
 {
-	if (p && me.life)
-		block_new(&me, (uintptr_t)p, pc);
+	if (!p || !me.life)
+		return p;
+	func_enter(&me, pc);
+	NOT_IN_SIGNAL;
+	block_new(&me, (uintptr_t)p, OWN_PC);
+	func_exit(&me);
 	return p;
 }
 
-/* What leaves the program's hands; n bytes from p on. */
-static void released(void *p, size_t n, uint64_t pc)
+/* The pcs of calls that free memory; one for each call of released(). */
+static _Atomic uint64_t free_pcs[MAX_FREES];
+
+bool front_frees(uint64_t pc)
 {
-	writes(p, n < CHECK_FREED ? n : CHECK_FREED, pc);
-	if (me.busy)
+	for (uint32_t i = 0; i < MAX_FREES; i++) {
+		if (load_rlx(&free_pcs[i]) == pc)
+			return pc != 0;
+	}
+	return false;
+}
+
+/* n bytes from p on are not the program's any more. */
+static void given_back(void *p, size_t n)
+{
+	if (!thread_enter(&me))
 		return;
-	me.busy = 1;
-	compiler_barrier();
 	block_gone((uintptr_t)p);
+	locks_forget((uintptr_t)p, n);
 	if (me.tag)
 		memory_forget((uintptr_t)p, n);
-	compiler_barrier();
-	me.busy = 0;
+	thread_leave(&me);
+}
+
+/*
+ * They are freed by the i-th function that does so. What libc frees is its own, under locks that
+ * are not seen: that is no access.
+ */
+static INLINE void released(void *p, size_t n, uint32_t i, uint64_t pc)
+{
+	func_enter(&me, pc);
+	NOT_IN_SIGNAL;
+	if (me.tag && !in_libc(pc)) {
+		uint64_t own = OWN_PC;
+		store_rlx(&free_pcs[i], own);
+		access_range(&me, (uintptr_t)p, n < CHECK_FREED ? n : CHECK_FREED, 0, own);
+	}
+	given_back(p, n);
+	func_exit(&me);
+}
+
+bool front_block(struct gort_finding_stack *s, uintptr_t addr)
+{
+	struct block b;
+	if (!block_find(addr, &b))
+		return false;
+	size_t size = malloc_usable_size((void *)b.start);
+	if (addr - b.start >= size)
+		return false;
+	report_stack(s, b.ctx, TAG_MASK);
+	s->id = b.uid;
+	s->addr = b.start;
+	s->size = (uint32_t)size;
+	return true;
 }
 
 EXPORT void *malloc(size_t n)
@@ -94,7 +149,7 @@ EXPORT void free(void *p)
 	if (!p || is_early(p))
 		return;
 	if (me.life)
-		released(p, malloc_usable_size(p), PC);
+		released(p, malloc_usable_size(p), BY_FREE, PC);
 	REAL(free)(p);
 }
 
@@ -109,7 +164,7 @@ EXPORT void *realloc(void *p, size_t n)
 	size_t old = is_early(p) ? n : malloc_usable_size(p);
 	race_memcpy(q, p, old < n ? old : n);
 	if (!is_early(p)) {
-		released(p, old, PC);
+		released(p, old, BY_REALLOC, PC);
 		REAL(free)(p);
 	}
 	return allocated(q, PC);
@@ -145,10 +200,9 @@ EXPORT int posix_memalign(void **p, size_t align, size_t n)
 /* New mappings have no past. */
 static void *mapped(void *p, size_t n)
 {
-	if (p != MAP_FAILED && me.tag && !me.busy) {
-		me.busy = 1;
-		memory_forget((uintptr_t)p, n);
-		me.busy = 0;
+	if (p != MAP_FAILED && me.tag && thread_enter(&me)) {
+		forget((uintptr_t)p, n);
+		thread_leave(&me);
 	}
 	return p;
 }

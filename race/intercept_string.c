@@ -6,6 +6,7 @@
  * before relocation is over (the loader's callers, IFUNC resolvers): until the library is active
  * the moving ones use the detector's own copies and look nothing up.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "front.h"
@@ -158,4 +159,31 @@ EXPORT char *strrchr(const char *s, int c)
 	if (me.tag)
 		reads(s, length(s) + 1, PC);
 	return p;
+}
+
+EXPORT int puts(const char *s)
+{
+	if (me.tag)
+		reads(s, length(s) + 1, PC);
+	return NEXT(puts)(s);
+}
+
+EXPORT int fputs(const char *restrict s, FILE *restrict f)
+{
+	if (me.tag)
+		reads(s, length(s) + 1, PC);
+	return NEXT(fputs)(s, f);
+}
+
+EXPORT size_t fwrite(const void *restrict p, size_t size, size_t n, FILE *restrict f)
+{
+	reads(p, size * n, PC);
+	return NEXT(fwrite)(p, size, n, f);
+}
+
+EXPORT size_t fread(void *restrict p, size_t size, size_t n, FILE *restrict f)
+{
+	size_t got = NEXT(fread)(p, size, n, f);
+	writes(p, size * got, PC);
+	return got;
 }

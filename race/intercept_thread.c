@@ -17,10 +17,12 @@
 #include <pthread.h>
 
 #include "front.h"
+#include "report.h"
+#include "sys.h"
 
 #define NBUCKETS 1024
 
-enum { ENTERED = 1, ENDED = 2, DETACHED = 4 };
+enum { ENTERED = 1, ENDED = 2, DETACHED = 4, TOLD = 8 };
 
 struct pthread {
 	struct pthread *next;
@@ -32,6 +34,7 @@ struct pthread {
 	void *arg;
 	uintptr_t stack;
 	size_t stack_size;
+	uintptr_t frame; /* the first one of the program; above it are TLS and libc's own */
 };
 
 static struct {
@@ -107,10 +110,74 @@ static void thread_ends(void *arg)
 		return;
 	me.busy = 1;
 	thread_end(&me);
+	locks_end(&me);
 	frames_free(&me);
 	self = NULL;
-	memory_forget(p->stack, p->stack_size);
+	forget(p->stack, p->stack_size);
 	finish(p, ENDED);
+}
+
+static struct pthread *with_stack(uintptr_t addr)
+{
+	for (uint32_t i = 0; i < NBUCKETS; i++) {
+		for (struct pthread *p = running.bucket[i]; p; p = p->next) {
+			if (!(p->state & ENDED) && addr - p->stack < p->stack_size)
+				return p;
+		}
+	}
+	return NULL;
+}
+
+const struct past *front_owner(uintptr_t addr, uint32_t *flags)
+{
+	lock(&running.lock);
+	struct pthread *p = with_stack(addr);
+	const struct past *who = p ? p->life->past : NULL;
+	*flags = p && addr > p->frame ? GORT_OWNER_TLS : 0;
+	unlock(&running.lock);
+	return who ? who : main_owner(addr, flags);
+}
+
+/* How many created at ctx have ended unjoined; they are not counted again. */
+static uint32_t tell_leaked(uint32_t ctx)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < NBUCKETS; i++) {
+		for (struct pthread *p = running.bucket[i]; p; p = p->next) {
+			if (p->state != (ENTERED | ENDED) || p->life->past->ctx != ctx)
+				continue;
+			p->state |= TOLD;
+			n++;
+		}
+	}
+	return n;
+}
+
+static struct pthread *first_leaked(void)
+{
+	struct pthread *first = NULL;
+	for (uint32_t i = 0; i < NBUCKETS; i++) {
+		for (struct pthread *p = running.bucket[i]; p; p = p->next) {
+			if (p->state == (ENTERED | ENDED) &&
+				(!first || p->life->past->uid < first->life->past->uid))
+				first = p;
+		}
+	}
+	return first;
+}
+
+void threads_leaked(void)
+{
+	for (;;) {
+		lock(&running.lock);
+		struct pthread *p = first_leaked();
+		const struct past *who = p ? p->life->past : NULL;
+		uint32_t n = p ? tell_leaked(who->ctx) : 0;
+		unlock(&running.lock);
+		if (!p)
+			return;
+		bug_thread_leak(&me, who, n);
+	}
 }
 
 static void make_key(void)
@@ -133,9 +200,10 @@ static void find_stack(struct pthread *p)
 static void *thread_start(void *arg)
 {
 	struct pthread *p = self = arg;
+	p->frame = (uintptr_t)__builtin_frame_address(0);
 	enter_running(p, pthread_self());
 	find_stack(p);
-	thread_begin(&me, p->life);
+	thread_begin(&me, p->life, sys_gettid());
 	pthread_setspecific(end_key, p);
 	return p->fn(p->arg);
 }
@@ -159,12 +227,13 @@ static struct pthread *new_thread(
 	return p;
 }
 
-EXPORT int pthread_create(pthread_t *th, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+int create_thread(
+	pthread_t *th, const pthread_attr_t *attr, void *(*fn)(void *), void *arg, uint64_t pc)
 {
 	if (!active || (!me.tag && self))
 		return NEXT(pthread_create)(th, attr, fn, arg);
 	pthread_once(&end_key_once, make_key);
-	struct pthread *p = new_thread(attr, fn, arg, PC);
+	struct pthread *p = new_thread(attr, fn, arg, pc);
 	pthread_t handle;
 	bool detached = p->state & DETACHED;
 	int err = NEXT(pthread_create)(&handle, attr, thread_start, p);
@@ -177,6 +246,14 @@ EXPORT int pthread_create(pthread_t *th, const pthread_attr_t *attr, void *(*fn)
 		enter_running(p, handle);
 	*th = handle;
 	return 0;
+}
+
+EXPORT int pthread_create(pthread_t *th, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+	enter(PC);
+	int err = create_thread(th, attr, fn, arg, OWN_PC);
+	leave();
+	return err;
 }
 
 /* t waited for p; both unknown to us is nothing to do. */

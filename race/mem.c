@@ -55,9 +55,10 @@ void mem_unmap(void *p, size_t n)
 
 void *mem_alloc(size_t n)
 {
-	n = (n + 63) & ~(size_t)63;
+	size_t align = n < 64 ? 16 : 64;
 	lock(&arena.lock);
-	if ((size_t)(arena.end - arena.next) < n) {
+	arena.next += -(uintptr_t)arena.next & (align - 1);
+	if (arena.next + n > arena.end) {
 		size_t step = n > ARENA_STEP ? n : ARENA_STEP;
 		arena.next = mem_map(step);
 		arena.end = arena.next + step;

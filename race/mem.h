@@ -17,7 +17,7 @@ _Noreturn void race_fatal(const char *what, const char *try) __attribute__((cold
 void *mem_map(size_t n);
 void mem_unmap(void *p, size_t n);
 
-/* n bytes of zeroes, aligned to 64, that live as long as the process. */
+/* n bytes of zeroes, aligned to 64, or to 16 when they are fewer; as long as the process lives. */
 void *mem_alloc(size_t n);
 
 /*

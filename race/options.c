@@ -3,11 +3,22 @@
 #include "builtins.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 
 #include "options.h"
 
-struct options options = {.exitcode = 66, .report_limit = 1000};
+struct options options = {
+	.exitcode = 66,
+	.report_limit = 1000000,
+	.suppress_equal_stacks = 1,
+	.report_bugs = 1,
+	.report_thread_leaks = 1,
+	.report_destroy_locked = 1,
+	.report_mutex_bugs = 1,
+	.report_signal_unsafe = 1,
+	.report_atomic_races = 1,
+	.detect_deadlocks = 1,
+	.atexit_sleep_ms = 1000,
+};
 
 static const struct {
 	const char *name;
@@ -16,6 +27,26 @@ static const struct {
 	{"exitcode", &options.exitcode},
 	{"halt_on_error", &options.halt_on_error},
 	{"report_limit", &options.report_limit},
+	{"suppress_equal_stacks", &options.suppress_equal_stacks},
+	{"report_bugs", &options.report_bugs},
+	{"report_thread_leaks", &options.report_thread_leaks},
+	{"report_destroy_locked", &options.report_destroy_locked},
+	{"report_mutex_bugs", &options.report_mutex_bugs},
+	{"report_signal_unsafe", &options.report_signal_unsafe},
+	{"report_atomic_races", &options.report_atomic_races},
+	{"detect_deadlocks", &options.detect_deadlocks},
+	{"second_deadlock_stack", &options.second_deadlock_stack},
+	{"print", &options.print},
+	{"log_fd", &options.log_fd},
+	{"atexit_sleep_ms", &options.atexit_sleep_ms},
+};
+
+static const struct {
+	const char *name;
+	char *value; /* of sizeof options.log_path */
+} texts[] = {
+	{"log_path", options.log_path},
+	{"strip_path_prefix", options.strip_path_prefix},
 };
 
 static bool is_name(const char *s, const char *end, const char *name)
@@ -27,29 +58,40 @@ static bool is_name(const char *s, const char *end, const char *name)
 	return s == end && !*name;
 }
 
-static void set_number(uint32_t *value, const char *s, const char *end)
+uint32_t options_number(const char *s)
 {
 	uint32_t n = 0;
-	const char *p = s;
-	for (; p < end && *p >= '0' && *p <= '9' && n < 100000000; p++)
-		n = n * 10 + (uint32_t)(*p - '0');
-	if (p == end && p > s)
-		*value = n;
+	for (; *s >= '0' && *s <= '9' && n < 100000000; s++)
+		n = n * 10 + (uint32_t)(*s - '0');
+	return n;
 }
 
-static void set(const char *name, const char *eq, const char *end)
+static void set_number(uint32_t *value, const char *s, const char *end)
+{
+	const char *p = s;
+	if (is_name(s, end, "true") || is_name(s, end, "yes"))
+		*value = 1;
+	if (is_name(s, end, "false") || is_name(s, end, "no"))
+		*value = 0;
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	if (p == end && p > s)
+		*value = options_number(s);
+}
+
+static void set(const char *name, const char *eq, const char *value, const char *end)
 {
 	for (uint32_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		if (is_name(name, eq, numbers[i].name))
-			set_number(numbers[i].value, eq + 1, end);
+			set_number(numbers[i].value, value, end);
 	}
-	if (!is_name(name, eq, "log_path"))
-		return;
-	size_t n = (size_t)(end - eq - 1);
-	if (n >= sizeof options.log_path)
-		return;
-	race_memcpy(options.log_path, eq + 1, n);
-	options.log_path[n] = '\0';
+	size_t n = (size_t)(end - value);
+	for (uint32_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		if (!is_name(name, eq, texts[i].name) || n >= sizeof options.log_path)
+			continue;
+		race_memcpy(texts[i].value, value, n);
+		texts[i].value[n] = '\0';
+	}
 }
 
 static bool separates(char c)
@@ -57,27 +99,30 @@ static bool separates(char c)
 	return c == ' ' || c == ':' || c == ',' || c == '\n' || c == '\t';
 }
 
+/* The end of a value that begins at s; one in quotes may hold separators. */
+static const char *value_end(const char *s)
+{
+	char quote = *s == '\'' || *s == '"' ? *s : '\0';
+	for (s += quote != '\0'; *s; s++) {
+		if (quote ? *s == quote : separates(*s))
+			break;
+	}
+	return s;
+}
+
 void options_parse(const char *s)
 {
 	while (*s) {
-		const char *name = s, *eq = NULL;
-		for (; *s && !separates(*s); s++) {
-			if (*s == '=' && !eq)
-				eq = s;
+		const char *name = s;
+		while (*s && *s != '=' && !separates(*s))
+			s++;
+		if (*s == '=') {
+			const char *eq = s, *end = value_end(eq + 1);
+			bool quoted = eq[1] == '\'' || eq[1] == '"';
+			set(name, eq, eq + 1 + quoted, end);
+			s = end;
 		}
-		if (eq)
-			set(name, eq, s);
 		if (*s)
 			s++;
-	}
-}
-
-void options_read(void)
-{
-	static const char *const names[] = {"TSAN_OPTIONS", "GORT_RACE"};
-	for (int i = 0; i < 2; i++) {
-		const char *text = getenv(names[i]);
-		if (text)
-			options_parse(text);
 	}
 }

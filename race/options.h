@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * options.h - TSAN_OPTIONS, then GORT_RACE, both "name=value" separated by spaces, colons or
- * commas. Names this detector does not have are ignored: the text is often written for TSan.
+ * options.h - TSAN_OPTIONS or GORACE, then GORT_RACE: "name=value" separated by spaces, colons or
+ * commas; a value may stand in quotes. Names this detector does not have are ignored: the text is
+ * often written for TSan.
  */
 #ifndef GORT_RACE_OPTIONS_H
 #define GORT_RACE_OPTIONS_H
@@ -12,15 +13,28 @@ struct options {
 	uint32_t exitcode;
 	uint32_t halt_on_error;
 	uint32_t report_limit;
-	char log_path[256]; /* "" or "stderr", "stdout", else a file: .<pid> is appended */
+	uint32_t suppress_equal_stacks; /* 0: a race is reported each time */
+	uint32_t report_bugs;           /* 0: nothing is reported */
+	uint32_t report_thread_leaks;
+	uint32_t report_destroy_locked;
+	uint32_t report_mutex_bugs;
+	uint32_t report_signal_unsafe;
+	uint32_t report_atomic_races; /* 0: none with an atomic access */
+	uint32_t detect_deadlocks;
+	uint32_t second_deadlock_stack; /* also where the lock that was held had been taken */
+	uint32_t print;                 /* the launcher only counts: print here as well */
+	uint32_t log_fd;                /* where to, when not 0 */
+	uint32_t atexit_sleep_ms;       /* Go: how long the end of main() waits for late races */
+	char log_path[256];          /* "" or "stderr", "stdout", else a file: .<pid> is appended */
+	char strip_path_prefix[256]; /* Go: what goes from file names, with all before it */
 };
 
 extern struct options options;
 
-/* Reads the environment; later ones win. */
-void options_read(void);
+/* The number that s begins with. */
+uint32_t options_number(const char *s);
 
-/* Reads one text, for tests. */
+/* Reads one text; a later one wins. */
 void options_parse(const char *text);
 
 #endif

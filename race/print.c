@@ -14,6 +14,7 @@
 
 #include "report.h"
 #include "sys.h"
+#include "text.h"
 
 #define MAX_MODULES 256
 
@@ -25,48 +26,6 @@ struct module {
 static struct module modules[MAX_MODULES]; /* report.lock */
 static uint32_t nmodules;
 
-struct text {
-	int fd;
-	uint32_t n;
-	char buf[4096];
-};
-
-static void flush(struct text *t)
-{
-	for (uint32_t done = 0; done < t->n;) {
-		long n = sys_write(t->fd, t->buf + done, t->n - done);
-		if (n <= 0)
-			break;
-		done += (uint32_t)n;
-	}
-	t->n = 0;
-}
-
-static void put(struct text *t, const char *s)
-{
-	for (; *s; s++) {
-		if (t->n == sizeof t->buf)
-			flush(t);
-		t->buf[t->n++] = *s;
-	}
-}
-
-static void put_uint(struct text *t, uint64_t n, uint32_t base)
-{
-	char digits[24], *d = digits + sizeof digits - 1;
-	*d = '\0';
-	do
-		*--d = "0123456789abcdef"[n % base];
-	while (n /= base);
-	put(t, d);
-}
-
-static void put_hex(struct text *t, uint64_t n)
-{
-	put(t, "0x");
-	put_uint(t, n, 16);
-}
-
 static const char *parse_hex(const char *s, uint64_t *n)
 {
 	for (*n = 0;; s++) {
@@ -77,15 +36,6 @@ static const char *parse_hex(const char *s, uint64_t *n)
 			return s;
 		*n = *n * 16 + d;
 	}
-}
-
-bool same_text(const char *a, const char *b)
-{
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return *a == *b;
 }
 
 /* A mapping of a file extends the module before it or starts one; offset 0 holds the ELF header. */
@@ -151,20 +101,20 @@ static void read_modules(void)
 
 static void put_frame(struct text *t, uint32_t i, uint64_t pc)
 {
-	put(t, "    #");
-	put_uint(t, i, 10);
-	put(t, " ");
+	text_put(t, "    #");
+	text_uint(t, i, 10);
+	text_put(t, " ");
 	for (uint32_t k = 0; k < nmodules; k++) {
 		if (pc >= modules[k].lo && pc < modules[k].hi) {
-			put(t, modules[k].path);
-			put(t, "+");
-			put_hex(t, pc - modules[k].bias);
-			put(t, "\n");
+			text_put(t, modules[k].path);
+			text_put(t, "+");
+			text_hex(t, pc - modules[k].bias);
+			text_put(t, "\n");
 			return;
 		}
 	}
-	put_hex(t, pc);
-	put(t, "\n");
+	text_hex(t, pc);
+	text_put(t, "\n");
 }
 
 /* Return addresses are printed as the call before them. */
@@ -173,78 +123,141 @@ static void put_stack(struct text *t, const struct gort_finding_stack *s)
 	for (uint32_t i = 0; i < s->npcs; i++)
 		put_frame(t, i, s->pcs[i] - (i > 0));
 	if (!s->npcs)
-		put(t, "    (no stack: the stack depot is full)\n");
-	put(t, "\n");
+		text_put(t, "    (no stack: the stack depot is full)\n");
+	text_put(t, "\n");
 }
 
 static void put_thread(struct text *t, uint64_t id)
 {
 	if (id == 0) {
-		put(t, "main thread");
+		text_put(t, "main thread");
 	} else if (id == UINT32_MAX) {
-		put(t, "a thread that ended long ago");
+		text_put(t, "a thread that ended long ago");
 	} else {
-		put(t, "thread T");
-		put_uint(t, id, 10);
+		text_put(t, "thread T");
+		text_uint(t, id, 10);
 	}
 }
 
 static void put_access(struct text *t, const struct gort_finding_stack *s)
 {
 	bool previous = s->role == GORT_STACK_PREVIOUS, write = s->access & GORT_ACCESS_WRITE;
-	put(t, previous ? "  Previous " : "  ");
+	text_put(t, previous ? "  Previous " : "  ");
 	if (s->access & GORT_ACCESS_ATOMIC)
-		put(t, previous ? "atomic " : "Atomic ");
+		text_put(t, previous ? "atomic " : "Atomic ");
 	bool lower = previous || (s->access & GORT_ACCESS_ATOMIC);
-	put(t, write ? (lower ? "write" : "Write") : (lower ? "read" : "Read"));
-	put(t, " of size ");
-	put_uint(t, s->size, 10);
-	put(t, " at ");
-	put_hex(t, s->addr);
-	put(t, " by ");
+	text_put(t, write ? (lower ? "write" : "Write") : (lower ? "read" : "Read"));
+	text_put(t, " of size ");
+	text_uint(t, s->size, 10);
+	text_put(t, " at ");
+	text_hex(t, s->addr);
+	text_put(t, " by ");
 	put_thread(t, s->id);
-	put(t, ":\n");
+	text_put(t, ":\n");
 }
 
-static void put_header(struct text *t, const struct gort_finding_stack *s)
+static void put_created(struct text *t, const struct gort_finding_stack *s)
 {
-	if (s->role == GORT_STACK_ALLOC) {
-		put(t, "  Location is heap block of size ");
-		put_uint(t, s->size, 10);
-		put(t, " at ");
-		put_hex(t, s->addr);
-		put(t, " allocated by ");
-		put_thread(t, s->id);
-		put(t, ":\n");
-	} else if (s->role == GORT_STACK_CREATED) {
-		put(t, "  Thread T");
-		put_uint(t, s->id, 10);
-		put(t, s->tid ? " (tid=" : " (finished");
-		if (s->tid) {
-			put_uint(t, (uint32_t)s->tid, 10);
-			put(t, ", running");
-		}
-		put(t, ") created by ");
-		put_thread(t, s->by);
-		put(t, " at:\n");
-	} else {
-		put_access(t, s);
+	text_put(t, "  Thread T");
+	text_uint(t, s->id, 10);
+	text_put(t, s->tid ? " (tid=" : " (finished");
+	if (s->tid) {
+		text_uint(t, (uint32_t)s->tid, 10);
+		text_put(t, ", running");
 	}
+	text_put(t, ") created by ");
+	put_thread(t, s->by);
+	text_put(t, " at:\n");
+}
+
+static void put_lock(struct text *t, const struct gort_finding_stack *s, const char *what)
+{
+	text_put(t, "  Mutex ");
+	text_hex(t, s->addr);
+	text_put(t, what);
+	if (s->role == GORT_STACK_LOCKED) {
+		text_hex(t, s[1].addr); /* HELD */
+		text_put(t, " in ");
+		put_thread(t, s->id);
+	}
+	text_put(t, ":\n");
+}
+
+static void put_header(struct text *t, const struct gort_finding *f, uint32_t i)
+{
+	const struct gort_finding_stack *s = &f->stacks[i];
+	bool race = f->kind == GORT_FINDING_RACE || f->kind == GORT_FINDING_FREED;
+	if (s->role == GORT_STACK_ALLOC) {
+		text_put(t, "  Location is heap block of size ");
+		text_uint(t, s->size, 10);
+		text_put(t, " at ");
+		text_hex(t, s->addr);
+		text_put(t, " allocated by ");
+		put_thread(t, s->id);
+		text_put(t, ":\n");
+	} else if (s->role == GORT_STACK_OWNER) {
+		text_put(t, s->flags & GORT_OWNER_TLS ? "  Location is TLS of "
+						      : "  Location is stack of ");
+		put_thread(t, s->id);
+		text_put(t, ".\n");
+	} else if (s->role == GORT_STACK_CREATED) {
+		put_created(t, s);
+	} else if (s->role == GORT_STACK_LOCKED) {
+		put_lock(t, s, " acquired here while holding mutex ");
+	} else if (s->role == GORT_STACK_HELD) {
+		put_lock(t, s, " previously acquired by the same thread here");
+	} else if (s->role == GORT_STACK_LOCK) {
+		put_lock(t, s, " created at");
+	} else if (race) {
+		put_access(t, s);
+	} else if (s->role == GORT_STACK_PREVIOUS) {
+		text_put(t, "  and:\n");
+	}
+}
+
+/* A lock that nobody initialised; where a held lock was taken is an option. */
+static bool has_nothing(const struct gort_finding_stack *s)
+{
+	return !s->npcs && (s->role == GORT_STACK_LOCK || s->role == GORT_STACK_HELD);
 }
 
 void print_finding(int fd, const struct gort_finding *f)
 {
 	static struct text t; /* report.lock */
-	t.fd = fd;
-	t.n = 0;
+	text_begin(&t, fd);
 	read_modules();
-	put(&t, "==================\nWARNING: ThreadSanitizer: data race (pid=");
-	put_uint(&t, (uint32_t)f->pid, 10);
-	put(&t, ")\n");
+	text_put(&t, "==================\nWARNING: ThreadSanitizer: ");
+	text_put(&t, gort_finding_title(f->kind));
+	text_put(&t, " (pid=");
+	text_uint(&t, (uint32_t)f->pid, 10);
+	text_put(&t, ")\n");
 	for (uint32_t i = 0; i < f->nstacks; i++) {
-		put_header(&t, &f->stacks[i]);
-		put_stack(&t, &f->stacks[i]);
+		const struct gort_finding_stack *st = &f->stacks[i];
+		if (has_nothing(st))
+			continue;
+		put_header(&t, f, i);
+		if (st->role == GORT_STACK_OWNER)
+			text_put(&t, "\n");
+		else
+			put_stack(&t, st);
 	}
-	put(&t, "SUMMARY: ThreadSanitizer: data race\n==================\n");
-	flush(&t);
+	if (f->kind == GORT_FINDING_THREAD_LEAK && f->seen > 1) {
+		text_put(&t, "  And ");
+		text_uint(&t, f->seen - 1, 10);
+		text_put(&t, " more similar thread leaks.\n\n");
+	}
+	text_put(&t, "SUMMARY: ThreadSanitizer: ");
+	text_put(&t, gort_finding_title(f->kind));
+	text_put(&t, "\n==================\n");
+	text_flush(&t);
+}
+
+void print_total(int fd, uint32_t n)
+{
+	static struct text t; /* report.lock */
+	text_begin(&t, fd);
+	text_put(&t, "ThreadSanitizer: reported ");
+	text_uint(&t, n, 10);
+	text_put(&t, " warnings\n");
+	text_flush(&t);
 }

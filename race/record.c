@@ -24,32 +24,24 @@
 #include "record.h"
 
 #define POOL_BYTES (1ull << 38)
-#define NCLASSES   15
+#define NCLASSES   18
 #define NLOCAL     4 /* two slots and the new access fit */
 #define MAX_RACES  8 /* one a byte */
 
-struct record {
-	uint32_t n;
-	uint32_t cap;
-	uint32_t class;
-	uint32_t link; /* version while in use, next free one otherwise */
-	_Atomic uint64_t tag[];
-	/* uint32_t ctx[cap] */
-};
-
 static struct {
 	struct mutex lock;
-	char *base;
 	uint64_t next; /* first index never used */
 	uint32_t free[NCLASSES];
 	_Atomic uint32_t live;
 	_Atomic uint32_t version;
 } records;
 
+char *record_base;
+
 /* What a locked cell holds: in its record, or in `few` when it has none. */
 struct list {
 	uint32_t index; /* 0: none */
-	uint32_t n, cap;
+	uint32_t n, cap, nwrites;
 	_Atomic uint64_t *tag;
 	uint32_t *ctx;
 	_Atomic uint64_t few_tag[NLOCAL];
@@ -69,11 +61,6 @@ uint32_t records_live(void)
 	return load_rlx(&records.live);
 }
 
-static struct record *record_at(uint32_t index)
-{
-	return (struct record *)(records.base + ((uint64_t)index << 6));
-}
-
 static uint32_t *record_ctx(struct record *r)
 {
 	return (uint32_t *)&r->tag[r->cap];
@@ -87,8 +74,8 @@ static uint32_t class_cap(uint32_t class)
 static uint32_t record_new(uint32_t class)
 {
 	lock(&records.lock);
-	if (!records.base) {
-		records.base = mem_map(POOL_BYTES);
+	if (!record_base) {
+		record_base = mem_map(POOL_BYTES);
 		records.next = 1;
 	}
 	uint32_t index = records.free[class];
@@ -103,7 +90,8 @@ static uint32_t record_new(uint32_t class)
 	unlock(&records.lock);
 	struct record *r = record_at(index);
 	r->n = 0;
-	r->class = class;
+	r->class = (uint16_t) class;
+	r->nwrites = 0;
 	r->cap = class_cap(class);
 	r->link = xadd_rlx(&records.version, 0x100);
 	xadd_rlx(&records.live, 1);
@@ -145,6 +133,7 @@ static void list_in_record(struct list *l, uint32_t index)
 	l->index = index;
 	l->n = r->n;
 	l->cap = r->cap;
+	l->nwrites = r->nwrites;
 	l->tag = r->tag;
 	l->ctx = record_ctx(r);
 }
@@ -152,7 +141,7 @@ static void list_in_record(struct list *l, uint32_t index)
 /* Takes over what the cell held when it was locked as w. */
 static void list_open(struct list *l, struct cell *c, uint64_t w)
 {
-	l->index = l->n = 0;
+	l->index = l->n = l->nwrites = 0;
 	l->cap = NLOCAL;
 	l->tag = l->few_tag;
 	l->ctx = l->few_ctx;
@@ -168,13 +157,18 @@ static void list_open(struct list *l, struct cell *c, uint64_t w)
 		list_add(l, r, slot_ctx(c, r, rctx_of(c)));
 }
 
-/* Room for one more entry. At the largest class (no program met yet) the oldest entry gives way. */
+/*
+ * Room for one more entry, and where there are many for as many reads again before all are looked
+ * at. At the largest class (no program met yet) the oldest entry gives way.
+ */
 static void list_grow(struct list *l)
 {
-	if (l->n < l->cap)
+	if (l->n < l->cap && (l->n < RECORD_MANY || l->n <= l->cap / 2))
 		return;
 	uint32_t class = l->index ? record_at(l->index)->class + 1 : 1, old = l->index, n = l->n;
 	if (class == NCLASSES) {
+		if (l->n < l->cap)
+			return;
 		l->n--;
 		store_rlx(&l->tag[0], load_rlx(&l->tag[l->n]));
 		l->ctx[0] = l->ctx[l->n];
@@ -222,7 +216,7 @@ static uint64_t entry_after(
 	if (!tag_same(x, a->tag) || ((x ^ a->tag) & TAG_WEAK))
 		return x;
 	m->tag |= x & TAG_MASK;
-	m->ctx = depot_pair(a->t, ctx, m->ctx, a->tag & TAG_MASK);
+	m->ctx = depot_pair(ctx, m->ctx, a->tag & TAG_MASK);
 	return 0;
 }
 
@@ -242,6 +236,45 @@ static void list_access(struct list *l, const struct access *a, uint32_t ctx, st
 		list_grow(l);
 		list_add(l, m.tag, m.ctx);
 	}
+}
+
+static void list_swap(struct list *l, uint32_t i, uint32_t j)
+{
+	uint64_t tag = load_rlx(&l->tag[i]);
+	uint32_t ctx = l->ctx[i];
+	store_rlx(&l->tag[i], load_rlx(&l->tag[j]));
+	l->ctx[i] = l->ctx[j];
+	store_rlx(&l->tag[j], tag);
+	l->ctx[j] = ctx;
+}
+
+/* What is no read comes first, when there are many. */
+static void list_sort(struct list *l)
+{
+	l->nwrites = 0;
+	for (uint32_t i = 0; i < l->n && l->n >= RECORD_MANY; i++) {
+		if (!(load_rlx(&l->tag[i]) & TAG_READ))
+			list_swap(l, i, l->nwrites++);
+	}
+}
+
+/*
+ * Adds one more read to many, which it does not conflict with, without a look at them: a word that
+ * 100,000 goroutines read would cost 100,000 looks each time. What it stands in for goes when the
+ * record is full, or with the next write. False: it may race, or there is no room.
+ */
+static bool list_append_read(struct list *l, const struct access *a, uint32_t ctx)
+{
+	if (l->n < RECORD_MANY || l->n == l->cap || !(a->tag & TAG_READ) ||
+		l->nwrites > RECORD_MANY)
+		return false;
+	for (uint32_t i = 0; i < l->nwrites; i++) {
+		uint64_t x = load_rlx(&l->tag[i]);
+		if ((x & a->tag & TAG_MASK) && tag_conflict(x, a->tag) && !ordered(a->t, x))
+			return false;
+	}
+	list_add(l, a->tag, ctx);
+	return true;
 }
 
 /* The list as two slots: at most one write, in w; two reads may share the cell. */
@@ -270,11 +303,15 @@ static void collapse(struct cell *c, struct list *l, uint32_t iw)
 	store_sc(&c->w, w);
 }
 
-/* Unlocks the cell with its new content. */
-static void cell_publish(struct cell *c, struct list *l, uintptr_t addr)
+/*
+ * Unlocks the cell with its new content. While threads read in turn the record stays: the next read
+ * would need it again.
+ */
+static void cell_publish(struct cell *c, struct list *l, uintptr_t addr, uint64_t tag)
 {
 	uint32_t w;
-	if (list_fits(l, &w)) {
+	bool stays = l->index && l->n > 1 && (tag & TAG_READ);
+	if (!stays && list_fits(l, &w)) {
 		collapse(c, l, w);
 		return;
 	}
@@ -287,26 +324,11 @@ static void cell_publish(struct cell *c, struct list *l, uintptr_t addr)
 	}
 	struct record *r = record_at(l->index);
 	r->n = l->n;
+	r->nwrites = (uint16_t)(l->nwrites < UINT16_MAX ? l->nwrites : UINT16_MAX);
 	r->link++;
 	page_mark(addr, PAGE_RECORDS);
 	uint64_t version = (uint64_t)r->link << 12 & TAG_VERSION_MASK;
 	store_sc(&c->w, (uint64_t)l->index << 32 | version | TAG_INFLATED);
-}
-
-/* Without the lock: the tag is in the record that w names, and w has not changed since. */
-static bool scan(const struct access *a, struct cell *c)
-{
-	uint64_t w = load_acq(&c->w);
-	if (!(w & TAG_INFLATED) || (w & TAG_LOCKED) || !(w >> 32))
-		return false;
-	struct record *r = record_at(w >> 32);
-	uint32_t n = *(volatile uint32_t *)&r->n, max = class_cap(NCLASSES - 1);
-	for (uint32_t i = 0; i < n && i < max; i++) {
-		uint64_t x = load_acq(&r->tag[i]);
-		if (tag_same(x, a->tag) && tag_covers(x, a->tag) && !(a->tag & ~x & TAG_MASK))
-			return load_acq(&c->w) == w;
-	}
-	return false;
 }
 
 void record_access(const struct access *a, bool recheck)
@@ -314,14 +336,16 @@ void record_access(const struct access *a, bool recheck)
 	struct cell *c = cell_of(a->addr);
 	struct races races = {.n = 0};
 	struct list l;
-	if (!recheck && scan(a, c))
+	if (!recheck && record_hit(c, load_acq(&c->w), a->tag))
 		return;
-	if ((a->t->ninflated++ & 63) == 0)
-		threads_scan();
+	threads_scan_due();
 	uint32_t ctx = ctx_of(a->t, a->pc);
 	list_open(&l, c, cell_lock(c));
-	list_access(&l, a, ctx, &races);
-	cell_publish(c, &l, a->addr);
+	if (!list_append_read(&l, a, ctx)) {
+		list_access(&l, a, ctx, &races);
+		list_sort(&l);
+	}
+	cell_publish(c, &l, a->addr, a->tag);
 	for (uint32_t i = 0; i < races.n; i++)
 		race_found(a, ctx, races.r[i].tag, races.r[i].ctx, races.r[i].over);
 }

@@ -14,21 +14,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "access.h"
-#include "heap.h"
 #include "mem.h"
 #include "options.h"
 #include "report.h"
 #include "sys.h"
+#include "text.h"
 
-#define MAX_PAIRS 4096 /* power of two */
-#define ANSWER_MS 30000
+#define MAX_PAIRS  4096 /* power of two */
+#define ANSWER_MS  30000
+#define MAX_BENIGN 1024
 
 struct pair {
 	uint64_t a, b;
@@ -44,6 +44,10 @@ static struct {
 	int log_fd; /* where reports are printed; -1: not opened yet */
 	bool ended;
 	struct gort_finding finding;
+	struct {
+		uintptr_t lo, hi;
+	} benign[MAX_BENIGN];
+	_Atomic uint32_t nbenign;
 } report = {.fd = -1, .log_fd = -1};
 
 uint32_t report_count(void)
@@ -56,13 +60,17 @@ uint32_t report_exit_code(void)
 	return options.exitcode;
 }
 
-void report_init(void)
+void report_init(const char *const *names, uint32_t n)
 {
 	const char *fd = getenv(GORT_FINDING_FD_ENV);
-	options_read();
+	for (uint32_t i = 0; i < n; i++) {
+		const char *text = getenv(names[i]);
+		if (text)
+			options_parse(text);
+	}
 	report.fd = -1;
 	if (fd && *fd >= '0' && *fd <= '9')
-		report.fd = atoi(fd);
+		report.fd = (int)options_number(fd);
 }
 
 void report_reset(void)
@@ -90,6 +98,8 @@ static void put_number(char **p, char *end, uint32_t n)
 
 static int open_log(void)
 {
+	if (options.log_fd)
+		return (int)options.log_fd;
 	if (!options.log_path[0] || same_text(options.log_path, "stderr"))
 		return 2;
 	if (same_text(options.log_path, "stdout"))
@@ -102,7 +112,7 @@ static int open_log(void)
 	return fd < 0 ? 2 : (int)fd;
 }
 
-/* True for a pair not met before. */
+/* True for a pair not met before; also when too many were met to know. */
 static bool new_pair(uint64_t a, uint64_t b, uint32_t *seen)
 {
 	uint64_t lo = a < b ? a : b, hi = a < b ? b : a;
@@ -111,8 +121,9 @@ static bool new_pair(uint64_t a, uint64_t b, uint32_t *seen)
 		struct pair *p = &report.pairs[i % MAX_PAIRS];
 		if (p->seen && (p->a != lo || p->b != hi))
 			continue;
+		*seen = 1;
 		if (!p->seen && report.npairs >= MAX_PAIRS / 2)
-			return false;
+			return true;
 		report.npairs += !p->seen;
 		*p = (struct pair){lo, hi, p->seen + 1};
 		*seen = p->seen;
@@ -125,7 +136,7 @@ static bool new_pair(uint64_t a, uint64_t b, uint32_t *seen)
  * root is the code that called the first instrumented function: libc before main, or our thread
  * start.
  */
-static void fill_stack(struct gort_finding_stack *s, uint32_t ctx, uint32_t mask)
+void report_stack(struct gort_finding_stack *s, uint32_t ctx, uint32_t mask)
 {
 	s->npcs = depot_get(ctx, mask, s->pcs, GORT_FINDING_PCS);
 	if (s->npcs)
@@ -134,124 +145,217 @@ static void fill_stack(struct gort_finding_stack *s, uint32_t ctx, uint32_t mask
 		s->npcs--;
 }
 
-static struct gort_finding_stack *add_stack(struct gort_finding *f, enum gort_finding_role role)
+static void put_name(struct gort_finding_stack *s, const struct past *who)
 {
+	const char *name = who && who->name ? who->name : "";
+	for (uint32_t i = 0; name[i] && i < sizeof s->name - 1; i++)
+		s->name[i] = name[i];
+}
+
+/* Not __builtin_popcount: that calls libgcc, which Go's linker may not have. */
+static uint32_t nbits(uint32_t mask)
+{
+	uint32_t n = 0;
+	for (; mask; mask &= mask - 1)
+		n++;
+	return n;
+}
+
+static void put_who(struct gort_finding_stack *s, const struct past *who)
+{
+	s->id = who ? who->uid : UINT32_MAX;
+	s->tid = who ? who->ostid : 0;
+	put_name(s, who);
+}
+
+struct gort_finding_stack *report_add(
+	struct gort_finding *f, uint32_t role, uint32_t ctx, const struct past *who)
+{
+	if (f->nstacks == GORT_FINDING_STACKS)
+		return NULL;
 	struct gort_finding_stack *s = &f->stacks[f->nstacks++];
 	memset(s, 0, sizeof *s);
 	s->role = role;
+	report_stack(s, ctx, TAG_MASK);
+	put_who(s, who);
 	return s;
 }
 
-static void fill_access(
-	struct gort_finding_stack *s, const struct race *r, uint64_t tag, uint32_t ctx)
+void report_created(struct gort_finding *f, const struct past *who)
 {
-	const struct past *who = thread_past(tag_tid(tag), tag_epoch(tag));
+	if (!who || who->uid <= front_main)
+		return;
+	for (uint32_t i = 0; i < f->nstacks; i++) {
+		if (f->stacks[i].role == GORT_STACK_CREATED && f->stacks[i].id == who->uid)
+			return;
+	}
+	struct gort_finding_stack *s = report_add(f, GORT_STACK_CREATED, who->ctx, who);
+	if (s)
+		s->by = who->parent;
+}
+
+uint64_t report_leaf(uint32_t ctx, uint32_t mask)
+{
+	uint64_t pc = 0;
+	depot_get(ctx, mask, &pc, 1);
+	return pc;
+}
+
+static const struct past *who_did(uint64_t tag)
+{
+	return thread_past(tag_tid(tag), tag_epoch(tag));
+}
+
+static void fill_access(
+	struct gort_finding *f, uint32_t role, const struct race *r, uint64_t tag, uint32_t ctx)
+{
+	struct gort_finding_stack *s = report_add(f, role, 0, who_did(tag));
 	uint32_t mask = tag & TAG_MASK;
-	fill_stack(s, ctx, r->mask);
-	s->id = who ? who->uid : UINT32_MAX;
-	s->tid = who ? who->ostid : 0;
+	report_stack(s, ctx, r->mask);
 	s->addr = r->addr + (uint32_t)__builtin_ctz(mask);
-	s->size = (uint32_t)__builtin_popcount(mask);
+	s->size = nbits(mask);
 	s->access = (tag & TAG_READ ? GORT_ACCESS_READ : GORT_ACCESS_WRITE) |
 		    (tag & TAG_ATOMIC ? GORT_ACCESS_ATOMIC : 0);
 }
 
-static void fill_created(struct gort_finding *f, uint64_t tag)
+/* What kind of memory it is, unless it is a variable, which is for the launcher to know. */
+static void fill_place(struct gort_finding *f, uintptr_t addr)
 {
-	const struct past *who = thread_past(tag_tid(tag), tag_epoch(tag));
-	if (!who || who->uid == 0)
+	uint32_t flags = 0;
+	const struct past *owner = front_owner(addr, &flags);
+	struct gort_finding_stack *s =
+		report_add(f, owner ? GORT_STACK_OWNER : GORT_STACK_ALLOC, 0, owner);
+	s->flags = flags;
+	if (owner)
 		return;
-	struct gort_finding_stack *s = add_stack(f, GORT_STACK_CREATED);
-	fill_stack(s, who->ctx, TAG_MASK);
-	s->id = who->uid;
-	s->by = who->parent;
-	s->tid = who->ostid;
+	s->tid = 0;
+	if (!front_block(s, addr))
+		f->nstacks--;
 }
 
-static void fill_block(struct gort_finding *f, uintptr_t addr)
+static void fill(struct gort_finding *f, const struct race *r)
 {
-	struct block b;
-	if (!block_find(addr, &b))
-		return;
-	size_t size = malloc_usable_size((void *)b.start);
-	if (addr - b.start >= size)
-		return;
-	struct gort_finding_stack *s = add_stack(f, GORT_STACK_ALLOC);
-	fill_stack(s, b.ctx, TAG_MASK);
-	s->id = b.uid;
-	s->addr = b.start;
-	s->size = (uint32_t)size;
+	fill_access(f, GORT_STACK_ACCESS, r, r->tag, r->ctx);
+	fill_access(f, GORT_STACK_PREVIOUS, r, r->old_tag, r->old_ctx);
+	report_created(f, who_did(r->tag));
+	report_created(f, who_did(r->old_tag));
+	fill_place(f, f->stacks[0].addr);
 }
 
-static void fill(struct gort_finding *f, const struct race *r, uint32_t seen)
-{
-	f->magic = GORT_FINDING_MAGIC;
-	f->size = sizeof *f;
-	f->kind = GORT_FINDING_RACE;
-	f->nstacks = 0;
-	f->pid = (int32_t)SYS3(SYS_getpid, 0, 0, 0);
-	f->seen = seen;
-	fill_access(add_stack(f, GORT_STACK_ACCESS), r, r->tag, r->ctx);
-	fill_access(add_stack(f, GORT_STACK_PREVIOUS), r, r->old_tag, r->old_ctx);
-	fill_created(f, r->tag);
-	fill_created(f, r->old_tag);
-	fill_block(f, f->stacks[0].addr);
-}
-
-/* False when nobody takes the record: the launcher is gone or does not answer. */
-static bool send_finding(const struct gort_finding *f)
+/* The launcher's answer; 0 when nobody takes the record: it is gone or does not answer. */
+static char send_finding(const struct gort_finding *f)
 {
 	struct pollfd pfd = {.fd = report.fd, .events = POLLIN};
 	char answer;
 	long n;
 	do
-		n = rawsyscall6(SYS_sendto, report.fd, (long)f, sizeof *f, MSG_NOSIGNAL, 0, 0);
+		n = rawsyscall6(SYS_sendto, report.fd, (long)f, f->size, MSG_NOSIGNAL, 0, 0);
 	while (n == -EINTR);
-	if (n != sizeof *f)
-		return false;
+	if (n != f->size)
+		return 0;
 	do
 		n = SYS3(SYS_poll, &pfd, 1, ANSWER_MS);
 	while (n == -EINTR);
-	return n == 1 && SYS3(SYS_read, report.fd, &answer, 1) == 1;
+	return n == 1 && SYS3(SYS_read, report.fd, &answer, 1) == 1 ? answer : 0;
 }
 
 static void tell(const struct gort_finding *f)
 {
-	if (report.fd >= 0) {
-		if (send_finding(f))
-			return;
+	char answer = report.fd >= 0 ? send_finding(f) : 0;
+	if (!answer)
 		report.fd = -1;
-	}
+	if (answer == GORT_ANSWER_SUPPRESSED)
+		xadd_rlx(&report.count, -1u);
+	if (answer && (!options.print || answer == GORT_ANSWER_SUPPRESSED))
+		return;
 	if (report.log_fd < 0)
 		report.log_fd = open_log();
 	print_finding(report.log_fd, f);
 }
 
-void on_race(const struct race *r)
+/* Each kind is known by numbers of its own. */
+struct gort_finding *report_open(uint32_t kind, uint64_t a, uint64_t b)
 {
-	uint64_t a = 0, b = 0;
-	uint32_t seen;
-	depot_get(r->ctx, r->mask, &a, 1);
-	depot_get(r->old_ctx, r->mask, &b, 1);
+	struct gort_finding *f = &report.finding;
+	uint64_t salt = kind <= GORT_FINDING_LEAK ? 0 : (uint64_t)kind << 56;
 	lock(&report.lock);
-	if (new_pair(a, b, &seen) && load_rlx(&report.count) < options.report_limit) {
-		xadd_rlx(&report.count, 1);
-		fill(&report.finding, r, seen);
-		tell(&report.finding);
-		if (options.halt_on_error)
-			sys_exit((int)options.exitcode);
+	bool fresh = new_pair(a ^ salt, b ^ salt, &f->seen) || !options.suppress_equal_stacks;
+	if (!fresh || load_rlx(&report.count) >= options.report_limit) {
+		unlock(&report.lock);
+		return NULL;
+	}
+	xadd_rlx(&report.count, 1);
+	f->magic = GORT_FINDING_MAGIC;
+	f->kind = kind;
+	f->nstacks = 0;
+	f->pid = (int32_t)SYS3(SYS_getpid, 0, 0, 0);
+	return f;
+}
+
+void report_close(struct gort_finding *f)
+{
+	f->size = (uint32_t)offsetof(struct gort_finding, stacks[f->nstacks]);
+	tell(f);
+	if (options.halt_on_error && report_count())
+		sys_exit((int)options.exitcode);
+	unlock(&report.lock);
+}
+
+void report_benign(uintptr_t addr, size_t n)
+{
+	lock(&report.lock);
+	uint32_t i = load_rlx(&report.nbenign);
+	if (i < MAX_BENIGN) {
+		report.benign[i].lo = addr;
+		report.benign[i].hi = addr + n;
+		store_rel(&report.nbenign, i + 1); /* pairs with is_benign */
 	}
 	unlock(&report.lock);
 }
 
+static bool is_benign(const struct race *r)
+{
+	uintptr_t addr = r->addr + (uint32_t)__builtin_ctz(r->mask);
+	for (uint32_t i = 0, n = load_acq(&report.nbenign); i < n; i++) {
+		if (addr >= report.benign[i].lo && addr < report.benign[i].hi)
+			return true;
+	}
+	return false;
+}
+
+void on_race(const struct race *r)
+{
+	if (is_benign(r) || !options.report_bugs)
+		return;
+	if (!options.report_atomic_races && (r->tag | r->old_tag) & TAG_ATOMIC)
+		return;
+	uint64_t old = report_leaf(r->old_ctx, r->mask);
+	struct gort_finding *f =
+		report_open(front_frees(old) ? GORT_FINDING_FREED : GORT_FINDING_RACE,
+			report_leaf(r->ctx, r->mask), old);
+	if (!f)
+		return;
+	fill(f, r);
+	report_close(f);
+}
+
+/* Another thread may be telling of a race just now. It gets a second: it may wait for this one. */
+static void wait_for_report(void)
+{
+	for (unsigned i = 0; i < 50000; i++) {
+		if (trylock(&report.lock)) {
+			unlock(&report.lock);
+			return;
+		}
+		osyield_backoff(i);
+	}
+}
+
 void report_end(void)
 {
-	if (!report_count() || report.fd >= 0 || report.ended)
+	wait_for_report();
+	if (!report_count() || (report.fd >= 0 && !options.print) || report.ended)
 		return;
-	char text[64] = "", *p = text;
 	report.ended = true;
-	put_text(&p, text + sizeof text, "ThreadSanitizer: reported ");
-	put_number(&p, text + sizeof text, report_count());
-	put_text(&p, text + sizeof text, " warnings\n");
-	sys_write(report.log_fd < 0 ? 2 : report.log_fd, text, (size_t)(p - text));
+	print_total(report.log_fd < 0 ? 2 : report.log_fd, report_count());
 }

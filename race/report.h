@@ -11,23 +11,62 @@
 
 #include "gort/abi.h"
 
-/* Reads the options and the environment. */
-void report_init(void);
+#include "thread.h"
+
+/* Reads the options, in these variables of the environment, the later one wins; n <= 4. */
+void report_init(const char *const *names, uint32_t n);
 
 /* In a child after fork(): its findings are its own. */
 void report_reset(void);
 
-/* Distinct races reported so far. */
+/* Races reported so far. */
 uint32_t report_count(void);
 uint32_t report_exit_code(void);
 
 /* Says how many were reported, once, where reports are printed here. */
 void report_end(void);
 
-/* print.c: the finding as text in TSan's words, to fd. Takes no lock of libc or the loader. */
+/*
+ * Of the front end: print.c in TSan's words, go_print.c in Go's. They take no lock of libc or the
+ * loader.
+ */
 void print_finding(int fd, const struct gort_finding *f);
+void print_total(int fd, uint32_t n);
 
-/* strcmp() without this library's own interceptor of it. */
-bool same_text(const char *a, const char *b);
+/* Of the front end: the number of the main thread, which nobody created. */
+extern const uint32_t front_main;
+
+/* Of the front end: the call of a leaf pc is one that frees memory. */
+bool front_frees(uint64_t pc);
+
+/* Of the front end: the heap block that addr lies in, as a stack of role ALLOC. */
+bool front_block(struct gort_finding_stack *s, uintptr_t addr);
+
+/* Of the front end: in whose stack or, flags say, TLS addr lies; or NULL. */
+const struct past *front_owner(uintptr_t addr, uint32_t *flags);
+
+/* Races on [addr, addr+n) are not reported, says the program. */
+void report_benign(uintptr_t addr, size_t n);
+
+/* Fills in a stack of the depot, of the bytes in mask. */
+void report_stack(struct gort_finding_stack *s, uint32_t ctx, uint32_t mask);
+
+/*
+ * A finding of another kind, known by its kind and two numbers in either order. NULL when it was
+ * told before, or enough were; else report.lock is held until report_close(), and the finding is
+ * filled by report_add() and report_created(), in the order of the report.
+ */
+struct gort_finding *report_open(uint32_t kind, uint64_t a, uint64_t b);
+void report_close(struct gort_finding *f);
+
+/* NULL when there is no room. who may be NULL: nobody knows. */
+struct gort_finding_stack *report_add(
+	struct gort_finding *f, uint32_t role, uint32_t ctx, const struct past *who);
+
+/* Where the thread was created, once. */
+void report_created(struct gort_finding *f, const struct past *who);
+
+/* The leaf of a stack. */
+uint64_t report_leaf(uint32_t ctx, uint32_t mask);
 
 #endif

@@ -66,10 +66,15 @@
 #define TAG_VERSION_STEP (1ull << 12)
 #define TAG_VERSION_MASK 0xfffff000ull
 
-/* Marks of a page: its words may be inflated; sync objects or heap blocks may start in it. */
+/*
+ * Marks of a page: cells may be used, or inflated; sync objects, heap blocks or locks may start in
+ * it.
+ */
 #define PAGE_RECORDS 1
 #define PAGE_SYNC    2
 #define PAGE_BLOCKS  4
+#define PAGE_CELLS   8
+#define PAGE_LOCKS   16
 
 struct cell {
 	_Atomic uint64_t w;

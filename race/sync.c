@@ -51,6 +51,7 @@ static struct sync *find_or_add(uintptr_t addr)
 		page_mark(addr, PAGE_SYNC);
 		lock(&s->lock);
 		clock_reset(&s->clock);
+		s->depth = 0;
 		store_rel(&s->addr, addr);
 		unlock(&s->lock);
 		store_rel(&s->next, load_rlx(&syncs.line[line]));
@@ -104,17 +105,7 @@ void sync_add(struct thread *t, struct sync *s)
 
 static bool begin(struct thread *t)
 {
-	if (!t->tag || t->busy)
-		return false;
-	t->busy = 1;
-	compiler_barrier();
-	return true;
-}
-
-static void end(struct thread *t)
-{
-	compiler_barrier();
-	t->busy = 0;
+	return t->tag && !t->ignore_sync && thread_enter(t);
 }
 
 void sync_acquire(struct thread *t, uintptr_t addr)
@@ -126,7 +117,7 @@ void sync_acquire(struct thread *t, uintptr_t addr)
 		sync_take(t, s);
 		sync_leave(s);
 	}
-	end(t);
+	thread_leave(t);
 }
 
 static void give_up(struct thread *t, uintptr_t addr, void (*how)(struct thread *, struct sync *))
@@ -137,7 +128,7 @@ static void give_up(struct thread *t, uintptr_t addr, void (*how)(struct thread 
 	how(t, s);
 	sync_leave(s);
 	thread_step(t);
-	end(t);
+	thread_leave(t);
 }
 
 void sync_release(struct thread *t, uintptr_t addr)
@@ -148,6 +139,21 @@ void sync_release(struct thread *t, uintptr_t addr)
 void sync_merge(struct thread *t, uintptr_t addr)
 {
 	give_up(t, addr, sync_add);
+}
+
+static void exchange(struct thread *t, struct sync *s)
+{
+	struct clock before = s->clock; /* with its shares of trees */
+	s->clock.root = s->clock.known = NULL;
+	clock_reset(&s->clock);
+	sync_give(t, s);
+	clock_join(&t->life->clock, &before);
+	clock_reset(&before);
+}
+
+void sync_exchange(struct thread *t, uintptr_t addr)
+{
+	give_up(t, addr, exchange);
 }
 
 static void drop(struct sync *s)

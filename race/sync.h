@@ -27,6 +27,7 @@ struct sync {
 	_Atomic uint64_t addr;
 	_Atomic(struct sync *) next;
 	struct sync *link;
+	int32_t depth;      /* lock; of a recursive lock that the program told of (annotations.c) */
 	struct clock clock; /* lock */
 };
 
@@ -51,6 +52,9 @@ void sync_add(struct thread *t, struct sync *s);
 void sync_acquire(struct thread *t, uintptr_t addr);
 void sync_release(struct thread *t, uintptr_t addr);
 void sync_merge(struct thread *t, uintptr_t addr);
+
+/* Release, and learn what the object held before. */
+void sync_exchange(struct thread *t, uintptr_t addr);
 
 /* Objects in [addr, addr+n) are gone: destroyed, or their memory was freed. */
 void sync_forget(uintptr_t addr, size_t n);

@@ -17,6 +17,11 @@ static inline long sys_mmap(void *at, size_t n, int prot, int flags)
 	return rawsyscall6(SYS_mmap, (long)at, (long)n, prot, flags, -1, 0);
 }
 
+static inline int32_t sys_gettid(void)
+{
+	return (int32_t)SYS3(SYS_gettid, 0, 0, 0);
+}
+
 static inline long sys_write(int fd, const void *buf, size_t n)
 {
 	return SYS3(SYS_write, fd, buf, n);

@@ -17,10 +17,13 @@
 #include "sys.h"
 #include "thread.h"
 
-#define FRAMES_FIRST (1u << 12)
-#define FRAMES_MAX   (1u << 24)
-#define QUEUE_TRIES  8
-#define QUEUE_SIZE   (1u << 16)
+#define FRAMES_MAX  (1u << 24)
+#define QUEUE_TRIES 8
+#define QUEUE_SIZE  MAX_TIDS
+#define SCAN_EVERY  64
+#define FEW_TIDS    4096
+#define OWNERS_FEW  16 /* owners remembered of each id below FEW_TIDS */
+#define OWNERS_MANY 2  /* of each other id */
 
 struct dead_id {
 	uint32_t tid, epoch;
@@ -30,10 +33,13 @@ struct tid_slot {
 	_Atomic(struct life *) life;
 	_Atomic(struct past *) past; /* newest first */
 	uint32_t npast;
+	uint32_t last; /* epoch of the latest owner that ended */
 };
 
 static struct {
 	struct mutex lock;
+	_Atomic uint32_t nlive;
+	_Atomic uint32_t unfit; /* accesses since the last scan */
 	struct life *all;
 	struct tid_slot *tids;
 	struct dead_id *queue; /* ring of nqueue entries from head on */
@@ -65,9 +71,11 @@ static struct dead_id dequeue_id(void)
 
 static struct dead_id fresh_id(void)
 {
-	if (threads.ntids == MAX_TIDS)
+	if (threads.ntids < MAX_TIDS)
+		return (struct dead_id){threads.ntids++, 0};
+	if (!threads.nqueue)
 		race_fatal("more than 1048576 thread ids in use", "run with fewer live threads");
-	return (struct dead_id){threads.ntids++, 0};
+	return dequeue_id();
 }
 
 /* Invariant 1. Called with the lock held. */
@@ -88,9 +96,9 @@ static struct dead_id take_id(struct life *parent)
 }
 
 /* The oldest of an id's owners is forgotten when there are too many. */
-static struct past *past_new(struct tid_slot *s)
+static struct past *past_new(struct tid_slot *s, uint32_t most)
 {
-	if (s->npast < PAST_PER_TID) {
+	if (s->npast < most) {
 		s->npast++;
 		return mem_alloc(sizeof(struct past));
 	}
@@ -106,12 +114,13 @@ static struct past *past_new(struct tid_slot *s)
 static void remember(struct life *life, uint32_t parent, uint32_t ctx)
 {
 	struct tid_slot *s = &threads.tids[life->tid];
-	struct past *p = past_new(s);
+	struct past *p = past_new(s, life->tid < FEW_TIDS ? OWNERS_FEW : OWNERS_MANY);
 	p->uid = threads.nuids++;
 	p->first_epoch = life->epoch;
 	p->parent = parent;
 	p->ctx = ctx;
 	p->ostid = 0;
+	p->name = NULL;
 	p->next = load_rlx(&s->past);
 	life->past = p;
 	store_rel(&s->past, p); /* pairs with thread_past */
@@ -125,6 +134,7 @@ static void link_life(struct life *life)
 	if (life->next)
 		life->next->pprev = &life->next;
 	threads.all = life;
+	store_rlx(&threads.nlive, load_rlx(&threads.nlive) + 1);
 }
 
 static void unlink_life(struct life *life)
@@ -132,6 +142,7 @@ static void unlink_life(struct life *life)
 	*life->pprev = life->next;
 	if (life->next)
 		life->next->pprev = life->pprev;
+	store_rlx(&threads.nlive, load_rlx(&threads.nlive) - 1);
 }
 
 static struct life *life_new(struct life *parent, uint32_t ctx)
@@ -156,30 +167,32 @@ static struct life *life_new(struct life *parent, uint32_t ctx)
 	return life;
 }
 
-void thread_main(struct thread *t)
+void thread_main(struct thread *t, int32_t ostid)
 {
-	thread_begin(t, life_new(NULL, 0));
+	thread_begin(t, life_new(NULL, 0), ostid);
 }
 
-void thread_resume(struct thread *t)
+void thread_resume(struct thread *t, int32_t ostid)
 {
-	t->life->past->ostid = (int32_t)SYS3(SYS_gettid, 0, 0, 0);
+	t->life->past->ostid = ostid;
 	set_tag(t, t->life->tid, t->life->epoch);
 }
 
 struct life *thread_fork(struct thread *parent, uint32_t ctx)
 {
+	if (!parent)
+		return life_new(NULL, ctx);
 	struct life *life = life_new(parent->life, ctx);
 	clock_raise(&life->clock, tag_tid(parent->tag), thread_epoch(parent));
 	thread_step(parent);
 	return life;
 }
 
-void thread_begin(struct thread *t, struct life *life)
+void thread_begin(struct thread *t, struct life *life, int32_t ostid)
 {
-	life->past->ostid = (int32_t)SYS3(SYS_gettid, 0, 0, 0);
+	life->past->ostid = ostid;
 	t->life = life;
-	t->in_range = t->range_race = t->ninflated = 0;
+	t->in_range = t->range_race = 0;
 	if (!t->lim)
 		frames_grow(t);
 	set_tag(t, life->tid, life->epoch);
@@ -188,12 +201,12 @@ void thread_begin(struct thread *t, struct life *life)
 void thread_end(struct thread *t)
 {
 	struct life *life = t->life;
-	life->epoch = thread_epoch(t);
 	clock_raise(&life->clock, life->tid, life->epoch);
 	life->past->ostid = 0;
 	lock(&threads.lock);
 	unlink_life(life);
 	store_rel(&threads.tids[life->tid].life, NULL);
+	threads.tids[life->tid].last = life->epoch;
 	while (life->nspare) {
 		life->nspare--;
 		enqueue_id((struct dead_id){
@@ -246,14 +259,17 @@ static void __attribute__((cold, noinline)) renew_id(struct thread *t)
 	clock_raise(&life->clock, life->tid, thread_epoch(t));
 	lock(&threads.lock);
 	store_rel(&threads.tids[life->tid].life, NULL);
-	life->tid = fresh_id().tid;
-	life->epoch = 1;
+	threads.tids[life->tid].last = life->epoch;
+	struct dead_id id = fresh_id();
+	life->tid = id.tid;
+	life->epoch = id.epoch + 1;
 	struct past *was = life->past;
 	remember(life, was->parent, was->ctx);
 	life->past->uid = was->uid;
 	life->past->ostid = was->ostid;
+	life->past->name = was->name;
 	unlock(&threads.lock);
-	set_tag(t, life->tid, 1);
+	set_tag(t, life->tid, life->epoch);
 }
 
 void thread_step(struct thread *t)
@@ -262,6 +278,7 @@ void thread_step(struct thread *t)
 		renew_id(t);
 	else
 		t->tag += 1ull << 32;
+	*(volatile uint32_t *)&t->life->epoch = thread_epoch(t);
 }
 
 void threads_scan(void)
@@ -284,10 +301,35 @@ void threads_scan(void)
 	unlock(&threads.lock);
 }
 
+void threads_scan_due(void)
+{
+	if (xadd_rlx(&threads.unfit, 1) < SCAN_EVERY + load_rlx(&threads.nlive))
+		return;
+	store_rlx(&threads.unfit, 0);
+	threads_scan();
+}
+
+uint32_t threads_live(void)
+{
+	return load_rlx(&threads.nlive);
+}
+
+void threads_acquire_all(struct thread *t)
+{
+	lock(&threads.lock);
+	for (uint32_t i = 0; i < threads.ntids; i++) {
+		const struct life *l = load_rlx(&threads.tids[i].life);
+		uint32_t e = l ? *(const volatile uint32_t *)&l->epoch : threads.tids[i].last;
+		if (e && i != t->life->tid)
+			clock_raise(&t->life->clock, i, e);
+	}
+	unlock(&threads.lock);
+}
+
 const struct past *thread_past(uint32_t tid, uint32_t epoch)
 {
 	struct past *p = tid < MAX_TIDS && threads.tids ? load_acq(&threads.tids[tid].past) : NULL;
-	for (uint32_t i = 0; p && i < PAST_PER_TID; i++, p = p->next) {
+	for (uint32_t i = 0; p && i < OWNERS_FEW; i++, p = p->next) {
 		if (p->first_epoch <= epoch)
 			return p;
 	}
@@ -299,19 +341,61 @@ struct life *thread_life(uint32_t tid)
 	return tid < MAX_TIDS && threads.tids ? load_acq(&threads.tids[tid].life) : NULL;
 }
 
+/*
+ * The sizes a shadow stack grows through. Most goroutines stay in the first; mappings of their own
+ * would use up vm.max_map_count.
+ */
+static struct {
+	uint32_t n;
+	struct pool pool;
+} frame_pools[] = {
+	{8, {.size = 8 * sizeof(struct frame)}},
+	{64, {.size = 64 * sizeof(struct frame)}},
+	{512, {.size = 512 * sizeof(struct frame)}},
+	{4096, {.size = 4096 * sizeof(struct frame)}},
+};
+
+#define NPOOLS (sizeof frame_pools / sizeof *frame_pools)
+
+static struct frame *frames_get(size_t n)
+{
+	for (uint32_t i = 0; i < NPOOLS; i++) {
+		if (frame_pools[i].n == n)
+			return pool_get(&frame_pools[i].pool);
+	}
+	return mem_map(n * sizeof(struct frame));
+}
+
+static void frames_put(struct frame *f, size_t n)
+{
+	for (uint32_t i = 0; i < NPOOLS; i++) {
+		if (frame_pools[i].n == n) {
+			pool_put(&frame_pools[i].pool, f);
+			return;
+		}
+	}
+	mem_unmap(f, n * sizeof(struct frame));
+}
+
+static size_t frames_size(const struct thread *t)
+{
+	return t->lim ? (size_t)(t->lim - t->base) + 1 : 0;
+}
+
 /* A stack deeper than FRAMES_MAX, or longjmp left frames on it: start over, never overflow. */
 void frames_grow(struct thread *t)
 {
-	size_t n = t->lim ? (size_t)(t->lim - t->base) + 1 : 0, depth = (size_t)(t->sp - t->base);
+	size_t n = frames_size(t), depth = (size_t)(t->sp - t->base);
 	if (n >= FRAMES_MAX) {
 		t->sp = t->base;
 		return;
 	}
-	size_t want = n ? n * 8 : FRAMES_FIRST;
-	struct frame *f = mem_map(want * sizeof(*f));
+	size_t want = n ? n * 8 : 8;
+	struct frame *f = frames_get(want);
+	f->hash = f->pc = 0;
 	if (n) {
 		memcpy(f, t->base, n * sizeof(*f));
-		mem_unmap(t->base, n * sizeof(*f));
+		frames_put(t->base, n);
 	}
 	t->base = f;
 	t->sp = f + depth;
@@ -321,6 +405,6 @@ void frames_grow(struct thread *t)
 void frames_free(struct thread *t)
 {
 	if (t->lim)
-		mem_unmap(t->base, (size_t)(t->lim - t->base + 1) * sizeof(struct frame));
+		frames_put(t->base, frames_size(t));
 	t->sp = t->lim = t->base = NULL;
 }

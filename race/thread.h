@@ -12,7 +12,9 @@
  * Invariants:
  *  1. An id is reused only by a creator whose clock covers the last epoch of its former owner, and
  *     the new owner starts one epoch later. So "clock covers epoch e of id t" still means that all
- *     of the id's accesses up to e happened before. There is no global reset, ever.
+ *     of the id's accesses up to e happened before. There is no global reset, ever. When 2^20 ids
+ *     are in use or of dead threads that nobody waited for, the one dead longest is reused without:
+ *     its accesses then count as its successor's.
  *  2. A thread's clock holds no entry for its current epoch; ordered() knows its own accesses.
  *  3. When the 32-bit epoch of an id is used up the thread goes on under a fresh id (the old one
  *     stays retired), as if it had created itself.
@@ -25,13 +27,12 @@
 #include "clock.h"
 #include "shadow.h"
 
-#define MAX_TIDS     (1u << 20)
-#define NSPARE       16
-#define CTX_CACHE    256
-#define SYNC_CACHE   16
-#define PAST_PER_TID 16
+#define MAX_TIDS   (1u << 20)
+#define NSPARE     8
+#define SYNC_CACHE 8
 
 struct sync;
+struct held_set;
 
 /* One call: the return address into the caller, and a hash of the whole stack up to here. */
 struct frame {
@@ -39,19 +40,15 @@ struct frame {
 	uint64_t hash;
 };
 
-struct ctx_entry {
-	uint64_t key;
-	uint32_t ctx;
-};
-
-/* Who a thread was, kept for reports after it is gone: the last PAST_PER_TID owners of each id. */
+/* Who a thread was, kept for reports after it is gone: the last owners of each id. */
 struct past {
 	struct past *next;
 	uint32_t uid; /* T0 is main, then in order of creation */
 	uint32_t first_epoch;
 	uint32_t parent;
 	uint32_t ctx; /* where it was created; 0 = unknown */
-	int32_t ostid;
+	const char *name;
+	int32_t ostid; /* while it runs: of the OS, or -1 where it has none */
 };
 
 struct life {
@@ -59,7 +56,7 @@ struct life {
 	struct life *next, **pprev; /* all live ones; guarded by threads.lock */
 	struct past *past;
 	uint32_t tid;
-	uint32_t epoch;
+	uint32_t epoch; /* as in the thread's tag; other threads may read it */
 	uint32_t nspare;
 	struct {
 		uint32_t tid, epoch;
@@ -68,7 +65,6 @@ struct life {
 	/* The slot this thread is about to take and the stack that belongs to it; see access.c. */
 	_Atomic(const struct cell *) pending;
 	_Atomic uint32_t pending_ctx;
-	struct ctx_entry ctxs[CTX_CACHE];
 	struct sync *syncs[SYNC_CACHE];
 };
 
@@ -78,10 +74,13 @@ struct thread {
 	struct frame *lim; /* no frame fits at lim; NULL until the first call */
 	struct frame *base;
 	struct life *life;
-	uint32_t busy;       /* inside the detector: a signal handler's accesses are not recorded */
-	uint32_t in_range;   /* one report per range */
-	uint32_t range_race; /* that report was made */
-	uint32_t ninflated;
+	uint32_t busy; /* inside the detector: a signal handler's accesses are not recorded */
+	uint32_t ignore_accesses; /* plain ones */
+	uint32_t ignore_sync;     /* also of atomics */
+	uint8_t in_range;         /* one report per range */
+	uint8_t range_race;       /* that report was made */
+	uint8_t in_signal;        /* an asynchronous one's handler runs */
+	struct held_set *held;    /* the C front end's: locks.h */
 };
 
 /* Epochs of the ids < CLOCK_NEAR that every live thread is known to have seen. */
@@ -106,19 +105,22 @@ static inline uint32_t thread_epoch(const struct thread *t)
 }
 
 /* Makes the calling thread the first one, and starts recording in it. */
-void thread_main(struct thread *t);
+void thread_main(struct thread *t, int32_t ostid);
 
 /*
  * A thread whose tag was cleared to record nothing takes it up again. Nothing may have happened
  * meanwhile that another thread could be unordered with.
  */
-void thread_resume(struct thread *t);
+void thread_resume(struct thread *t, int32_t ostid);
 
-/* The parent creates a child; ctx is where. The child's clock starts as the parent's. */
+/*
+ * The parent creates a child; ctx is where. The child's clock starts as the parent's, or empty when
+ * that is NULL: a child of nobody.
+ */
 struct life *thread_fork(struct thread *parent, uint32_t ctx);
 
 /* The child itself, first thing. Its shadow stack, if it has one already, stays. */
-void thread_begin(struct thread *t, struct life *life);
+void thread_begin(struct thread *t, struct life *life, int32_t ostid);
 
 /* Last thing of a thread: it records nothing from now on; its life waits for join or drop. */
 void thread_end(struct thread *t);
@@ -138,6 +140,15 @@ void thread_step(struct thread *t);
 /* Recomputes seen_by_all. */
 void threads_scan(void);
 
+/* Called for each access that did not fit its cell: does so once in a while. */
+void threads_scan_due(void);
+
+/* Threads that have not ended. */
+uint32_t threads_live(void);
+
+/* t learns all that any thread, dead or alive, has done. */
+void threads_acquire_all(struct thread *t);
+
 /* Who had the id at that epoch; NULL when that owner is no longer remembered. */
 const struct past *thread_past(uint32_t tid, uint32_t epoch);
 
@@ -147,6 +158,22 @@ struct life *thread_life(uint32_t tid);
 /* Slow half of a call: makes room for one more frame. */
 void frames_grow(struct thread *t);
 void frames_free(struct thread *t);
+
+/* Into the detector, until thread_leave(); false when the thread is in it already. */
+static inline bool thread_enter(struct thread *t)
+{
+	if (t->busy)
+		return false;
+	t->busy = 1;
+	compiler_barrier();
+	return true;
+}
+
+static inline void thread_leave(struct thread *t)
+{
+	compiler_barrier();
+	t->busy = 0;
+}
 
 #define HASH_MUL 0x9e3779b97f4a7c15ull
 

@@ -8,6 +8,7 @@
 #include "builtins.h"
 
 #include "front.h"
+#include "record.h"
 
 static inline uint64_t mask_at(uintptr_t a, uint32_t n)
 {
@@ -16,6 +17,11 @@ static inline uint64_t mask_at(uintptr_t a, uint32_t n)
 
 static __attribute__((noinline)) void slow(uintptr_t a, uint32_t n, uint64_t weak, uint64_t pc)
 {
+	const struct cell *c = cell_of(a);
+	uint64_t w = load_acq(&c->w), mask = mask_at(a, n & 15);
+	if ((w & TAG_INFLATED) && mask <= 0xff &&
+		record_hit(c, w, (me.tag & TAG_WHO) | weak | mask))
+		return; /* read by many */
 	if (n <= 8) {
 		access_bytes(&me, a, n, weak, pc);
 		return;

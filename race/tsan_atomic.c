@@ -2,15 +2,12 @@
 /*
  * tsan_atomic.c - the compiler's atomic operations of 1 to 16 bytes.
  *
- * The operation runs under the lock of its address's sync object, so that the order of clocks is
- * the order of values. It is always done sequentially consistent; the order the program asked for
- * decides only what happens-before edges it makes. A read-modify-write without release continues
- * the release sequence of an earlier store (C17 5.1.2.4): it leaves the object's clock alone.
- *
- * A plain store ends the release sequence of other threads: without release it clears the clock.
+ * It is always done sequentially consistent; the order the program asked for decides only what
+ * happens-before edges it makes: see atomics.h.
  */
 #include "builtins.h"
 
+#include "atomics.h"
 #include "front.h"
 
 typedef uint8_t a8;
@@ -38,53 +35,24 @@ static bool releases(int mo)
 	return (mo & 0x7fff) >= __ATOMIC_RELEASE || load_rlx(&fenced);
 }
 
-/* Enters the operation's sync object; NULL: just do it. */
 static struct sync *begin(const volatile void *p, uint32_t n, uint64_t weak, uint64_t pc)
 {
-	if (!me.tag || me.busy)
-		return NULL;
-	me.busy = 1;
-	compiler_barrier();
-	uintptr_t a = (uintptr_t)p;
-	struct sync *s = sync_enter(&me, a);
-	access_inside(&me, a, n < 8 ? n : 8, weak | TAG_ATOMIC, pc);
-	if (n > 8)
-		access_inside(&me, a + 8, 8, weak | TAG_ATOMIC, pc);
-	return s;
-}
-
-static void end(struct sync *s, bool step)
-{
-	sync_leave(s);
-	if (step)
-		thread_step(&me);
-	compiler_barrier();
-	me.busy = 0;
+	return atomic_enter(&me, (uintptr_t)p, n, weak, pc);
 }
 
 static void end_load(struct sync *s, int mo)
 {
-	if (acquires(mo))
-		sync_take(&me, s);
-	end(s, false);
+	atomic_loaded(&me, s, acquires(mo));
 }
 
 static void end_store(struct sync *s, int mo)
 {
-	if (releases(mo))
-		sync_give(&me, s);
-	else
-		clock_reset(&s->clock);
-	end(s, releases(mo));
+	atomic_stored(&me, s, releases(mo));
 }
 
 static void end_update(struct sync *s, int mo)
 {
-	if (acquires(mo))
-		sync_take(&me, s);
-	if (releases(mo))
-		sync_add(&me, s);
-	end(s, releases(mo));
+	atomic_updated(&me, s, acquires(mo), releases(mo));
 }
 
 #define LOAD_STORE(bits)                                                                 \

@@ -25,10 +25,8 @@ static inline uint32_t canned_loc(struct gsnap *s, const char *func)
 	uint32_t i = gsnap_find_loc(s, pc, true);
 	if (i != GSNAP_NONE)
 		return i;
-	bool go
-	= s->kind == GSNAP_GO;
-	const char *slash = strrchr(func, '/'), *name = go
-	|| !slash ? func : slash + 1;
+	bool go = s->kind == GSNAP_GO;
+	const char *slash = strrchr(func, '/'), *name = go || !slash ? func : slash + 1;
 	char file[128];
 	int len = snprintf(file, sizeof file, "/src/%s.%s", func, go ? "go" : "c");
 	i = gsnap_add_loc(s, pc, pc - 1, true);

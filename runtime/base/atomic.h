@@ -30,6 +30,8 @@
 #define xadd_rlx(p, v)    atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
 #define xadd_acqrel(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
 #define xadd_sc(p, v)     atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
+#define or_acqrel(p, v)   atomic_fetch_or_explicit((p), (v), memory_order_acq_rel)
+#define and_acqrel(p, v)  atomic_fetch_and_explicit((p), (v), memory_order_acq_rel)
 
 /* Compare-and-swap: true when *p was *old and is now v; else *old holds what was found. */
 #define cas_acq(p, old, v)                       \

@@ -14,12 +14,18 @@
 enum lockrank {
 	lockRankSync = 0, /* wait groups, mutexes: user objects, valid when zeroed */
 	lockRankHchan,    /* hchan.lock */
+	lockRankSysfd,    /* sysfd.lock */
+	lockRankPollDesc, /* pollDesc.lock: deadlines */
 	lockRankTimers,   /* p.timers.lock */
 	lockRankSched,    /* sched.lock: midle, pidle, the global queue */
 	lockRankAllg,     /* allglock: growth of allgs */
 	lockRankGFree,    /* sched.gFree.lock: dead Gs not owned by a P */
 	lockRankStack,    /* stackpool.lock */
-	lockRankMheap,    /* central memory */
+	lockRankRoots,    /* registered roots */
+	lockRankWb,       /* wb.lock: full blocks of the write barrier's log */
+	lockRankNop,      /* the mcache of threads without a P */
+	lockRankMcentral, /* mcentral.lock: spans of one class */
+	lockRankMheap,    /* mheap.lock: pages, arenas */
 	lockRankLeaf      /* locks under which nothing else is taken */
 };
 

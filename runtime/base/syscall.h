@@ -8,6 +8,7 @@
 #ifndef GORT_BASE_SYSCALL_H
 #define GORT_BASE_SYSCALL_H
 
+#include <linux/membarrier.h>
 #include <sys/syscall.h>
 
 /* Returns the result or a negative errno. */
@@ -27,6 +28,15 @@ static inline long rawsyscall6(long nr, long a, long b, long c, long d, long e, 
 static inline long rawsyscall(long nr, long a, long b, long c, long d)
 {
 	return rawsyscall6(nr, a, b, c, d, 0, 0);
+}
+
+/*
+ * A full memory barrier on every CPU that runs a thread of this process, for the slow side of a
+ * pair whose fast side has none. runqinit registers it.
+ */
+static inline void membarrier_all(void)
+{
+	rawsyscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0, 0);
 }
 
 #endif

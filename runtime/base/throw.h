@@ -6,11 +6,22 @@
 #ifndef GORT_BASE_THROW_H
 #define GORT_BASE_THROW_H
 
+#include <stddef.h>
+
 /*
  * A defect of the runtime itself: "fatal error: <text>" and a dump of everything, exit 2. The
  * text is "subsystem: what was wrong: values".
  */
 _Noreturn void throw(const char *fmt, ...) __attribute__((cold, format(printf, 1, 2)));
+
+enum limit { LIMIT_MEMORY, LIMIT_THREADS, LIMIT_FILES };
+
+/*
+ * The process or the system has no more of kind: "runtime: <what was refused>", the limits that may
+ * be the reason, what to try, "fatal error: <Go's text>" and the stack of the goroutine.
+ */
+_Noreturn void throwlimit(enum limit kind, const char *fmt, ...)
+	__attribute__((cold, format(printf, 2, 3)));
 
 /*
  * The program's own fault, found by the runtime (a deadlock): Go's "fatal error: <text>", exit 2.
@@ -22,5 +33,7 @@ _Noreturn void gopanic_text(const char *fmt, ...) __attribute__((cold, format(pr
 
 /* The leak gate: called once with the exit code of gort_main; returns the code to exit with. */
 int gcleakgate(int code);
+/* gort_leak_find for a test: the main goroutine and those of tests are not counted. */
+int gcleaktest(char *buf, size_t size);
 
 #endif

@@ -11,12 +11,14 @@
 #include "cpuprof.h"
 #include "debug.h"
 #include "lang/panic.h"
+#include "mem/mheap.h"
 #include "module.h"
 #include "sched/asm.h"
+#include "sched/proflabel.h"
+#include "sched/race.h"
 #include "sched/runtime2.h"
 #include "sched/signal_linux.h"
 #include "sync/chan.h"
-#include "traceback.h"
 
 #define MEMBER(type, field)                                                                      \
 	{                                                                                        \
@@ -65,9 +67,11 @@ static const struct gort_abi_entry entries[] = {
 	MEMBER(g, syscallsp),
 	MEMBER(g, syscallpc),
 	MEMBER(g, syscallbp),
-	AS("g.name", g, namebuf),
+	MEMBER(g, name),
+	MEMBER(g, labels),
 	MEMBER(g, system),
 	AS("g.waiting", g, sudog.c),
+	AS("g.sudog", g, waiting),
 	SIZE(g),
 	MEMBER(m, id),
 	MEMBER(m, procid),
@@ -95,11 +99,35 @@ static const struct gort_abi_entry entries[] = {
 	MEMBER(sudog, isSelect),
 	MEMBER(sudog, success),
 	SIZE(sudog),
+	MEMBER(labels, n),
+	MEMBER(labels, size),
+	AS("labels.text", labels, text[0]),
 	MEMBER(hchan, qcount),
 	MEMBER(hchan, dataqsiz),
 	MEMBER(hchan, elemsize),
 	MEMBER(hchan, closed),
 	MEMBER(hchan, buf),
+	MEMBER(mspan, startAddr),
+	MEMBER(mspan, npages),
+	MEMBER(mspan, nelems),
+	MEMBER(mspan, elemsize),
+	MEMBER(mspan, freeindex),
+	MEMBER(mspan, allocCount),
+	MEMBER(mspan, bits),
+	AS("gcbits.alloc", gcbits, alloc),
+	SIZE(gcbits),
+	MEMBER(mspan, sizeclass),
+	MEMBER(mspan, kind),
+	MEMBER(mspan, state),
+	SIZE(mspan),
+	MEMBER(heapArena, base),
+	MEMBER(heapArena, mapped),
+	MEMBER(heapArena, spans),
+	MEMBER(mheap, all),
+	MEMBER(mheap, narena),
+	MEMBER(mheap, pagesmapped),
+	MEMBER(mheap, pagesused),
+	MEMBER(mheap, pagesclean),
 	AS("hchan.recvq", hchan, recvq.first),
 	AS("hchan.sendq", hchan, sendq.first),
 	SIZE(hchan),
@@ -121,6 +149,9 @@ static const struct gort_abi_entry entries[] = {
 	ADDR("sched.npidle", sched.npidle),
 	ADDR("sched.nmspinning", sched.nmspinning),
 	ADDR("sched.nmidle", sched.nmidle),
+	ADDR("mheap", mheap),
+	CONST("pagesize", PAGESIZE),
+	CONST("pagesPerArena", PAGESPERARENA),
 	CONST("_Gidle", _Gidle),
 	CONST("_Grunnable", _Grunnable),
 	CONST("_Grunning", _Grunning),
@@ -155,7 +186,6 @@ const struct gort_abi gort_abi = {
 
 void debuginit(void)
 {
-	traceback_init();
 	modules_refresh();
 	initsig();
 	cpuprofinit();

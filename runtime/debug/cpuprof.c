@@ -29,6 +29,7 @@
 #include "base/clock.h"
 #include "cpuprof.h"
 #include "gort/debug.h"
+#include "options.h"
 #include "pprof/pprof.h"
 #include "profile.h"
 #include "sched/proc.h"
@@ -358,8 +359,8 @@ __attribute__((visibility("default"))) int gort_cpuprofile_stop(void)
 
 void cpuprofinit(void)
 {
-	const char *path = getenv("GORT_CPUPROFILE");
-	int err = path && *path ? gort_cpuprofile_start(path) : 0;
+	const char *path = options.cpuprofile;
+	int err = path ? gort_cpuprofile_start(path) : 0;
 	if (err)
 		dprintf(2, "gort: cannot start the CPU profile %s: %s\n", path, strerror(-err));
 }

@@ -25,6 +25,7 @@ void gview_read(struct g *gp, struct gview *v)
 		.status = status,
 		.reason = "",
 		.name = gp->name,
+		.labels = load_acq(&gp->labels),
 		.lo = gp->stack.lo,
 		.hi = gp->stack.hi,
 		.sp = load_acq(&gp->sched.sp),

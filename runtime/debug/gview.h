@@ -15,12 +15,13 @@ struct g;
 struct gview {
 	struct g *gp;
 	uint64_t goid, parent;
-	uint32_t status;    /* enum gstatus of snap.h */
-	const char *reason; /* wait reason, "" when not waiting */
-	const char *name;   /* NULL when none */
-	int64_t waitsince;  /* nanotime, 0 when unknown */
-	uintptr_t lo, hi;   /* stack */
-	uintptr_t sp;       /* saved stack pointer, 0 while on a CPU */
+	uint32_t status;             /* enum gstatus of snap.h */
+	const char *reason;          /* wait reason, "" when not waiting */
+	const char *name;            /* NULL when none */
+	const struct labels *labels; /* NULL when none */
+	int64_t waitsince;           /* nanotime, 0 when unknown */
+	uintptr_t lo, hi;            /* stack */
+	uintptr_t sp;                /* saved stack pointer, 0 while on a CPU */
 	uintptr_t syscallpc, syscallbp;
 	uintptr_t gopc, startpc;
 	uintptr_t waiton; /* channel, 0 when none */

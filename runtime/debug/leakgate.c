@@ -6,26 +6,34 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/throw.h"
 #include "gort/debug.h"
 #include "gort/gort.h"
 #include "leakcheck/leakcheck.h"
+#include "options.h"
 #include "print.h"
 #include "sched/proc.h"
 
 #define MESSAGE_SIZE (1u << 20)
 
 /* One look: how many leak, with the message about them. */
-static int look(char *buf, size_t size)
+static int look(char *buf, size_t size, bool intest)
 {
+	/* Of a test: the main goroutine, and those of tests, which subtest() of testing/ starts. */
+	static const uint64_t maing[] = {1};
+	static const char *const tests[] = {"subtest", NULL};
 	struct gsnap s;
 	int found = gort_snapshot_self(&s);
 	uint32_t *leaked = found ? NULL : malloc((s.ngs + 1) * sizeof *leaked);
 	struct g *me = getg();
 	struct leak_filter filter = {.self = me ? me->goid : 0};
+	if (intest) {
+		filter.ignore_creator = tests;
+		filter.current = maing;
+		filter.ncurrent = 1;
+	}
 	if (!found && !leaked)
 		found = -ENOMEM;
 	if (leaked) {
@@ -46,13 +54,13 @@ static void wait_us(int64_t us)
 		usleep((useconds_t)us);
 }
 
-__attribute__((visibility("default"))) int gort_leak_find(char *buf, size_t size)
+static int find(char *buf, size_t size, bool intest)
 {
 	int found = 0;
 	if (size)
 		buf[0] = '\0';
 	for (int attempt = 0;; attempt++) {
-		found = look(buf, size);
+		found = look(buf, size, intest);
 		int64_t us = found > 0 ? leakcheck_backoff_us(attempt) : -1;
 		if (us < 0)
 			break;
@@ -61,6 +69,16 @@ __attribute__((visibility("default"))) int gort_leak_find(char *buf, size_t size
 	if (found == 0 && size)
 		buf[0] = '\0';
 	return found;
+}
+
+__attribute__((visibility("default"))) int gort_leak_find(char *buf, size_t size)
+{
+	return find(buf, size, false);
+}
+
+int gcleaktest(char *buf, size_t size)
+{
+	return find(buf, size, true);
 }
 
 __attribute__((visibility("default"))) int gort_leak_verify(int code)
@@ -81,6 +99,5 @@ __attribute__((visibility("default"))) int gort_leak_verify(int code)
 
 int gcleakgate(int code)
 {
-	const char *want = getenv("GORT_LEAKCHECK");
-	return want && !strcmp(want, "1") ? gort_leak_verify(code) : code;
+	return options.leakcheck ? gort_leak_verify(code) : code;
 }

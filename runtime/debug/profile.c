@@ -48,7 +48,7 @@ __attribute__((visibility("default"))) int gort_goroutine_profile(const char *pa
 	size_t len;
 	int err = gort_snapshot_self(&s);
 	if (!err)
-		err = pprof_goroutines(&s, &data, &len);
+		err = pprof_goroutines(&s, PPROF_GOROUTINE, &data, &len);
 	if (!err)
 		err = profile_write(path, data, len);
 	free(data);

@@ -14,6 +14,7 @@
 #include "gort/debug.h"
 #include "gview.h"
 #include "snapshot.h"
+#include "sched/proflabel.h"
 #include "sched/runtime2.h"
 
 #define MAX_FRAMES 512
@@ -111,6 +112,8 @@ static void take_g(struct gsnap *s, const struct gview *v, const struct regs *se
 		.waiton = v->waiton,
 		.reason = v->reason,
 		.name = v->name ? gsnap_str(s, v->name, strlen(v->name)) : NULL,
+		.labels = v->labels ? gsnap_str(s, v->labels->text, v->labels->size) : NULL,
+		.nlabels = v->labels ? v->labels->n : 0,
 		.tid = v->tid,
 		.stack = GSNAP_NONE,
 		.created = GSNAP_NONE,

@@ -12,7 +12,9 @@
  */
 #include "base/clock.h"
 #include "gort/snap.h"
-#include "sched/proc.h"
+#include "sched/proflabel.h"
+#include "sched/runtime2.h"
+#include "options.h"
 #include "symbolize.h"
 #include "traceback.h"
 
@@ -20,29 +22,11 @@
 #define INNERMOST 50u
 #define OUTERMOST 50u
 
-static enum tracelevel level = TRACE_SINGLE;
 static bool show_runtime;
 
 void traceback_show_runtime(void)
 {
 	show_runtime = true;
-}
-
-void traceback_init(void)
-{
-	static const char *const names[] = {"none", "single", "all", "system", "crash"};
-	static const enum tracelevel numbers[] = {TRACE_NONE, TRACE_ALL, TRACE_SYSTEM};
-	const char *want = gortenv("GOTRACEBACK");
-	for (unsigned i = 0; want && i < sizeof names / sizeof names[0]; i++)
-		if (!strcmp(want, names[i]))
-			level = (enum tracelevel)i;
-	if (want && want[0] >= '0' && want[0] <= '2' && !want[1])
-		level = numbers[want[0] - '0'];
-}
-
-enum tracelevel gotraceback(void)
-{
-	return level;
 }
 
 static void print_place(struct printer *p, const struct symbol *sym, uintptr_t pc)
@@ -115,7 +99,7 @@ void traceback_frames(
 {
 	struct unwinder u;
 	unwind_init(&u, regs, lo, hi, callsite);
-	bool everything = show_runtime || level >= TRACE_SYSTEM;
+	bool everything = show_runtime || options.traceback >= TRACE_SYSTEM;
 	unsigned total = count_frames(u, everything), i = 0;
 	if (!total) {
 		everything = true;
@@ -152,6 +136,38 @@ static const char *status_text(const struct gview *v)
 	return known ? names[v->status] : "???";
 }
 
+/* As Go's printquoted, but UTF-8 stays as it is. */
+static void print_quoted(struct printer *p, const char *text)
+{
+	static const char named[] = "nn\nrr\rtt\t\"\"\"\\\\\\", hex[] = "0123456789abcdef";
+	print_str(p, "\"");
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+		const char *name = named + 2;
+		while (name < named + sizeof named - 1 && *name != *text)
+			name += 3;
+		if (name < named + sizeof named - 1)
+			print_bytes(p, (char[]){'\\', name[-1]}, 2);
+		else if (c < ' ' || c == 0x7f)
+			print_bytes(p, (char[]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4);
+		else
+			print_bytes(p, text, 1);
+	}
+	print_str(p, "\"");
+}
+
+static void print_labels(struct printer *p, const struct labels *l)
+{
+	const char *text = l->text;
+	print_str(p, " labels:{");
+	for (uint32_t i = 0; i < 2 * l->n; i++, text += strlen(text) + 1) {
+		if (i)
+			print_str(p, i % 2 ? ": " : ", ");
+		print_quoted(p, text);
+	}
+	print_str(p, "}");
+}
+
 void goroutineheader(struct printer *p, const struct gview *v)
 {
 	bool blocked = v->status == GSTATUS_WAITING || v->status == GSTATUS_SYSCALL;
@@ -170,6 +186,8 @@ void goroutineheader(struct printer *p, const struct gview *v)
 		print_str(p, v->name);
 		print_str(p, "\"");
 	}
+	if (v->labels && debug.tracebacklabels)
+		print_labels(p, v->labels);
 	print_str(p, "]:\n");
 }
 
@@ -207,7 +225,7 @@ static bool dumped(const struct gview *v)
 {
 	if (v->status == GSTATUS_DEAD || v->status == GSTATUS_IDLE || !v->goid)
 		return false;
-	return !v->system || level >= TRACE_SYSTEM;
+	return !v->system || options.traceback >= TRACE_SYSTEM;
 }
 
 void tracebackothers(struct printer *p, const struct g *me)

@@ -6,12 +6,6 @@
 #include "gview.h"
 #include "print.h"
 
-/* How much a dying program tells: GOTRACEBACK, or GORT_GOTRACEBACK, which wins. */
-enum tracelevel { TRACE_NONE, TRACE_SINGLE, TRACE_ALL, TRACE_SYSTEM, TRACE_CRASH };
-
-/* Reads the environment; called once at start-up, since getenv() is not for signal handlers. */
-void traceback_init(void);
-enum tracelevel gotraceback(void);
 /* From now on with the runtime's own frames, whatever the level: the runtime itself failed. */
 void traceback_show_runtime(void);
 

@@ -3,7 +3,7 @@
  * defer.c - the goroutine's list of deferred calls.
  *
  * The compiler's cleanup attribute runs a deferred call at the end of its scope; the list is for
- * ends that unwind no scopes: gort_goexit and a panic. The list head is in struct g and each
+ * ends that unwind no scopes: gort_goexit and a panic. The list head is in struct gcold and each
  * record points to it, so popping needs no thread-local variable, whose address a compiler could
  * have kept over a switch.
  *
@@ -11,20 +11,50 @@
  */
 #include "lang/defer.h"
 
+#include "base/throw.h"
 #include "sched/proc.h"
 
-void gort_defer_push(struct gort_defer *d)
+#ifdef GORT_DEFERLIST
+_Static_assert(offsetof(struct gcold, _defer) == GORT_DEFERLIST &&
+		       offsetof(struct g, stack) == offsetof(struct gort_deferg, lo) &&
+		       offsetof(struct m, curg) == offsetof(struct gort_deferm, curg),
+	"programs know the way to the list");
+#endif
+
+void gort_defer_outside(void)
 {
-	struct g *gp = getgchecked("defer");
-	d->list = &gp->_defer;
-	d->next = gp->_defer;
-	gp->_defer = d;
+	getgslow("defer");
+	throw("defer: a goroutine without one");
 }
 
-void rundefers(struct g *gp)
+/* The list is the goroutine's own: neither its P nor the gate of its M matters. */
+void gort_defer_push(struct gort_defer *d)
 {
-	for (struct gort_defer *d; (d = gp->_defer);) {
-		gp->_defer = d->next;
+	struct g *gp = getg();
+	if (unlikely(!gp))
+		gort_defer_outside();
+	struct gcold *c = gcold(gp);
+	d->list = &c->_defer;
+	d->next = c->_defer;
+	c->_defer = d;
+}
+
+void rununtil(struct gcold *c, const struct gort_defer *stop)
+{
+	for (struct gort_defer *d; (d = c->_defer) != stop;) {
+		c->_defer = d->next;
 		gort_call6(&d->call);
 	}
+}
+
+/*
+ * Protects that are open stay so that they catch panics of the deferred calls; recover.c then goes
+ * on here, as their frames are left all the same.
+ */
+void rundefers(struct g *gp)
+{
+	struct gcold *c = gcold(gp);
+	c->goexitsp = (uintptr_t)__builtin_frame_address(0);
+	c->_panic = NULL;
+	rununtil(c, NULL);
 }

@@ -2,93 +2,296 @@
 /*
  * malloc.c - mallocgc: every object of the program comes from here (Go's malloc.go).
  *
- * Each P carves objects off a span of its own, without a lock; large objects get their own mapping.
- * Nothing is given back before there is a collector, which will replace mallocgc as one function.
+ * Small objects, up to 32 KiB, take the next free slot of the span that the P has for their size
+ * class and kind (mcache.h): a count of trailing zeros, no lock, no atomic operation. The span is
+ * replaced when it is full. Objects without pointers of less than 16 bytes share blocks of 16.
+ * Larger ones have spans of their own. A thread without a P uses `nop`, under a lock.
+ *
+ * Nobody is switched out in here: the preemption handler refuses libgort's text, so an allocation
+ * is one step for the P. A slot is not cleared when it is freed but when it is taken, right before
+ * the program writes to it; spans whose memory is fresh from the system are not cleared at all.
  */
 #include "mem/malloc.h"
 
-#include <errno.h>
-#include <sys/mman.h>
+#include <string.h>
 
 #include "base/throw.h"
-#include "sched/runtime2.h"
-#include "sched/sanitizer.h"
+#include "debug/options.h"
+#include "mem/mgc.h"
+#include "mem/mheap.h"
+#include "mem/nostop.h"
+#include "sched/proc.h"
 
-#define SPANSIZE     (1u << 20)
-#define MAXSMALLSIZE (32u << 10) /* Go's maxSmallSize: larger objects get their own pages */
-#define ALIGN        16u
-#define PAGE         4096u
-#define LINEPAIR     128u /* two cache lines: the prefetcher fetches them together */
-
-void *sysalloc(size_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		throw("malloc: out of memory: cannot map %zu bytes: errno %d", size, errno);
-	return p;
-}
-
-void sysfree(void *p, size_t size)
-{
-	munmap(p, size);
-}
-
-/* The span of threads without a P, and of persistentalloc. */
 static struct {
 	struct mutex lock;
-	char *next, *end;
-} central = {.lock = {.rank = lockRankMheap}};
+	struct mcache cache;
+} nop = {.lock = {.rank = lockRankNop}};
 
-static char *newspan(void)
+const gort_type gort_noscan = {.name = "noscan"};
+
+/* Before constructors of the program, which may make channels. */
+__attribute__((constructor(101))) static void mallocinit(void)
 {
-	char *span = sysalloc(SPANSIZE);
-	san_root(span, SPANSIZE);
-	return span;
+	sizeclassesinit();
+	mheapinit();
 }
 
-static void *carve(char **next, char **end, size_t size)
+/* ---- small objects ---- */
+
+/* Go's nextFreeFast: the next free slot if the cached word knows it; else 0. */
+static inline uintptr_t nextFreeFast(struct mspan *s)
 {
-	if ((size_t)(*end - *next) < size) {
-		*next = newspan();
-		*end = *next + SPANSIZE;
+	if (unlikely(s->allocCache == 0))
+		return 0;
+	uint32_t bit = (uint32_t)__builtin_ctzll(s->allocCache), index = s->freeindex + bit;
+	uint32_t next = index + 1;
+	if (unlikely(index >= s->nelems || (next % 64 == 0 && next != s->nelems)))
+		return 0;
+	s->allocCache = s->allocCache >> bit >> 1;
+	s->freeindex = next;
+	s->allocCount++;
+	return s->startAddr + index * s->elemsize;
+}
+
+static __attribute__((noinline)) uintptr_t nextFree(struct mcache *c, unsigned spanclass)
+{
+	struct mspan *s = c->alloc[spanclass];
+	uint32_t index = s ? nextFreeIndex(s) : 0;
+	if (!s || index == s->nelems) {
+		s = mcacherefill(c, spanclass);
+		index = nextFreeIndex(s);
 	}
-	void *p = *next;
-	*next += size;
-	return p;
+	if (unlikely(index >= s->nelems))
+		throw("malloc: the span at %p of class %u has no free slot", (void *)s->startAddr,
+			spanclass);
+	s->allocCount++;
+	return s->startAddr + index * s->elemsize;
 }
 
-static void *centralalloc(size_t size, size_t align)
+static inline __attribute__((always_inline)) void clear(void *p, size_t size)
 {
-	lock(&central.lock);
-	central.next = (char *)(((uintptr_t)central.next + align - 1) & ~(uintptr_t)(align - 1));
-	void *p = carve(&central.next, &central.end, size);
-	unlock(&central.lock);
-	return p;
+	typedef uint64_t word __attribute__((may_alias));
+	if (size > 128) {
+		memset(p, 0, size);
+		return;
+	}
+	for (size_t i = 0; i < size / 8; i++)
+		((word *)p)[i] = 0;
 }
 
-void *persistentalloc(size_t size)
+static inline __attribute__((always_inline)) void *smallalloc(
+	struct mcache *c, size_t size, enum spankind kind)
 {
-	size = (size + LINEPAIR - 1) & ~(size_t)(LINEPAIR - 1);
-	return size > SPANSIZE / 2 ? sysalloc(size) : centralalloc(size, LINEPAIR);
+	unsigned spanclass = SPANCLASS(sizeclassof(size), kind);
+	struct mspan *s = c->alloc[spanclass];
+	uintptr_t p = likely(s) ? nextFreeFast(s) : 0;
+	if (unlikely(!p)) {
+		p = nextFree(c, spanclass);
+		s = c->alloc[spanclass];
+	}
+	if (s->needzero)
+		clear((void *)p, s->elemsize);
+	return (void *)p;
 }
 
-static void *largealloc(size_t size)
+/* Of less than TINYSIZE bytes, without pointers. */
+static void *tinyalloc(struct mcache *c, size_t size)
 {
-	if (size > PTRDIFF_MAX)
+	uint32_t align = size % 8 == 0 ? 8 : size % 4 == 0 ? 4 : size % 2 == 0 ? 2 : 1;
+	uint32_t offset = (c->tinyoffset + align - 1) & ~(align - 1);
+	c->tinyallocs++;
+	if (!c->tiny || offset + size > TINYSIZE) {
+		uintptr_t block = (uintptr_t)smallalloc(c, TINYSIZE, SPANNOSCAN);
+		if (!c->tiny || size < c->tinyoffset) {
+			c->tiny = block;
+			c->tinyoffset = (uint32_t)size;
+		}
+		return (void *)block;
+	}
+	c->tinyoffset = offset + (uint32_t)size;
+	return (void *)(c->tiny + offset);
+}
+
+/* ---- typed objects: the heap bitmap ---- */
+
+/* Writes the bits of n words from word at on. */
+static void writebits(uint64_t *bits, uintptr_t at, uint64_t mask, unsigned n)
+{
+	uint64_t keep = n < 64 ? ~(uint64_t)0 << n : 0;
+	uint64_t *w = bits + at / 64;
+	unsigned shift = at % 64;
+	w[0] = (w[0] & ((keep << shift) | (((uint64_t)1 << shift) - 1))) | mask << shift;
+	if (shift && shift + n > 64)
+		w[1] = (w[1] & (keep >> (64 - shift) | ~(uint64_t)0 << shift)) |
+		       mask >> (64 - shift);
+}
+
+/* Describes all words of the slot p: n elements of type t, and nothing behind them. */
+static void describe(const struct mspan *s, uintptr_t p, size_t n, const gort_type *t)
+{
+	uintptr_t first = (p - s->startAddr) / 8, words = s->elemsize / 8;
+	for (uintptr_t i = 0; i < words; i += 64)
+		writebits(s->heapBits, first + i, 0, words - i < 64 ? (unsigned)(words - i) : 64);
+	unsigned used = t->ptrs ? 64 - (unsigned)__builtin_clzll(t->ptrs) : 0;
+	for (size_t i = 0; i < n && used; i++)
+		writebits(s->heapBits, first + i * t->size / 8, t->ptrs, used);
+}
+
+static inline struct mspan *spanofclass(struct mcache *c, size_t size, enum spankind kind)
+{
+	return c->alloc[SPANCLASS(sizeclassof(size), kind)];
+}
+
+/* ---- large objects ---- */
+
+static void *largealloc(struct mcache *c, size_t size, enum spankind kind, const gort_type *t)
+{
+	if (size > PTRDIFF_MAX - PAGESIZE)
 		throw("malloc: object of %zu bytes is too large", size);
-	size_t whole = (size + PAGE - 1) & ~(size_t)(PAGE - 1);
-	void *p = sysalloc(whole);
-	san_root(p, whole);
+	size_t npages = (size + PAGESIZE - 1) >> PAGESHIFT;
+	sweepcredit(npages);
+	struct mspan *s = mheapalloc(npages, 0, kind, npages << PAGESHIFT);
+	s->largetype = t;
+	s->freeindex = s->allocCount = 1;
+	s->allocCache = 0;
+	c->nlarge++;
+	c->largebytes += npages << PAGESHIFT;
+	gcaccount(npages << PAGESHIFT);
+	void *p = (void *)s->startAddr;
+	if (s->needzero)
+		memset(p, 0, npages << PAGESHIFT);
+	uncacheSpan(s);
 	return p;
+}
+
+/* ---- the entries ---- */
+
+static inline __attribute__((always_inline)) void *allocate(
+	struct mcache *c, size_t size, enum spankind kind)
+{
+	if (unlikely(size > MAXSMALLSIZE))
+		return largealloc(c, size, kind, NULL);
+	return smallalloc(c, size, kind);
+}
+
+static void *allocatetyped(struct mcache *c, size_t n, size_t size, const gort_type *t)
+{
+	if (n * size > MAXSMALLSIZE)
+		return largealloc(c, n * size, SPANTYPED, t);
+	void *p = smallalloc(c, n * size, SPANTYPED);
+	describe(spanofclass(c, n * size, SPANTYPED), (uintptr_t)p, n, t);
+	return p;
+}
+
+static void *allocatenoscan(struct mcache *c, size_t size)
+{
+	return size < TINYSIZE && size ? tinyalloc(c, size) : allocate(c, size, SPANNOSCAN);
+}
+
+/* The mcache to use: the P's, or the one of threads without a P, locked. */
+static inline struct mcache *takecache(void)
+{
+	struct m *mp = getm();
+	if (likely(mp && mp->p))
+		return &mp->p->mcache;
+	nostop_begin();
+	lock(&nop.lock);
+	return &nop.cache;
+}
+
+static inline void leavecache(struct mcache *c)
+{
+	if (unlikely(c == &nop.cache)) {
+		unlock(&nop.lock);
+		nostop_end();
+	}
+}
+
+struct mcache *nopcache(void)
+{
+	return &nop.cache;
+}
+
+void flushcaches(void)
+{
+	for (int32_t i = 0; i < load_acq(&nallp); i++)
+		mcacherelease(&allp[i]->mcache);
+	mcacherelease(&nop.cache);
 }
 
 void *mallocgc(size_t size)
 {
-	if (size > MAXSMALLSIZE)
-		return largealloc(size);
-	size = size ? (size + ALIGN - 1) & ~(size_t)(ALIGN - 1) : ALIGN;
+	struct mcache *c = takecache();
+	void *p = allocate(c, size, SPANSCAN);
+	leavecache(c);
+	return p;
+}
+
+void *mallocgc_noscan(size_t size)
+{
+	struct mcache *c = takecache();
+	void *p = allocatenoscan(c, size);
+	leavecache(c);
+	return p;
+}
+
+static void *mallocgc_typed(size_t n, size_t size, const gort_type *t)
+{
+	struct mcache *c = takecache();
+	void *p = allocatetyped(c, n, size, t);
+	leavecache(c);
+	return p;
+}
+
+/* GORT_DEBUG=gcstress=N: collects at each Nth allocation. */
+static __attribute__((noinline)) void gcstress(void)
+{
+	static _Atomic uint32_t n;
+	if (xadd_rlx(&n, 1) % (uint32_t)debug.gcstress == 0) {
+		store_rlx(&gcwanted, true);
+		gcpoll();
+	}
+}
+
+/* A goroutine whose P was taken gets one first; other threads need none. */
+static inline void enter(void)
+{
 	struct m *mp = getm();
-	if (unlikely(!mp || !mp->p))
-		return centralalloc(size, ALIGN);
-	return carve(&mp->p->mcache, &mp->p->mcacheend, size);
+	if (unlikely(!mp || !mp->curg))
+		return;
+	getgchecked("gort_malloc");
+	if (unlikely(debug.gcstress))
+		gcstress();
+}
+
+void *gort_malloc(size_t size)
+{
+	enter();
+	return mallocgc(size);
+}
+
+void *gort_malloc_array(size_t n, size_t size, const gort_type *t)
+{
+	size_t bytes;
+	enter();
+	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
+		throw("malloc: %zu objects of %zu bytes are too large", n, size);
+	if (!t)
+		return mallocgc(bytes);
+	if (t == &gort_noscan)
+		return mallocgc_noscan(bytes);
+	if (unlikely(t->size != size))
+		throw("malloc: object of %zu bytes of the type %s, which has %zu", size, t->name,
+			t->size);
+	return mallocgc_typed(n, size, t);
+}
+
+void *gort_object(const void *p, size_t *size)
+{
+	struct mspan *s;
+	uint32_t index;
+	uintptr_t base = findObject((uintptr_t)p, &s, &index);
+	if (base)
+		*size = s->elemsize;
+	return (void *)base;
 }

@@ -1,205 +1,164 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * net.c - gort/net.h: stream sockets (Go's net package, the parts net/sock_posix.go, fd_unix.go).
+ * net.c - gort/net.h: making, using and closing sockets (Go's net package: sock_posix.go,
+ * fd_unix.go, tcpsockopt_posix.go).
  *
  * Sockets are born non-blocking (SOCK_NONBLOCK), which is allowed here because libgort opened them:
  * no other process shares the open file description unless the program hands it over. System calls
  * go to the kernel directly, as libc's wrappers of the same names may be libgort's own.
+ *
+ * Options that every TCP connection has are set on the listener: the kernel hands them down to what
+ * it accepts, which saves five calls a connection.
  */
 #include "gort/net.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/syscall.h"
-#include "net/fd.h"
+#include "net/sock.h"
 
-enum { BACKLOG = 4096 }; /* the kernel lowers it to net.core.somaxconn, which is what Go uses */
+/* The kernel lowers it to net.core.somaxconn, which is what Go asks for. */
+enum { BACKLOG = INT_MAX };
 
-union sockaddr_any {
-	struct sockaddr sa;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-	struct sockaddr_un un;
-};
+/* Go's net.KeepAliveConfig when nothing is said. */
+enum { KEEPALIVE_SECONDS = 15, KEEPALIVE_PROBES = 9 };
 
-struct endpoint {
-	union sockaddr_any addr;
-	socklen_t len;
-};
+_Static_assert(sizeof(struct endpoint) <= sizeof(gort_addr), "gort_addr is too small");
 
-/* ---- addresses ---- */
+/* ---- options ---- */
 
-static int parse_port(const char *text, in_port_t *out)
+static int setint(int fd, int level, int option, int value)
 {
-	char *end;
-	unsigned long port = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || port > 65535)
-		return -EINVAL;
-	*out = htons((uint16_t)port);
-	return 0;
+	return (int)rawsyscall6(SYS_setsockopt, fd, level, option, (long)&value, sizeof value, 0);
 }
 
-/* host is without brackets; "" is every address, of both families where the kernel allows it. */
-static int parse_host(const char *host, bool bracketed, in_port_t port, struct endpoint *e)
+static int set_keepalive(int fd, int seconds)
 {
-	struct sockaddr_in *in = &e->addr.in;
-	struct sockaddr_in6 *in6 = &e->addr.in6;
-	if (!strcmp(host, "localhost"))
-		host = "127.0.0.1";
-	if (!bracketed && inet_pton(AF_INET, *host ? host : "0.0.0.0", &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = port;
-		e->len = sizeof *in;
-		return 0;
-	}
-	if (bracketed && inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = port;
-		e->len = sizeof *in6;
-		return 0;
-	}
-	return -EADDRNOTAVAIL;
+	int err = setint(fd, SOL_SOCKET, SO_KEEPALIVE, seconds > 0);
+	if (err || seconds <= 0)
+		return err;
+	err = setint(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+	if (!err)
+		err = setint(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds);
+	return err;
 }
 
-static int parse_tcp(const char *addr, struct endpoint *e)
+/* As Go does for every connection: small writes are not held back, a dead peer is noticed. */
+static void tcp_defaults(int fd)
 {
-	char host[INET6_ADDRSTRLEN + 1];
-	const char *colon = strrchr(addr, ':');
-	in_port_t port;
-	if (!colon || parse_port(colon + 1, &port))
-		return -EINVAL;
-	size_t len = (size_t)(colon - addr);
-	bool bracketed = len >= 2 && addr[0] == '[' && addr[len - 1] == ']';
-	if (bracketed) {
-		addr++;
-		len -= 2;
-	}
-	if (len >= sizeof host)
-		return -EADDRNOTAVAIL;
-	memcpy(host, addr, len);
-	host[len] = '\0';
-	return parse_host(host, bracketed, port, e);
+	setint(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_keepalive(fd, KEEPALIVE_SECONDS);
+	setint(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
 }
 
-static int parse_unix(const char *addr, struct endpoint *e)
+/* ---- making sockets ---- */
+
+/* A socket that can reach e, with the options that Go sets; or a negative errno. */
+static int newsocket(const struct network *n, const struct endpoint *e)
 {
-	struct sockaddr_un *un = &e->addr.un;
-	size_t len = strlen(addr);
-	if (len == 0 || len >= sizeof un->sun_path)
-		return -EINVAL;
-	un->sun_family = AF_UNIX;
-	memcpy(un->sun_path, addr, len + 1);
-	e->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
-	if (addr[0] == '@') { /* abstract names are not NUL-terminated */
-		un->sun_path[0] = '\0';
-		e->len--;
-	}
-	return 0;
+	int family = e->addr.sa.sa_family;
+	int fd = (int)rawsyscall(SYS_socket, family, n->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, 0);
+	if (fd < 0)
+		return fd;
+	if (family == AF_INET6)
+		setint(fd, IPPROTO_IPV6, IPV6_V6ONLY, n->family == AF_INET6);
+	if (n->type == SOCK_DGRAM && family != AF_UNIX)
+		setint(fd, SOL_SOCKET, SO_BROADCAST, 1);
+	if (n->type == SOCK_STREAM && family != AF_UNIX)
+		tcp_defaults(fd);
+	return fd;
 }
 
-static int parse_endpoint(const char *network, const char *addr, struct endpoint *e)
+static int bindto(int fd, const struct network *n, const struct endpoint *e)
 {
-	memset(e, 0, sizeof *e);
-	if (!strcmp(network, "tcp"))
-		return parse_tcp(addr, e);
-	if (!strcmp(network, "unix"))
-		return parse_unix(addr, e);
-	return -EPROTONOSUPPORT;
+	bool listens = n->type == SOCK_STREAM;
+	if (listens && n->family != AF_UNIX)
+		setint(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	int err = (int)rawsyscall(SYS_bind, fd, (long)&e->addr, e->len, 0);
+	return err || !listens ? err : (int)rawsyscall(SYS_listen, fd, BACKLOG, 0, 0);
 }
 
-static int format_endpoint(const struct endpoint *e, char *buf, size_t size)
+static int newbound(const struct network *n, const struct endpoint *e)
 {
-	char host[INET6_ADDRSTRLEN] = "";
-	const union sockaddr_any *a = &e->addr;
-	int n;
-	if (a->sa.sa_family == AF_UNIX) {
-		size_t len = e->len - offsetof(struct sockaddr_un, sun_path);
-		bool abstract = len && !a->un.sun_path[0];
-		n = snprintf(buf, size, "%s%.*s", abstract ? "@" : "", (int)len - abstract,
-			a->un.sun_path + abstract);
-	} else if (a->sa.sa_family == AF_INET6) {
-		inet_ntop(AF_INET6, &a->in6.sin6_addr, host, sizeof host);
-		n = snprintf(buf, size, "[%s]:%u", host, ntohs(a->in6.sin6_port));
-	} else {
-		inet_ntop(AF_INET, &a->in.sin_addr, host, sizeof host);
-		n = snprintf(buf, size, "%s:%u", host, ntohs(a->in.sin_port));
-	}
-	return n >= 0 && (size_t)n < size ? 0 : -ENOSPC;
+	int fd = newsocket(n, e);
+	if (fd < 0)
+		return fd;
+	int err = bindto(fd, n, e);
+	if (!err)
+		return fd;
+	rawsyscall(SYS_close, fd, 0, 0, 0);
+	return err;
 }
 
-/* ---- sockets ---- */
-
-static int sys_socket(const struct endpoint *e)
+/* ":80" is every address of both versions, or of IPv4 where there is no IPv6. */
+static int listenfd(const struct network *n, const char *addr)
 {
-	int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-	return (int)rawsyscall(SYS_socket, e->addr.sa.sa_family, type, 0, 0);
+	struct endpoint e;
+	int err = endpoint_resolve(n, addr, &e);
+	if (err)
+		return err;
+	int fd = newbound(n, &e);
+	bool no_ipv6 = fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL;
+	if (no_ipv6 && n->family == AF_UNSPEC && *addr == ':' &&
+		!endpoint_parse(&(struct network){n->name, n->type, AF_INET}, addr, &e))
+		fd = newbound(n, &e);
+	return fd;
 }
 
-/* As Go does for every connection: small writes are not held back. */
-static void set_nodelay(int fd)
+static int listenon(const char *network, int type, const char *addr, fdhandle *out)
 {
-	int one = 1;
-	rawsyscall6(SYS_setsockopt, fd, IPPROTO_TCP, TCP_NODELAY, (long)&one, sizeof one, 0);
-}
-
-static int bind_and_listen(int fd, const struct endpoint *e)
-{
-	int one = 1;
-	if (e->addr.sa.sa_family != AF_UNIX)
-		rawsyscall6(
-			SYS_setsockopt, fd, SOL_SOCKET, SO_REUSEADDR, (long)&one, sizeof one, 0);
-	long err = rawsyscall(SYS_bind, fd, (long)&e->addr, e->len, 0);
-	return (int)(err ? err : rawsyscall(SYS_listen, fd, BACKLOG, 0, 0));
+	const struct network *n = network_named(network);
+	if (!n || n->type != type)
+		return -EPROTONOSUPPORT;
+	int fd = listenfd(n, addr);
+	if (fd < 0)
+		return fd;
+	return netfdadopt(fd, &socket_ops, out);
 }
 
 int gort_net_listen(const char *network, const char *addr, gort_listener *out)
 {
-	struct endpoint e;
 	fdhandle h;
-	int err = parse_endpoint(network, addr, &e);
-	if (err)
-		return err;
-	int fd = sys_socket(&e);
-	if (fd < 0)
-		return fd;
-	err = bind_and_listen(fd, &e);
-	if (err) {
-		rawsyscall(SYS_close, fd, 0, 0, 0);
-		return err;
-	}
-	err = netfdopen(fd, &h);
+	int err = listenon(network, SOCK_STREAM, addr, &h);
 	if (!err)
 		*out = (gort_listener)h;
+	return err;
+}
+
+int gort_net_listen_packet(const char *network, const char *addr, gort_conn *out)
+{
+	fdhandle h;
+	int err = listenon(network, SOCK_DGRAM, addr, &h);
+	if (!err)
+		*out = (gort_conn)h;
 	return err;
 }
 
 /* A connection that its client gave up before it was accepted is no error of the listener. */
 static ssize_t do_accept(int fd, void *arg)
 {
-	(void)arg;
+	sa_family_t *family = arg;
+	socklen_t len;
 	long r;
-	do
-		r = rawsyscall(SYS_accept4, fd, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	while (r == -ECONNABORTED);
+	do {
+		len = sizeof *family;
+		r = rawsyscall(
+			SYS_accept4, fd, (long)family, (long)&len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	} while (r == -ECONNABORTED);
 	return r;
 }
 
 /* The descriptor 0 is a valid result. */
 int gort_net_accept(gort_listener l, gort_conn *out)
 {
-	ssize_t fd = netfddo((fdhandle)l, POLL_READ, do_accept, NULL);
+	sa_family_t family = AF_UNSPEC;
+	ssize_t fd = netfddo((fdhandle)l, POLL_READ, do_accept, &family);
 	fdhandle h;
 	if (fd < 0)
 		return (int)fd;
-	set_nodelay((int)fd);
-	int err = netfdopen((int)fd, &h);
+	int err = netfdadopt((int)fd, family == AF_UNIX ? &socket_ops : &tcp_ops, &h);
 	if (!err)
 		*out = (gort_conn)h;
 	return err;
@@ -208,48 +167,124 @@ int gort_net_accept(gort_listener l, gort_conn *out)
 struct dial {
 	const struct endpoint *to;
 	bool begun;
+	bool full;
 };
 
 /* First call: begins to connect. Later, when the socket became writable: how did it go? */
 static ssize_t do_connect(int fd, void *arg)
 {
 	struct dial *d = arg;
+	struct endpoint peer;
 	int err = 0;
 	socklen_t len = sizeof err;
 	if (!d->begun) {
 		d->begun = true;
 		long r = rawsyscall(SYS_connect, fd, (long)&d->to->addr, d->to->len, 0);
-		return r == -EINPROGRESS || r == -EINTR ? -EAGAIN : r;
+		d->full = r == -EAGAIN; /* a Unix listener's backlog: no edge tells of its end */
+		return d->full ? 0 : r == -EINPROGRESS || r == -EINTR ? -EAGAIN : r;
 	}
 	long r = rawsyscall6(SYS_getsockopt, fd, SOL_SOCKET, SO_ERROR, (long)&err, (long)&len, 0);
 	if (r || err)
 		return r ? r : -err;
-	union sockaddr_any peer;
-	len = sizeof peer;
-	r = rawsyscall(SYS_getpeername, fd, (long)&peer, (long)&len, 0);
+	len = sizeof peer.addr;
+	r = rawsyscall(SYS_getpeername, fd, (long)&peer.addr, (long)&len, 0);
 	return r == -ENOTCONN ? -EAGAIN : r; /* an edge from before the connection */
+}
+
+static const struct fdops *ops_of(const struct network *n)
+{
+	return n->type == SOCK_STREAM && n->family != AF_UNIX ? &tcp_ops : &socket_ops;
+}
+
+static int finish_dial(fdhandle h, const struct endpoint *e)
+{
+	struct dial d = {.to = e};
+	int err = (int)netfddo(h, POLL_WRITE, do_connect, &d);
+	return d.full ? -EAGAIN : err;
+}
+
+/* A connection that is being made. */
+static int begin_dial(const char *network, const char *addr, struct endpoint *e, fdhandle *h)
+{
+	const struct network *n = network_named(network);
+	int err = n ? endpoint_resolve(n, addr, e) : -EPROTONOSUPPORT;
+	if (err)
+		return err;
+	int fd = newsocket(n, e);
+	return fd < 0 ? fd : netfdadopt(fd, ops_of(n), h);
 }
 
 int gort_net_dial(const char *network, const char *addr, gort_conn *out)
 {
 	struct endpoint e;
 	fdhandle h;
-	int err = parse_endpoint(network, addr, &e);
+	int err = begin_dial(network, addr, &e, &h);
 	if (err)
 		return err;
-	int fd = sys_socket(&e);
-	if (fd < 0)
-		return fd;
-	set_nodelay(fd);
-	err = netfdopen(fd, &h);
-	if (err)
-		return err;
-	err = (int)netfddo(h, POLL_WRITE, do_connect, &(struct dial){.to = &e});
+	err = finish_dial(h, &e);
 	if (err)
 		netfdclose(h);
 	else
 		*out = (gort_conn)h;
 	return err;
+}
+
+/* ---- contexts ---- */
+
+static int cancelled(gort_context ctx)
+{
+	gort_error err = gort_ctx_err(ctx);
+	if (!err)
+		return 0;
+	return err == gort_ctx_deadline_exceeded ? -ETIMEDOUT : -ECANCELED;
+}
+
+/* The connection may be closed by now: a stale handle harms nobody. */
+static void expire(gort_conn c)
+{
+	gort_conn_set_deadline(c, 1);
+}
+
+void gort_conn_cancel_with(gort_conn c, gort_context ctx, struct gort_stop **stop)
+{
+	struct gort_call call = {.fn = (void (*)(void))expire, .n = 1, .w = {(uintptr_t)c}};
+	gort_ctx_after_func(ctx, &call, stop);
+}
+
+int gort_net_dial_context(gort_context ctx, const char *network, const char *addr, gort_conn *out)
+{
+	struct endpoint e;
+	struct gort_stop *stop;
+	fdhandle h;
+	int err = cancelled(ctx);
+	if (!err)
+		err = begin_dial(network, addr, &e, &h);
+	if (err)
+		return err;
+	gort_conn_cancel_with((gort_conn)h, ctx, &stop);
+	err = finish_dial(h, &e);
+	gort_stop_now(stop);
+	gort_stop_free(stop);
+	int late = cancelled(ctx); /* also when the connection was made: it has a deadline now */
+	if (late || err) {
+		netfdclose(h);
+		return late ? late : err;
+	}
+	*out = (gort_conn)h;
+	return 0;
+}
+
+/* ---- addresses ---- */
+
+int gort_addr_parse(const char *network, const char *text, gort_addr *out)
+{
+	const struct network *n = network_named(network);
+	return n ? endpoint_resolve(n, text, (struct endpoint *)out) : -EPROTONOSUPPORT;
+}
+
+int gort_addr_format(const gort_addr *a, char *buf, size_t size)
+{
+	return endpoint_format((const struct endpoint *)a, buf, size);
 }
 
 static ssize_t do_getsockname(int fd, void *arg)
@@ -259,55 +294,128 @@ static ssize_t do_getsockname(int fd, void *arg)
 	return rawsyscall(SYS_getsockname, fd, (long)&e->addr, (long)&e->len, 0);
 }
 
-int gort_listener_addr(gort_listener l, char *buf, size_t size)
+static ssize_t do_getpeername(int fd, void *arg)
+{
+	struct endpoint *e = arg;
+	e->len = sizeof e->addr;
+	return rawsyscall(SYS_getpeername, fd, (long)&e->addr, (long)&e->len, 0);
+}
+
+static int format_name(fdhandle h, netfdcall *name, char *buf, size_t size)
 {
 	struct endpoint e = {0};
-	ssize_t err = netfdpeek((fdhandle)l, do_getsockname, &e);
-	return err ? (int)err : format_endpoint(&e, buf, size);
+	ssize_t err = netfdpeek(h, name, &e);
+	return err ? (int)err : endpoint_format(&e, buf, size);
 }
 
-int gort_listener_close(gort_listener l)
+int gort_listener_addr(gort_listener l, char *buf, size_t size)
 {
-	return netfdclose((fdhandle)l);
+	return format_name((fdhandle)l, do_getsockname, buf, size);
 }
 
-struct span {
-	char *at;
-	size_t left;
+int gort_conn_local_addr(gort_conn c, char *buf, size_t size)
+{
+	return format_name((fdhandle)c, do_getsockname, buf, size);
+}
+
+int gort_conn_remote_addr(gort_conn c, char *buf, size_t size)
+{
+	return format_name((fdhandle)c, do_getpeername, buf, size);
+}
+
+/* ---- options of one connection ---- */
+
+struct option {
+	int (*set)(int fd, int value);
+	int value;
 };
 
-static ssize_t do_recv(int fd, void *arg)
+static ssize_t do_set(int fd, void *arg)
 {
-	struct span *s = arg;
-	return rawsyscall(SYS_read, fd, (long)s->at, (long)s->left, 0);
+	struct option *o = arg;
+	return o->set(fd, o->value);
 }
 
-ssize_t gort_conn_read(gort_conn c, void *buf, size_t size)
+static int set(gort_conn c, int (*fn)(int, int), int value)
 {
-	struct span s = {buf, size};
-	return size ? netfddo((fdhandle)c, POLL_READ, do_recv, &s) : 0;
+	return (int)netfdpeek((fdhandle)c, do_set, &(struct option){fn, value});
 }
 
-/* Writes as much as it can; done only when all is written. */
-static ssize_t do_send(int fd, void *arg)
+static int set_nodelay(int fd, int on)
 {
-	struct span *s = arg;
-	while (s->left) {
-		long n =
-			rawsyscall6(SYS_sendto, fd, (long)s->at, (long)s->left, MSG_NOSIGNAL, 0, 0);
-		if (n < 0)
-			return n;
-		s->at += n;
-		s->left -= (size_t)n;
-	}
-	return 0;
+	return setint(fd, IPPROTO_TCP, TCP_NODELAY, on);
 }
 
-ssize_t gort_conn_write(gort_conn c, const void *buf, size_t size)
+static int set_shutdown(int fd, int how)
 {
-	struct span s = {(char *)(uintptr_t)buf, size};
-	ssize_t err = size ? netfddo((fdhandle)c, POLL_WRITE, do_send, &s) : 0;
-	return err ? err : (ssize_t)size;
+	return (int)rawsyscall(SYS_shutdown, fd, how, 0, 0);
+}
+
+static int same_fd(int fd, int unused)
+{
+	(void)unused;
+	return fd;
+}
+
+int gort_conn_set_nodelay(gort_conn c, bool on)
+{
+	return set(c, set_nodelay, on);
+}
+
+/* Rounded up to seconds, as Go does. */
+int gort_conn_set_keepalive(gort_conn c, gort_duration period)
+{
+	const gort_duration second = 1000000000, most = 32767;
+	gort_duration seconds = period / second + (period % second > 0);
+	return set(c, set_keepalive, (int)(seconds < most ? seconds : most));
+}
+
+int gort_conn_close_read(gort_conn c)
+{
+	return set(c, set_shutdown, SHUT_RD);
+}
+
+int gort_conn_close_write(gort_conn c)
+{
+	return set(c, set_shutdown, SHUT_WR);
+}
+
+int gort_conn_fd(gort_conn c)
+{
+	return set(c, same_fd, 0);
+}
+
+/* ---- deadlines and close ---- */
+
+int gort_conn_set_deadline(gort_conn c, gort_time when)
+{
+	return netfddeadline((fdhandle)c, POLL_READ | POLL_WRITE, when);
+}
+
+int gort_conn_set_read_deadline(gort_conn c, gort_time when)
+{
+	return netfddeadline((fdhandle)c, POLL_READ, when);
+}
+
+int gort_conn_set_write_deadline(gort_conn c, gort_time when)
+{
+	return netfddeadline((fdhandle)c, POLL_WRITE, when);
+}
+
+int gort_listener_set_deadline(gort_listener l, gort_time when)
+{
+	return netfddeadline((fdhandle)l, POLL_READ, when);
+}
+
+/* A Unix listener takes its path away, as in Go. */
+int gort_listener_close(gort_listener l)
+{
+	struct endpoint e = {0};
+	ssize_t named = netfdpeek((fdhandle)l, do_getsockname, &e);
+	int err = netfdclose((fdhandle)l);
+	if (!err && !named && e.addr.sa.sa_family == AF_UNIX && e.addr.un.sun_path[0])
+		rawsyscall(SYS_unlink, (long)e.addr.un.sun_path, 0, 0, 0);
+	return err;
 }
 
 int gort_conn_close(gort_conn c)

@@ -18,33 +18,51 @@
  * Timers of idle Ps are kept by one M, without a P, in netpoll(delay): sched.lastpoll == 0
  * meanwhile.
  */
-#include <dirent.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/throw.h"
 #include "debug/debug.h"
+#include "debug/options.h"
+#include "lib/strconv.h"
 #include "mem/malloc.h"
+#include "mem/mgc.h"
 #include "sched/netpoll.h"
+#include "sched/preempt.h"
 #include "sched/proc.h"
+#include "sched/race.h"
 #include "sched/runq.h"
 #include "sched/sanitizer.h"
 #include "sched/stack.h"
+#include "sched/stw.h"
 #include "sched/timer.h"
+#include "sched/tsc.h"
 
-#define SPIN_NS  20000
-#define SIGSTACK (64u << 10)
+/* A P that found ready descriptors so long ago is busy with them. */
+#define POLLRECENT_NS 100000
+/* What is worth stealing from a server shows at once; its clients need the CPU more. */
+#define SPINPOLL_NS 1000
+#define SPIN_NS     20000
+/* A sleep shorter than this is ended SPIN_NS early, and the rest of it spun. */
+#define SHORTSLEEP_NS 1000000
+#define SIGSTACK      (64u << 10)
 
 struct p **allp;
 int32_t gomaxprocs;
+_Atomic int32_t nallp;
 _Atomic(struct m *) allm;
 struct m m0;
+bool single;
+__thread uint32_t gort_elide __attribute__((tls_model("initial-exec")));
 __thread struct m *tls_m __attribute__((tls_model("initial-exec")));
+/* The same for gort/panic.h, whose inlined code finds the goroutine by it. */
+extern GORT_API __thread struct m *gort_self
+	__attribute__((alias("tls_m"), tls_model("initial-exec")));
 
 /* ---- Ps ---- */
 
@@ -55,6 +73,7 @@ void acquirep(struct m *mp, struct p *pp)
 			pp->id, load_rlx(&pp->status));
 	mp->p = pp;
 	pp->m = mp;
+	gort_elide = single;
 	store_rlx(&pp->status, _Prunning);
 }
 
@@ -65,6 +84,7 @@ struct p *releasep(struct m *mp)
 		throw("releasep: M %ld has no running P", (long)mp->id);
 	mp->p = NULL;
 	pp->m = NULL;
+	gort_elide = 0;
 	store_rlx(&pp->status, _Pidle);
 	return pp;
 }
@@ -90,6 +110,7 @@ struct p *pidleget(void)
 	sched.pidle = pp->link;
 	pp->link = NULL;
 	store_rlx(&pp->stuck, 0);
+	store_rlx(&pp->fresh, true);
 	if (load_rlx(&sched.npidle) == gomaxprocs && load_rlx(&sched.sysmonwait) == SYSMON_ENDLESS)
 		wakesysmon();
 	store_rlx(&sched.npidle, load_rlx(&sched.npidle) - 1);
@@ -126,7 +147,10 @@ static void stackbounds(struct stack *s)
 void minit(struct m *mp)
 {
 	tls_m = mp;
+	mp->elide = &gort_elide;
+	mutexminit();
 	mp->procid = (int32_t)rawsyscall(SYS_gettid, 0, 0, 0, 0);
+	mp->tp = (uintptr_t)__builtin_thread_pointer();
 	mp->g0 = &mp->g0_;
 	mp->g0_.m = mp;
 	mp->g0_.system = true;
@@ -137,17 +161,29 @@ void minit(struct m *mp)
 	stack_t ss = {.ss_sp = alt, .ss_size = SIGSTACK};
 	sigaltstack(&ss, NULL);
 	mp->gsignal = (struct stack){(uintptr_t)alt, (uintptr_t)alt + SIGSTACK};
+	preemptminit(mp);
+	if (raceenabled)
+		raceminit(mp);
 	prctl(PR_SET_TIMERSLACK, 1); /* sleeps end on time: the default is 50 us late */
-	allmadd(mp);
+	if (!mp->listed)
+		allmadd(mp);
+	mp->listed = true;
 	debugminit(mp);
 }
 
 /* With sched.lock held, and before the thread exists: checkdead must count it as running. */
 static struct m *mnew(void)
 {
-	struct m *mp = persistentalloc(sizeof(*mp));
+	struct m *mp = sched.mfree;
+	if (mp && load_acq(&mp->exited)) { /* pairs with the release in mstart */
+		sched.mfree = mp->freelink;
+		sched.nmexited--;
+		store_rlx(&mp->exited, false);
+		return mp;
+	}
+	mp = persistentalloc(sizeof(*mp));
 	mp->id = sched.mnext++;
-	mp->seen = persistentalloc((size_t)gomaxprocs * sizeof(*mp->seen));
+	mp->seen = persistentalloc(MAXGOMAXPROCS * sizeof(*mp->seen));
 	return mp;
 }
 
@@ -160,6 +196,8 @@ static void *mstart(void *arg)
 	mp->nextp = NULL;
 	acquirep(mp, pp);
 	mainloop(mp);
+	store_rel(&mp->exited, true); /* the last access: mnew may use mp again */
+	return NULL;
 }
 
 static void newm(struct m *mp)
@@ -168,57 +206,114 @@ static void newm(struct m *mp)
 	pthread_attr_t attr;
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	struct m *self = getm();
+	self->noretake++; /* libc may sleep for a lock of its own; pairs with retakesleeping */
 	int err = pthread_create(&thread, &attr, mstart, mp);
+	self->noretake--;
 	pthread_attr_destroy(&attr);
 	if (err)
-		throw("newm: cannot create a thread: %s", strerrordesc_np(err));
+		throwlimit(LIMIT_THREADS, "failed to create new OS thread (have %ld already): %s",
+			(long)sched.mnext - 1, strerror_l(err, clocale));
 }
 
 /* ---- parking and waking Ms ---- */
 
-/* Runs pp, or when NULL an idle P, on some M. spinning: the caller passes on the token it owns. */
-void startm(struct p *pp, bool spinning)
+/* With sched.lock held: an M to run a P. fresh: it has no thread yet. */
+static struct m *mget(bool *fresh)
 {
-	lock(&sched.lock);
-	if (!pp)
-		pp = pidleget();
-	if (!pp) {
-		unlock(&sched.lock);
-		if (spinning)
-			store_sc(&sched.nmspinning, 0);
-		return;
-	}
 	struct m *mp = sched.midle;
-	bool fresh = !mp;
-	if (fresh) {
-		mp = mnew();
-	} else {
-		sched.midle = mp->schedlink;
-		sched.nmidle--;
-	}
-	unlock(&sched.lock);
-	mp->spinning = spinning;
+	*fresh = !mp;
+	if (*fresh)
+		return mnew();
+	sched.midle = mp->schedlink;
+	sched.nmidle--;
+	return mp;
+}
+
+/* Makes mp run with pp; its nextg and spinning are set. */
+static void mrun(struct m *mp, bool fresh, struct p *pp)
+{
 	mp->nextp = pp;
 	if (fresh)
 		newm(mp);
 	else
-		notewakeup(&mp->park); /* pairs with notesleep in stopm: nextp, spinning */
+		notewakeup(&mp->park); /* pairs with notesleep in stopm: nextp, nextg, spinning */
 }
 
-/* Parks an M that has no P until startm gives it one. */
-void stopm(struct m *mp)
+/* Runs pp, or when NULL an idle P, on some M. spinning: the caller passes on the token it owns. */
+void startm(struct p *pp, bool spinning)
 {
-	noteclear(&mp->park);
+	bool fresh;
 	lock(&sched.lock);
-	mp->schedlink = sched.midle;
-	sched.midle = mp;
-	sched.nmidle++;
+	if (!pp)
+		pp = pidleget();
+	struct m *mp = pp ? mget(&fresh) : NULL;
+	unlock(&sched.lock);
+	if (!mp) {
+		if (spinning)
+			store_sc(&sched.nmspinning, 0);
+		return;
+	}
+	mp->spinning = spinning;
+	mrun(mp, fresh, pp);
+}
+
+void movetom(struct m *mp, struct g *gp)
+{
+	struct p *pp = releasep(mp);
+	bool fresh;
+	lock(&sched.lock);
+	struct m *to = mget(&fresh);
+	unlock(&sched.lock);
+	to->nextg = gp;
+	mrun(to, fresh, pp);
+}
+
+void startlockedm(struct m *mp, struct g *gp)
+{
+	struct m *to = gcold(gp)->lockedm;
+	struct p *pp = releasep(mp);
+	lock(&sched.lock);
+	sched.nmidlelocked--;
+	unlock(&sched.lock);
+	to->nextg = gp;
+	mrun(to, false, pp);
+}
+
+void mpark(struct m *mp)
+{
 	checkdead();
 	unlock(&sched.lock);
 	notesleep(&mp->park);
 	struct p *pp = mp->nextp;
 	mp->nextp = NULL;
 	acquirep(mp, pp);
+}
+
+/*
+ * Parks an M that has no P until it is given one, perhaps with a goroutine to run, m.nextg. An M
+ * with pinned goroutines is on no list: one of them goes into the global queue, and whoever finds
+ * it there hands its P over.
+ */
+void stopm(struct m *mp)
+{
+	noteclear(&mp->park);
+	lock(&sched.lock);
+	if (mp->pinned.first) {
+		struct p *pp = pidleget();
+		if (pp) {
+			unlock(&sched.lock);
+			acquirep(mp, pp);
+			return;
+		}
+		pinnedsend(mp);
+		sched.nmidlelocked++;
+	} else {
+		mp->schedlink = sched.midle;
+		sched.midle = mp;
+		sched.nmidle++;
+	}
+	mpark(mp);
 }
 
 void wakep(void)
@@ -238,27 +333,34 @@ void handoffp(struct p *pp)
 		return;
 	}
 	lock(&sched.lock);
-	if (sched.runq.size) {
+	if (load_rlx(&sched.runqsize)) {
 		unlock(&sched.lock);
 		startm(pp, false);
+		return;
+	}
+	if (unlikely(load_rlx(&sched.gcwaiting))) {
+		gcstopp(pp);
+		unlock(&sched.lock);
 		return;
 	}
 	pidleput(pp);
 	unlock(&sched.lock);
 	int64_t when = load_rlx(&pp->timers.minwhen);
-	if (when == INT64_MAX)
-		return;
-	if (load_rlx(&sched.lastpoll) != 0)
-		wakep(); /* nobody watches the clock: that M will */
-	else
+	if (when != INT64_MAX)
 		wakeNetPoller(when);
 }
 
+/* With a P, to its ring; without, each goroutine gets an idle P. */
 void injectglist(struct gQueue *list)
 {
 	uint32_t n = list->size;
+	struct m *mp = getm();
 	if (n == 0)
 		return;
+	if (mp && mp->p) {
+		runqputbatch(mp->p, list);
+		return;
+	}
 	lock(&sched.lock);
 	globrunqputbatch(list);
 	unlock(&sched.lock);
@@ -284,25 +386,37 @@ static void alltimersrun(int64_t now)
 static struct g *findlocal(struct p *pp, int64_t now)
 {
 	alltimersrun(now);
-	if (netpollAnyWaiters()) {
-		struct gQueue ready = netpoll(0);
-		injectglist(&ready);
-	}
+	if (runqempty(pp) && netpollAnyWaiters())
+		netpolltry(now);
 	return runqpick(pp);
 }
 
-/* Looks at the other Ps for a while, if no other M does. */
+/* One P: a timer that is due before the kernel could have put us to sleep and woken us. */
+static struct g *awaittimer(struct p *pp, int64_t start)
+{
+	int64_t when = timeSleepUntil(), now = start;
+	if (when - start > SPIN_NS)
+		return NULL;
+	while (now < when && load_rlx(&sched.runqsize) == 0) {
+		procyield(1);
+		now = nanotime();
+	}
+	return findlocal(pp, now);
+}
+
+/* Looks at the other Ps and at all timers for a while, if no other M does. */
 static struct g *spin(struct m *mp, struct p *pp, int64_t start)
 {
 	int32_t none = 0;
 	if (gomaxprocs == 1)
-		return NULL;
+		return awaittimer(pp, start);
 	if (!mp->spinning) {
 		if (load_rlx(&sched.nmspinning) || !cas_sc(&sched.nmspinning, &none, 1))
 			return NULL;
 		mp->spinning = true;
 	}
-	for (int64_t now = start; now - start < SPIN_NS; now = nanotime()) {
+	int64_t span = start - load_rlx(&pp->pollwhen) < POLLRECENT_NS ? SPINPOLL_NS : SPIN_NS;
+	for (int64_t now = start; now - start < span; now = nanotime()) {
 		struct g *gp = runqsteal(mp, pp, now);
 		if (gp)
 			return gp;
@@ -340,6 +454,8 @@ static struct gQueue pollsleep(int64_t until)
 {
 	store_rlx(&sched.pollUntil, until == INT64_MAX ? 0 : until);
 	int64_t now = nanotime(), delay = until > now ? until - now : 0;
+	if (delay > SPIN_NS && delay < SHORTSLEEP_NS)
+		delay -= SPIN_NS; /* the kernel takes that long to wake us */
 	struct gQueue ready = netpoll(until == INT64_MAX ? -1 : delay);
 	store_rlx(&sched.pollUntil, 0);
 	return ready;
@@ -353,10 +469,15 @@ static void pollidle(struct m *mp)
 {
 	int64_t until = timeSleepUntil();
 	struct gQueue ready = {0};
-	if (until == INT64_MAX && !netpollAnyWaiters())
+	if (until == INT64_MAX && !netpollAnyWaiters()) {
+		/* It waits for a timer that was stopped, and while it does no deadlock is seen. */
+		if (load_rlx(&sched.lastpoll) == 0)
+			netpollBreak();
 		return;
+	}
 	if (xchg_sc(&sched.lastpoll, 0) == 0) {
-		wakeNetPoller(until);
+		if (until != INT64_MAX)
+			wakeNetPoller(until);
 		return;
 	}
 	/*
@@ -372,9 +493,31 @@ static void pollidle(struct m *mp)
 	lock(&sched.lock);
 	struct p *pp = pidleget();
 	unlock(&sched.lock);
-	if (pp)
+	if (pp) {
 		acquirep(mp, pp);
-	injectglist(&ready);
+		if (ready.size)
+			store_rlx(&pp->pollwhen, now);
+	}
+	netpollrun(&ready);
+}
+
+/*
+ * With sched.lock held, when this M has just given up its P: whether it need not sit in the poller,
+ * since a P that runs got work from there a moment ago and will look again. Else each packet would
+ * wake this M too, only to find that the other P was quicker. sysmon sends an M to the poller when
+ * the others have not looked for 250 us, or when a timer comes near. The lock lets the last M to go
+ * idle see that it is the last.
+ */
+static bool otherspoll(void)
+{
+	int64_t now = nanotime();
+	if (load_rlx(&sched.lastpoll) == 0 || timeSleepUntil() - now < POLLTIMER_NS)
+		return false;
+	for (int32_t i = 0; i < gomaxprocs; i++)
+		if (load_rlx(&allp[i]->status) == _Prunning &&
+			now - load_rlx(&allp[i]->pollwhen) < POLLRECENT_NS)
+			return true;
+	return false;
 }
 
 /* No work found: gives up the P. Returns a G after all, or NULL with or without a P. */
@@ -382,19 +525,24 @@ static struct g *goidle(struct m *mp)
 {
 	struct p *pp = mp->p;
 	lock(&sched.lock);
-	struct g *gp = globrunqgetlocked(pp);
-	if (gp) {
+	bool stop = load_rlx(&sched.gcwaiting);
+	struct g *gp = stop ? NULL : globrunqgetlocked(pp);
+	if (gp || stop) {
 		unlock(&sched.lock);
 		return gp;
 	}
 	pidleput(releasep(mp));
+	bool leave = netpollAnyWaiters() && otherspoll();
 	unlock(&sched.lock);
 	if (mp->spinning) {
 		dropspin(mp);
 		if (recheck(mp))
 			return NULL;
 	}
-	pollidle(mp);
+	if (!leave)
+		pollidle(mp);
+	else if (unlikely(load_rlx(&sched.sysmonwait)))
+		wakesysmon();
 	return NULL;
 }
 
@@ -412,11 +560,22 @@ struct g *findrunnable(struct m *mp)
 {
 	struct g *gp = NULL;
 	while (!gp) {
-		if (!mp->p)
+		if (!mp->p) {
 			stopm(mp);
+			gp = mp->nextg;
+			mp->nextg = NULL;
+			if (gp)
+				break;
+		}
+		if (unlikely(load_acq(&sched.gcwaiting))) {
+			gcstopm(mp);
+			continue;
+		}
 		int64_t now = nanotime();
 		store_rlx(&sched.now, now);
 		gp = findlocal(mp->p, now);
+		if (!gp)
+			gp = pinnedget(mp);
 		if (!gp)
 			gp = spin(mp, mp->p, now);
 		if (!gp)
@@ -430,28 +589,22 @@ struct g *findrunnable(struct m *mp)
 /* ---- deadlock ---- */
 
 /*
- * Threads the program made itself: any of them may still wake a goroutine. Counted only here,
- * when all else says deadlock, and without allocation. When /proc is not there, there may be
- * some.
+ * Threads the program made itself: any of them may still wake a goroutine. The kernel counts a link
+ * of this directory for each, so neither memory nor a descriptor is needed, of which there may be
+ * none. When /proc is not there, there may be some.
  */
 static bool foreignthreads(void)
 {
-	char buf[2048];
-	int64_t n = 0;
-	int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return true;
-	for (long len; (len = rawsyscall(SYS_getdents64, fd, (long)buf, sizeof(buf), 0)) > 0;)
-		for (long i = 0; i < len; i += ((struct dirent64 *)(buf + i))->d_reclen)
-			n += ((struct dirent64 *)(buf + i))->d_name[0] != '.';
-	close(fd);
-	return n > sched.mnext;
+	struct stat st;
+	int64_t ours = sched.mnext - sched.nmexited + sched.nmleaving + tsanthreads;
+	return stat("/proc/self/task", &st) != 0 || (int64_t)st.st_nlink - 2 > ours;
 }
 
 /* With sched.lock held, by an M that is about to park, or sysmon: can anything still happen? */
 void checkdead(void)
 {
-	int64_t running = sched.mnext - sched.nmidle - sched.nmsys;
+	int64_t running =
+		sched.mnext - sched.nmexited - sched.nmidle - sched.nmidlelocked - sched.nmsys;
 	if (running > 0 || sched.nretaking)
 		return;
 	if (running < 0)
@@ -471,10 +624,16 @@ void schedinit(void)
 	lockinit(&sched.lock, lockRankSched);
 	lockinit(&sched.gFreelock, lockRankGFree);
 	sched.started = true;
+	optionsinit();
 	pthread_sigmask(SIG_SETMASK, NULL, &sched.sigmask);
 	stackinit();
+	syscallinit();
+	raceinit();
 	gomaxprocs = getproccount();
-	allp = persistentalloc((size_t)gomaxprocs * sizeof(*allp));
+	single = gomaxprocs == 1 && !raceenabled;
+	mutexinit();
+	allp = persistentalloc(MAXGOMAXPROCS * sizeof(*allp));
+	store_rlx(&nallp, gomaxprocs);
 	for (int32_t i = 0; i < gomaxprocs; i++) {
 		allp[i] = persistentalloc(sizeof(**allp));
 		allp[i]->id = i;
@@ -483,11 +642,14 @@ void schedinit(void)
 	runqinit();
 	store_rlx(&sched.lastpoll, nanotime());
 	store_rlx(&sched.now, nanotime());
+	tscinit();
 	m0.id = sched.mnext++;
-	m0.seen = persistentalloc((size_t)gomaxprocs * sizeof(*m0.seen));
+	m0.seen = persistentalloc(MAXGOMAXPROCS * sizeof(*m0.seen));
 	minit(&m0);
 	for (int32_t i = gomaxprocs; i-- > 1;)
 		pidleput(allp[i]);
 	acquirep(&m0, allp[0]);
+	preemptinit();
 	debuginit();
+	gcinit();
 }

@@ -12,35 +12,61 @@
  * stack. Here goparkunlock() covers that moment: the goroutine becomes findable under pd->lock, and
  * may be made runnable while it still switches out.
  *
+ * Deadlines. A pollDesc has one for each direction and one timer, armed for the earlier of them or
+ * before. A deadline that moves later only writes it down: the timer, when it fires, looks at what
+ * the deadlines are now, and is armed anew if none has passed. So a server that moves its deadline
+ * at every read touches the timer heap once in each period, and a timer of a past life or of a
+ * deadline since cleared does no harm, whenever it fires.
+ *
  * Invariants:
  *  1. rg and wg change from or to a G pointer only under pd->lock; pdReady is consumed without it.
  *  2. A pollDesc is never freed, only reused: the kernel may hold an event of its last life. Such
  *     an event has another seq, which is read under pd->lock.
  *  3. netpollWaiters counts the G pointers in all rg and wg. It is raised before a goroutine can be
  *     found and lowered after, so 0 means that nobody waits.
+ *  4. armed: the timer is in a heap, or was taken out to be fired and its function has yet to take
+ *     pd->lock. Only then may the timer not be added. If a deadline is set, armed is true and
+ *     timer.when is not after it, or the function that has yet to run will see to it.
  *
- * Lock order: pd->lock is a leaf; readying happens after it is released.
+ * Lock order: pd->lock, then timers.lock of the timer's P; readying happens after both. Deadlines
+ * are set by goroutines, so nobody without a P touches the timers.
+ *
+ * Rejected: Go's sequence numbers and separate timers for reads and writes. What they guard
+ * against, a timer that fires for a deadline that is no more, is told by the deadline itself.
  */
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/throw.h"
+#include "debug/usdt.h"
 #include "mem/malloc.h"
 #include "sched/netpoll.h"
+#include "sched/park.h"
 #include "sched/proc.h"
+#include "sched/timer.h"
 
 static struct g *const pdNil = NULL;
 #define pdReady ((struct g *)1)
 
+/* Bits of pollDesc.info. A deadline of mode m has passed: m << EXPIRED_SHIFT. */
+enum { pollClosing = 1, EXPIRED_SHIFT = 1, pollHup = 8 };
+
+/* Values of a deadline that are no time. */
+enum { NO_DEADLINE = 0, EXPIRED = -1 };
+
 struct pollDesc {
 	_Atomic(struct g *) rg;
 	_Atomic(struct g *) wg;
+	_Atomic uint32_t info; /* read without the lock */
 	int fd;
 
 	struct mutex lock; /* guards the rest */
 	uint32_t seq;      /* which life: 16 bits */
-	_Atomic bool closing;
+	bool armed;
+	int64_t rd, wd; /* deadlines: nanotime, NO_DEADLINE or EXPIRED */
 
 	struct pollDesc *link; /* in pollcache, guarded by pollcache.lock */
+	struct timer timer;
 } __attribute__((aligned(64)));
 
 static struct {
@@ -65,6 +91,8 @@ void netpollGenericInit(void)
 	unlock(&netpollInitLock);
 }
 
+static void netpollDeadline(void *arg);
+
 static struct pollDesc *pollalloc(void)
 {
 	lock(&pollcache.lock);
@@ -75,7 +103,9 @@ static struct pollDesc *pollalloc(void)
 	if (pd)
 		return pd;
 	pd = persistentalloc(sizeof *pd);
-	lockinit(&pd->lock, lockRankLeaf);
+	lockinit(&pd->lock, lockRankPollDesc);
+	pd->timer.f = netpollDeadline;
+	pd->timer.arg = pd;
 	return pd;
 }
 
@@ -96,7 +126,8 @@ int pollOpen(int fd, struct pollDesc **out)
 	struct pollDesc *pd = pollalloc();
 	lock(&pd->lock);
 	pd->fd = fd;
-	store_rlx(&pd->closing, false);
+	pd->rd = pd->wd = NO_DEADLINE;
+	store_rlx(&pd->info, 0);
 	store_rlx(&pd->rg, pdNil);
 	store_rlx(&pd->wg, pdNil);
 	uint32_t seq = pd->seq;
@@ -116,39 +147,65 @@ static bool waits(_Atomic(struct g *) *gpp)
 	return gp != pdNil && gp != pdReady;
 }
 
+void pollForget(struct pollDesc *pd)
+{
+	netpollclose(pd->fd);
+	pd->fd = -1; /* which pollClose may unregister without harm */
+}
+
 void pollClose(struct pollDesc *pd)
 {
-	if (!load_rlx(&pd->closing) || waits(&pd->rg) || waits(&pd->wg))
+	if (!(load_rlx(&pd->info) & pollClosing) || waits(&pd->rg) || waits(&pd->wg))
 		throw("netpoll: pollClose of a descriptor in use: fd %d", pd->fd);
 	netpollclose(pd->fd);
 	pollfree(pd);
 }
+
+/* ---- waiting ---- */
 
 static _Atomic(struct g *) *semaphore(struct pollDesc *pd, enum pollMode mode)
 {
 	return mode == POLL_READ ? &pd->rg : &pd->wg;
 }
 
+static int netpollcheckerr(struct pollDesc *pd, enum pollMode mode)
+{
+	uint32_t info = load_acq(&pd->info); /* pairs with publish */
+	if (likely(!(info & (pollClosing | (uint32_t)mode << EXPIRED_SHIFT))))
+		return 0;
+	return info & pollClosing ? -EBADF : -ETIMEDOUT;
+}
+
 int pollReset(struct pollDesc *pd, enum pollMode mode)
 {
+	_Atomic(struct g *) *gpp = semaphore(pd, mode);
 	struct g *ready = pdReady;
-	if (load_acq(&pd->closing))
-		return -EBADF;
-	cas_acqrel(semaphore(pd, mode), &ready, pdNil);
+	int err = netpollcheckerr(pd, mode);
+	if (unlikely(err))
+		return err;
+	if (load_rlx(gpp) == pdReady)
+		cas_acqrel(gpp, &ready, pdNil);
 	return 0;
+}
+
+bool pollHungUp(struct pollDesc *pd)
+{
+	return load_acq(&pd->info) & pollHup;
 }
 
 int pollWait(struct pollDesc *pd, enum pollMode mode)
 {
 	struct g *gp = getgchecked("gort_net");
 	_Atomic(struct g *) *gpp = semaphore(pd, mode);
-	while (!load_acq(&pd->closing)) {
-		struct g *ready = pdReady;
-		if (cas_acqrel(gpp, &ready, pdNil))
+	for (;;) {
+		struct g *ready = pdReady, *nil = pdNil;
+		int err = netpollcheckerr(pd, mode);
+		if (err)
+			return err;
+		if (load_rlx(gpp) == pdReady && cas_acqrel(gpp, &ready, pdNil))
 			return 0;
 		lock(&pd->lock);
-		struct g *nil = pdNil;
-		if (load_rlx(&pd->closing) || !cas_acqrel(gpp, &nil, gp)) {
+		if (netpollcheckerr(pd, mode) || !cas_acqrel(gpp, &nil, gp)) {
 			bool twice = waits(gpp);
 			unlock(&pd->lock);
 			if (twice)
@@ -158,7 +215,6 @@ int pollWait(struct pollDesc *pd, enum pollMode mode)
 		xadd_sc(&netpollWaiters, 1);
 		goparkunlock(&pd->lock, waitReasonIOWait);
 	}
-	return -EBADF;
 }
 
 /* Takes the waiter off, with pd->lock held. An edge nobody waits for is kept. */
@@ -176,8 +232,8 @@ static void taken(struct gQueue *list, struct g *gp)
 	if (!gp)
 		return;
 	store_rel(&gp->atomicstatus, _Grunnable);
+	usdt_go_unblock(gp);
 	LIST_PUSH_BACK(list, gp, schedlink);
-	xadd_sc(&netpollWaiters, -1);
 }
 
 void netpollready(struct gQueue *list, struct pollDesc *pd, uint32_t seq, unsigned modes)
@@ -185,6 +241,8 @@ void netpollready(struct gQueue *list, struct pollDesc *pd, uint32_t seq, unsign
 	struct g *rg = NULL, *wg = NULL;
 	lock(&pd->lock);
 	if (pd->seq == seq) {
+		if (modes & POLL_HUNGUP)
+			store_rel(&pd->info, load_rlx(&pd->info) | pollHup);
 		if (modes & POLL_READ)
 			rg = netpollunblock(&pd->rg, true);
 		if (modes & POLL_WRITE)
@@ -195,15 +253,136 @@ void netpollready(struct gQueue *list, struct pollDesc *pd, uint32_t seq, unsign
 	taken(list, wg);
 }
 
-void pollUnblock(struct pollDesc *pd)
+void netpollrun(struct gQueue *list)
+{
+	int32_t n = (int32_t)list->size;
+	if (n == 0)
+		return;
+	injectglist(list);
+	xadd_sc(&netpollWaiters, -n); /* after it: else the program looked dead to checkdead */
+}
+
+uint32_t pollSeq(struct pollDesc *pd)
+{
+	return pd->seq;
+}
+
+void pollHint(struct pollDesc *pd, uint32_t seq, enum pollMode mode)
+{
+	_Atomic(struct g *) *gpp = semaphore(pd, mode);
+	struct g *gp = NULL;
+	if (!waits(gpp))
+		return; /* who is about to wait finds the edge */
+	lock(&pd->lock);
+	if (pd->seq == seq && waits(gpp))
+		gp = netpollunblock(gpp, true);
+	unlock(&pd->lock);
+	if (!gp)
+		return;
+	xadd_sc(&netpollWaiters, -1);
+	goready(gp);
+}
+
+void netpolltry(int64_t now)
+{
+	int64_t last = load_rlx(&sched.lastpoll);
+	struct gQueue ready = netpoll(0);
+	if (ready.size)
+		store_rlx(&getm()->p->pollwhen, now);
+	netpollrun(&ready);
+	if (last) /* fails when an M has gone in meanwhile */
+		cas_acqrel(&sched.lastpoll, &last, now);
+}
+
+/* ---- deadlines and close ---- */
+
+/* Pairs with the acquires in netpollcheckerr: who does not see a bit is found and woken. */
+static void publish(struct pollDesc *pd, uint32_t closing)
+{
+	uint32_t info = (load_rlx(&pd->info) & (pollClosing | pollHup)) | closing;
+	if (pd->rd == EXPIRED)
+		info |= POLL_READ << EXPIRED_SHIFT;
+	if (pd->wd == EXPIRED)
+		info |= POLL_WRITE << EXPIRED_SHIFT;
+	store_rel(&pd->info, info);
+}
+
+static int64_t earliest(struct pollDesc *pd)
+{
+	int64_t rd = pd->rd > 0 ? pd->rd : INT64_MAX, wd = pd->wd > 0 ? pd->wd : INT64_MAX;
+	return rd < wd ? rd : wd;
+}
+
+/* Restores invariant 4 after the deadlines have changed, with pd->lock held. */
+static void rearm(struct pollDesc *pd)
+{
+	int64_t when = earliest(pd);
+	if (pd->armed) {
+		if (when != INT64_MAX && when >= pd->timer.when)
+			return;
+		if (!timerdel(&pd->timer))
+			return; /* netpollDeadline is about to do this */
+		pd->armed = false;
+	}
+	if (when == INT64_MAX)
+		return;
+	pd->timer.when = when;
+	pd->armed = true;
+	timerstart(&pd->timer, false);
+}
+
+/*
+ * The deadlines have changed, or a close has begun: publishes that, wakes whom it concerns, sees to
+ * the timer. pd->lock is held, and released here.
+ */
+static void changed(struct pollDesc *pd, uint32_t closing)
 {
 	struct gQueue list = {0};
-	lock(&pd->lock);
-	store_rel(&pd->closing, true); /* pairs with the acquires in pollReset and pollWait */
-	struct g *rg = netpollunblock(&pd->rg, false);
-	struct g *wg = netpollunblock(&pd->wg, false);
+	publish(pd, closing);
+	uint32_t info = load_rlx(&pd->info);
+	if (info & (pollClosing | POLL_READ << EXPIRED_SHIFT))
+		taken(&list, netpollunblock(&pd->rg, false));
+	if (info & (pollClosing | POLL_WRITE << EXPIRED_SHIFT))
+		taken(&list, netpollunblock(&pd->wg, false));
+	rearm(pd);
 	unlock(&pd->lock);
-	taken(&list, rg);
-	taken(&list, wg);
-	injectglist(&list);
+	netpollrun(&list);
+}
+
+/* The timer has fired. Its pollDesc may have a new life, or no deadline any more. */
+static void netpollDeadline(void *arg)
+{
+	struct pollDesc *pd = arg;
+	int64_t now = nanotime();
+	lock(&pd->lock);
+	pd->armed = false;
+	if (pd->rd > 0 && pd->rd <= now)
+		pd->rd = EXPIRED;
+	if (pd->wd > 0 && pd->wd <= now)
+		pd->wd = EXPIRED;
+	changed(pd, 0);
+}
+
+int pollSetDeadline(struct pollDesc *pd, unsigned modes, int64_t when)
+{
+	if (when < 0 || (when > 0 && when <= nanotime()))
+		when = EXPIRED;
+	lock(&pd->lock);
+	if (load_rlx(&pd->info) & pollClosing) {
+		unlock(&pd->lock);
+		return -EBADF;
+	}
+	if (modes & POLL_READ)
+		pd->rd = when;
+	if (modes & POLL_WRITE)
+		pd->wd = when;
+	changed(pd, 0);
+	return 0;
+}
+
+void pollUnblock(struct pollDesc *pd)
+{
+	lock(&pd->lock);
+	pd->rd = pd->wd = NO_DEADLINE;
+	changed(pd, pollClosing);
 }

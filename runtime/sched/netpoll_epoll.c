@@ -16,6 +16,7 @@
 
 #include "base/syscall.h"
 #include "base/throw.h"
+#include "mem/malloc.h"
 #include "sched/netpoll.h"
 
 enum { EVENTS = 128, SEQ_SHIFT = 48 };
@@ -34,6 +35,8 @@ void netpollinit(void)
 {
 	epfd = (int)rawsyscall(SYS_epoll_create1, EPOLL_CLOEXEC, 0, 0, 0);
 	breakfd = (int)rawsyscall(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0);
+	if (epfd == -EMFILE || breakfd == -EMFILE || epfd == -ENFILE || breakfd == -ENFILE)
+		throwlimit(LIMIT_FILES, "no descriptors left for the poller: it needs two");
 	if (epfd < 0 || breakfd < 0 ||
 		epollctl(EPOLL_CTL_ADD, breakfd, &(struct epoll_event){.events = EPOLLIN}) != 0)
 		throw("netpoll: cannot set up epoll: %d, %d", epfd, breakfd);
@@ -42,7 +45,7 @@ void netpollinit(void)
 int netpollopen(int fd, struct pollDesc *pd, uint32_t seq)
 {
 	struct epoll_event ev = {
-		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
 		.data.u64 = (uint64_t)(uintptr_t)pd | (uint64_t)seq << SEQ_SHIFT,
 	};
 	return (int)epollctl(EPOLL_CTL_ADD, fd, &ev);
@@ -105,13 +108,27 @@ static unsigned modesof(uint32_t events)
 		modes |= POLL_READ;
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		modes |= POLL_WRITE;
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
+		modes |= POLL_HUNGUP;
 	return modes;
+}
+
+/*
+ * Room for what the kernel reports. Not on the stack: that is a goroutine's, whose next page it
+ * would touch, and a goroutine that waits for a connection keeps each page it has touched.
+ */
+static struct epoll_event *eventbuffer(void)
+{
+	struct m *mp = getm();
+	if (unlikely(!mp->pollevents))
+		mp->pollevents = persistentalloc(EVENTS * sizeof(struct epoll_event));
+	return mp->pollevents;
 }
 
 /* A signal ends the wait early: the caller works out anew how long it may sleep. */
 struct gQueue netpoll(int64_t delay)
 {
-	struct epoll_event events[EVENTS];
+	struct epoll_event *events = eventbuffer();
 	struct gQueue ready = {0};
 	netpollGenericInit();
 	long n = epollwait(events, delay);

@@ -28,66 +28,79 @@
 
 #include "base/clock.h"
 #include "base/throw.h"
+#include "debug/usdt.h"
 #include "lang/defer.h"
 #include "mem/malloc.h"
 #include "sched/asm.h"
 #include "sched/netpoll.h"
+#include "sched/park.h"
+#include "sched/preempt.h"
+#include "sched/race.h"
 #include "sched/runq.h"
 #include "sched/sanitizer.h"
 #include "sched/stack.h"
+#include "sched/timer.h"
 
 struct schedt sched;
 _Atomic(struct g **) allgptr;
 _Atomic uint64_t allglen;
 
 static struct mutex allglock = {.rank = lockRankAllg};
-static uint64_t allgcap;
-
-struct g *getgchecked(const char *what)
-{
-	struct m *mp = getm();
-	if (unlikely(!mp || !mp->curg))
-		throw("%s: called from a thread that is not a goroutine", what);
-	if (unlikely(!mp->p))
-		throw("%s: called between gort_blocking_begin and gort_blocking_end", what);
-	return mp->curg;
-}
 
 /* ---- struct g: allgs and free lists ---- */
 
+/* allgs: address space for 2^27 Gs, of which as much is opened as is used. */
+#define ALLGMAX  ((size_t)1 << 30)
+#define ALLGSTEP ((size_t)64 << 10)
+
+static struct {
+	size_t opened, reserved; /* bytes */
+} allg;
+
+static void allggrow(void)
+{
+	if (!load_rlx(&allgptr))
+		store_rel(&allgptr, sysreserve(ALLGMAX, ALLGSTEP, 32, &allg.reserved));
+	char *end = (char *)load_rlx(&allgptr) + allg.opened;
+	if (allg.opened == allg.reserved)
+		throwlimit(LIMIT_MEMORY,
+			"%zu goroutines are all that the reserved %zu bytes "
+			"of address space have room for",
+			allg.opened / sizeof(struct g *), allg.reserved);
+	if (!sysmap(end, ALLGSTEP))
+		throwlimit(LIMIT_MEMORY, "no memory for the list of %zu goroutines",
+			allg.opened / sizeof(struct g *));
+	allg.opened += ALLGSTEP;
+}
+
 /*
- * Appends n Gs. The array is replaced, never changed in place below allglen, and old arrays stay: a
- * reader that loads allglen and then allgptr (acquire, paired with the releases here) finds allglen
- * valid pointers, whatever it is interrupted by.
+ * Appends n Gs. The array never moves nor changes below allglen: a reader that loads allglen and
+ * then allgptr (acquire, paired with the releases here) finds allglen valid pointers, whatever it
+ * is interrupted by.
  */
 static void allgadd(struct g **gs, uint32_t n)
 {
 	lock(&allglock);
 	uint64_t len = load_rlx(&allglen);
+	while ((len + n) * sizeof(*gs) > allg.opened)
+		allggrow();
 	struct g **array = load_rlx(&allgptr);
-	if (len + n > allgcap) {
-		allgcap = allgcap ? allgcap * 2 : 512;
-		struct g **bigger = sysalloc(allgcap * sizeof(*bigger));
-		for (uint64_t i = 0; i < len; i++)
-			bigger[i] = array[i];
-		array = bigger;
-		store_rel(&allgptr, array);
-	}
 	for (uint32_t i = 0; i < n; i++)
 		array[len + i] = gs[i];
 	store_rel(&allglen, len + n);
 	unlock(&allglock);
 }
 
-#define GBATCH 32
+#define GBATCH 64
 
 static void gfmove(struct gfree *to, struct gfree *from, uint32_t n)
 {
 	for (; n > 0 && from->first; n--) {
 		struct g *gp = from->first;
-		from->first = gp->alllink;
+		from->first = gp->schedlink;
 		from->n--;
-		gp->alllink = to->first;
+		prefetchg(gp);
+		gp->schedlink = to->first;
 		to->first = gp;
 		to->n++;
 	}
@@ -105,7 +118,7 @@ static __attribute__((noinline)) void gfrefill(struct p *pp)
 	for (uint32_t i = GBATCH; i-- > 0;) {
 		store_rlx(&batch[i].atomicstatus, _Gdead);
 		gs[i] = &batch[i];
-		batch[i].alllink = fresh.first;
+		batch[i].schedlink = fresh.first;
 		fresh.first = &batch[i];
 	}
 	fresh.n = GBATCH;
@@ -118,7 +131,7 @@ static struct g *gfget(struct p *pp)
 	if (unlikely(!pp->gFree.first))
 		gfrefill(pp);
 	struct g *gp = pp->gFree.first;
-	pp->gFree.first = gp->alllink;
+	pp->gFree.first = gp->schedlink;
 	pp->gFree.n--;
 	return gp;
 }
@@ -126,15 +139,15 @@ static struct g *gfget(struct p *pp)
 static __attribute__((noinline)) void gfspill(struct p *pp)
 {
 	lock(&sched.gFreelock);
-	gfmove(&sched.gFree, &pp->gFree, 4 * GBATCH);
+	gfmove(&sched.gFree, &pp->gFree, 8 * GBATCH);
 	unlock(&sched.gFreelock);
 }
 
 static void gfput(struct p *pp, struct g *gp)
 {
-	gp->alllink = pp->gFree.first;
+	gp->schedlink = pp->gFree.first;
 	pp->gFree.first = gp;
-	if (unlikely(++pp->gFree.n >= 8 * GBATCH))
+	if (unlikely(++pp->gFree.n >= 16 * GBATCH))
 		gfspill(pp);
 }
 
@@ -151,28 +164,49 @@ static uint64_t goidget(struct p *pp)
 	return pp->goidcache++;
 }
 
-struct g *newproc(const struct gort_call *fn, uintptr_t gopc)
+struct g *newproc1(const struct gort_call *fn, uintptr_t gopc, uint8_t class)
 {
 	struct m *mp = getm();
 	struct p *pp = mp->p;
 	struct g *gp = gfget(pp);
-	gp->start.fn = fn->fn;
-	gp->start.n = fn->n;
-	for (unsigned i = 0; i < fn->n; i++)
-		gp->start.w[i] = fn->w[i];
+	for (unsigned i = 0; i < 5; i++)
+		gp->arg0to4[i] = fn->w[i];
+	gp->startc = NULL;
+	gp->arg5 = fn->w[5];
 	gp->goid = goidget(pp);
 	gp->parentGoid = mp->curg ? mp->curg->goid : 0;
+	store_rlx(&gp->labels, mp->curg ? load_rlx(&mp->curg->labels) : NULL);
 	gp->gopc = gopc;
+	gp->name = NULL;
 	gp->startpc = (uintptr_t)fn->fn;
-	gp->stackclass = stackdefault;
+	gp->stackclass = class;
 	pp->ngcreated++;
+	if (unlikely(raceenabled))
+		racenewg(mp, gp);
 	/*
 	 * Everything above is visible to whoever takes gp off a queue: release of the queue's
 	 * tail.
 	 */
 	store_rel(&gp->atomicstatus, _Grunnable);
+	usdt_go_create(gp);
 	runqputnext(pp, gp);
+	if (unlikely(load_rlx(&pp->fresh)))
+		wakefresh(pp);
 	return gp;
+}
+
+struct g *newproc(const struct gort_call *fn, uintptr_t gopc)
+{
+	return newproc1(fn, gopc, stackdefault);
+}
+
+void gort_go_stack(const struct gort_call *call, size_t size)
+{
+	int class = stackclassof(size);
+	getgchecked("go");
+	if (class < 0)
+		gopanic_text("go: stack of %zu bytes: the largest has 8 MiB", size);
+	newproc1(call, (uintptr_t)__builtin_return_address(0), (uint8_t) class);
 }
 
 void gort_go(const struct gort_call *call)
@@ -181,79 +215,69 @@ void gort_go(const struct gort_call *call)
 	newproc(call, (uintptr_t)__builtin_return_address(0));
 }
 
-/* ---- switching ---- */
+/* ---- preempted goroutines: preempt.c ---- */
 
-static void execute(struct m *mp, struct g *gp)
+/* Pinned and other goroutines take turns of this much each while both have work. */
+#define PINNED_NS 10000000
+
+struct g *pinnedget(struct m *mp)
 {
-	mp->curg = gp;
-	gp->m = mp;
-	store_rlx(&gp->atomicstatus, _Grunning);
+	struct g *gp = LIST_POP(&mp->pinned, schedlink);
+	if (!mp->pinned.first)
+		and_acqrel(&mp->events, ~(uint32_t)EVENT_PINNED);
+	return gp;
 }
 
 /*
- * Leaves from's stack for to, which may be fresh, switched out, or g0. Returns when from runs
- * again, on whatever M: nothing read before may be used after. Inline, so that a switch is one
- * jump.
+ * A pinned goroutine runs when there is nothing else, or when others have had their turn. It may
+ * take its whole slice: before it, timers and ready descriptors are looked at, so that who they
+ * wake is not behind it.
  */
-static inline void mswitch(struct p *pp, struct g *from, struct g *to)
-{
-	if (to->stack.hi == 0) {
-		stackalloc(pp, to);
-		san_leave(from, to->stack.lo, to->stack.hi);
-		gostart(&from->sched, to->stack.hi);
-	} else {
-		san_leave(from, to->stack.lo, to->stack.hi);
-		goswitch(&from->sched, &to->sched);
-	}
-	san_enter(from);
-}
-
-/*
- * Whether next can run at once: fresh, or completely switched out. Pairs with goswitch's store of
- * sp.
- */
-static inline bool canrun(struct g *gp)
-{
-	return gp->stack.hi == 0 || load_acq(&gp->sched.sp) != 0;
-}
-
-/* gp, which runs here, has been put where somebody will find it: runs something else. */
-static inline void schedule(struct m *mp, struct g *gp)
+static struct g *pickpinned(struct m *mp)
 {
 	struct p *pp = mp->p;
-	struct g *next = runqpick(pp);
-	gp->m = NULL;
-	if (next == gp) {
-		execute(mp, gp);
-		return;
+	bool others = load_rlx(&sched.now) - mp->pinnedwhen < PINNED_NS;
+	struct g *gp = others ? runqpick(pp) : NULL;
+	if (gp)
+		return gp;
+	int64_t now = nanotime();
+	store_rlx(&sched.now, now);
+	timersrun(pp, now);
+	if (netpollAnyWaiters()) {
+		struct gQueue ready = netpoll(0);
+		injectglist(&ready);
 	}
-	if (likely(next && canrun(next))) {
-		execute(mp, next);
-	} else {
-		mp->nextg = next;
-		next = mp->g0;
-		mp->curg = NULL;
+	gp = others ? runqpick(pp) : NULL;
+	if (gp)
+		return gp;
+	store_rlx(&pp->schedtick, load_rlx(&pp->schedtick) + 1);
+	return pinnedget(mp);
+}
+
+struct g *pickevent(struct m *mp)
+{
+	uint32_t events = and_acqrel(&mp->events, ~(uint32_t)EVENT_PREEMPT);
+	preempted(mp);
+	if (unlikely(events & EVENT_RACE)) {
+		raceswitch(mp, NULL);
+		return NULL; /* g0 decides: pickrace */
 	}
-	mswitch(pp, gp, next);
+	if (unlikely(events & EVENT_STOP) && load_acq(&sched.gcwaiting))
+		return NULL; /* g0 gives the P up */
+	if (unlikely(events & EVENT_LOCKED))
+		return NULL; /* g0 waits for the one goroutine of this thread */
+	return events & EVENT_PINNED ? pickpinned(mp) : runqpick(mp->p);
 }
 
-static inline void markwaiting(struct g *gp, waitReason reason)
+/* The decision that pickevent left to g0. */
+static struct g *pickrace(struct m *mp)
 {
-	gp->waitreason = (uint8_t)reason;
-	gp->waitsince = load_rlx(&sched.now);
-	store_rlx(&gp->atomicstatus, _Gwaiting);
+	if (load_acq(&sched.gcwaiting))
+		return NULL;
+	return load_rlx(&mp->events) & EVENT_PINNED ? pickpinned(mp) : runqpick(mp->p);
 }
 
-void goparkunlock(struct mutex *l, waitReason reason)
-{
-	struct m *mp = getm();
-	struct g *gp = mp->curg;
-	markwaiting(gp, reason);
-	unlock(l);
-	schedule(mp, gp);
-}
-
-void gopark(void (*unlockf)(void *arg), void *arg, waitReason reason)
+void park(void (*unlockf)(void *arg), void *arg, waitReason reason)
 {
 	struct m *mp = getm();
 	struct g *gp = mp->curg;
@@ -272,16 +296,7 @@ void goparkforever(waitReason reason)
 	throw("gopark: goroutine %lu was woken from an endless wait", (unsigned long)gp->goid);
 }
 
-void goready(struct g *gp)
-{
-	if (unlikely(load_rlx(&gp->atomicstatus) != _Gwaiting))
-		throw("goready: goroutine %lu has status %u", (unsigned long)gp->goid,
-			load_rlx(&gp->atomicstatus));
-	store_rlx(&gp->atomicstatus, _Grunnable);
-	runqputnext(getm()->p, gp);
-}
-
-void gort_gosched(void)
+static __attribute__((noinline)) void gosched(void)
 {
 	struct g *gp = getgchecked("gort_gosched");
 	struct m *mp = getm();
@@ -299,8 +314,69 @@ void gort_gosched(void)
 			return;
 	}
 	store_rlx(&gp->atomicstatus, _Grunnable);
+	usdt_go_sched(gp);
 	runqputtail(pp, gp);
 	schedule(mp, gp);
+}
+
+void gort_gosched(void)
+{
+	struct m *mp = getm();
+	if (gort_elide != GORT_OWNER || !rotate(mp, mp->curg))
+		gosched();
+}
+
+void pin(struct m *mp, struct g *gp)
+{
+	if (mp->lockedg) {
+		runqputtail(mp->p, gp); /* it comes back to this thread anyway */
+	} else {
+		LIST_PUSH_BACK(&mp->pinned, gp, schedlink);
+		or_acqrel(&mp->events, EVENT_PINNED);
+		mp->pinnedwhen = nanotime();
+	}
+}
+
+void gopreempt(void)
+{
+	struct m *mp = getm();
+	struct g *gp = mp->curg;
+	if (gcold(gp)->locks)
+		return;
+	store_rlx(&gp->atomicstatus, _Grunnable);
+	runqputtail(mp->p, gp);
+	schedule(mp, gp);
+}
+
+void gopreemptasync(void)
+{
+	struct m *mp = getm();
+	struct g *gp = mp->curg;
+	store_rlx(&gp->atomicstatus, _Grunnable);
+	pin(mp, gp);
+	schedule(mp, gp);
+}
+
+void leavepinned(void)
+{
+	struct m *mp = getm();
+	struct g *gp = mp->curg;
+	store_rlx(&gp->atomicstatus, _Grunnable);
+	gp->m = NULL;
+	mp->nextg = gp;
+	or_acqrel(&mp->events, EVENT_MOVE);
+	mp->curg = NULL;
+	if (unlikely(raceenabled))
+		raceswitch(mp, NULL);
+	mswitch(mp->p, gp, mp->g0);
+}
+
+void pinnedsend(struct m *mp)
+{
+	struct g *gp = pinnedget(mp);
+	gp->wired = true;
+	gcold(gp)->lockedm = mp;
+	globrunqput(gp);
 }
 
 /* ---- exit ---- */
@@ -315,12 +391,18 @@ static void goexit0(struct m *mp)
 	struct p *pp = mp->p;
 	struct stack stack = gp->stack;
 	gp->m = NULL;
-	gp->_defer = NULL;
-	gp->name = NULL;
-	gp->namebuf[0] = '\0';
+	endpanics(gcold(gp));
+	gcold(gp)->locks = 0;
+	gcold(gp)->blocking = false;
+	gcold(gp)->collecting = false;
+	if (unlikely(gp->wired))
+		exitlocked(mp, gp);
 	store_rlx(&gp->atomicstatus, _Gdead);
+	usdt_go_end(gp);
 	pp->ngexited++;
-	struct g *next = runqpick(pp);
+	struct g *next = pick(mp);
+	if (unlikely(raceenabled))
+		racegoend(gp);
 	if (next && next->stack.hi == 0 && next->stackclass == gp->stackclass) {
 		gp->stack = (struct stack){0, 0};
 		next->stack = stack;
@@ -330,7 +412,7 @@ static void goexit0(struct m *mp)
 	}
 	stackfreeself(pp, gp);
 	gfput(pp, gp);
-	if (!next || next->stack.hi == 0 || !canrun(next)) {
+	if (!next || next->stack.hi == 0 || next->wired || !canrun(next)) {
 		mp->nextg = next;
 		next = mp->g0;
 		mp->curg = NULL;
@@ -342,25 +424,46 @@ static void goexit0(struct m *mp)
 	gogo(&next->sched);
 }
 
+static void callstart(const struct g *gp)
+{
+	typedef void (*fn6)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+	const uint64_t *w = gp->arg0to4;
+	((fn6)gp->startpc)(w[0], w[1], w[2], w[3], w[4], gp->arg5);
+}
+
 void gomain(void)
 {
 	san_enter(getm()->curg);
 	for (;;) {
-		gort_call6(&getm()->curg->start);
+		callstart(getm()->curg);
+		getgchecked("go");
 		goexit0(getm());
 	}
 }
 
-void gort_goexit(void)
+void goleave(void)
 {
-	struct g *gp = getgchecked("gort_goexit");
-	rundefers(gp);
+	getgchecked("goexit");
 	san_abandon();
 	goexit0(getm());
 	/* The stack now belongs to curg: start it at the top. */
-	gp = getm()->curg;
+	struct g *gp = getm()->curg;
 	san_leave(NULL, gp->stack.lo, gp->stack.hi);
 	gorestart(gp->stack.hi);
+}
+
+void goreturn(void)
+{
+	struct g *gp = getgchecked("recover");
+	if (gp == sched.maing && !gcold(gp)->goexitsp)
+		exit(gcleakgate(0));
+	goleave();
+}
+
+void gort_goexit(void)
+{
+	rundefers(getgchecked("gort_goexit"));
+	goleave();
 }
 
 /* ---- g0 ---- */
@@ -372,21 +475,54 @@ static void waitswitchedout(struct g *gp)
 		osyield_backoff(i);
 }
 
+/* Whether mp may run gp; else gp and the P of mp are on their way to another M. */
+static bool mayrun(struct m *mp, struct g *gp)
+{
+	if (unlikely(load_rlx(&mp->events) & EVENT_MOVE)) {
+		and_acqrel(&mp->events, ~(uint32_t)EVENT_MOVE);
+		movetom(mp, gp);
+		return false;
+	}
+	if (likely(!gp->wired))
+		return true;
+	if (gcold(gp)->lockedm != mp) {
+		startlockedm(mp, gp);
+		return false;
+	}
+	gp->wired = mp->lockedg == gp;
+	return true;
+}
+
 /* The scheduler loop of an M, on its own stack. */
 void mainloop(struct m *mp)
 {
 	for (;;) {
 		struct g *gp = mp->nextg;
 		mp->nextg = NULL;
+		if (unlikely(load_rlx(&mp->events) & EVENT_LOCKED)) {
+			if (mp->exiting) {
+				mexit(mp);
+				return;
+			}
+			gp = gp ? gp : stoplockedm(mp);
+		}
+		if (!gp && unlikely(raceenabled) && mp->p)
+			gp = pickrace(mp);
 		if (!gp)
 			gp = findrunnable(mp);
 		waitswitchedout(gp);
+		if (!mayrun(mp, gp))
+			continue;
 		execute(mp, gp);
+		if (unlikely(raceenabled))
+			racerun(mp, gp);
 		mswitch(mp->p, mp->g0, gp);
 	}
 }
 
 /* ---- start and small things ---- */
+
+#define MAINFRAME 128 /* of gort_run: what it has saved of its caller's registers */
 
 static struct {
 	int (*fn)(int, char **);
@@ -408,18 +544,23 @@ void gort_run(int (*fn)(int argc, char **argv), int argc, char **argv)
 	mainarg.fn = fn;
 	mainarg.argc = argc;
 	mainarg.argv = argv;
+	m0.g0_.syscallsp = (uintptr_t)__builtin_frame_address(0) - MAINFRAME;
 	schedinit();
 	struct gort_call call = {.fn = maingoroutine};
 	sched.maing = newproc(&call, (uintptr_t)__builtin_return_address(0));
+	struct m *mp = getm();
+	mp->nextg =
+		runnextget(mp->p); /* nobody steals it: it begins on the main thread, as in Go */
 	sysmonstart();
-	mainloop(getm());
+	mainloop(mp);
+	throw("mainloop: returned on the main thread");
 }
 
 /* Sums over Ps move while they are added up: exact only when nothing else runs. */
 gort_isize gort_num_goroutine(void)
 {
 	int64_t n = 0;
-	for (int32_t i = 0; i < gomaxprocs; i++)
+	for (int32_t i = 0, all = load_acq(&nallp); i < all; i++)
 		n += (int64_t)(allp[i]->ngcreated - allp[i]->ngexited);
 	return (gort_isize)n;
 }
@@ -427,15 +568,18 @@ gort_isize gort_num_goroutine(void)
 void gort_set_name(const char *name)
 {
 	struct g *gp = getgchecked("gort_set_name");
+	char *buf = gcold(gp)->namebuf;
 	gp->name = NULL;
-	gp->namebuf[0] = '\0'; /* the table names namebuf: a reader takes the text from there */
+	if (unlikely(raceenabled))
+		racename(gp, name);
+	compiler_barrier(); /* a reader that sees name sees a terminated text */
 	if (!name || !*name)
 		return;
 	size_t n = strnlen(name, GNAMELEN - 1);
-	memcpy(gp->namebuf, name, n);
-	gp->namebuf[n] = '\0';
-	compiler_barrier(); /* a reader that sees name sees a terminated text */
-	gp->name = gp->namebuf;
+	memcpy(buf, name, n);
+	buf[n] = '\0';
+	compiler_barrier();
+	gp->name = buf;
 }
 
 uint64_t gort_goid(void)

@@ -2,8 +2,6 @@
 /* runq.c - slow paths of the run queues; runq.h has the design and the invariants. */
 #include "sched/runq.h"
 
-#include <linux/membarrier.h>
-
 #include "base/clock.h"
 #include "base/throw.h"
 #include "sched/netpoll.h"
@@ -11,19 +9,33 @@
 
 /* A wake-up costs about this much: a backlog of less work is not worth one. */
 #define WAKECOST_NS 30000
-#define MAXWL       4096
+/* Ready descriptors are looked for so often even while there is enough else to run. */
+#define POLL_NS   200000
+#define BATCHWAKE 4
+#define MAXWL     4096
 /* A victim whose decisions stand still for this long may be robbed whatever its backlog. */
 #define STILL_NS 10000
+/* Overflow that has waited for this long moves from the stack to the queue. */
+#define AGE_NS 10000000
+/* So many in the global queue are not in the cache; of each stack so many bytes matter. */
+#define COLD      4096
+#define MAXFRAMES 384
 
 void runqinit(void)
 {
 	long err = rawsyscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0);
 	if (err)
 		throw("runq: membarrier is not available: errno %ld", -err);
+	runqresize();
+}
+
+void runqresize(void)
+{
 	for (int32_t i = 0; i < gomaxprocs; i++) {
 		struct p *pp = allp[i];
 		pp->wakelen = gomaxprocs > 1 ? 1 : UINT32_MAX;
 		store_rlx(&pp->wl, 1);
+		store_rlx(&pp->offer, load_rlx(&pp->schedtick) - 1);
 		pp->sliceprev = INT64_MAX;
 		pp->slicestart = nanotime();
 	}
@@ -43,13 +55,38 @@ void runnextwait(struct p *pp)
 	}
 }
 
+/* No barrier before wakep looks: an M that stops spinning now may miss it, sysmon does not. */
+static void offer(struct p *pp)
+{
+	store_rlx(&pp->offer, load_rlx(&pp->schedtick));
+	wakep();
+}
+
+/*
+ * Something waits in a runnext, the first in a while, as sysmon sleeps. Nobody would find it should
+ * the goroutine that put it there compute now, and sysmon, once awake, would look at this P twice
+ * and then wake an M. So an M is woken at once, and takes it unless a decision was made by then.
+ */
+void runnextalone(struct p *pp)
+{
+	offer(pp);
+	wakesysmon();
+}
+
+/* The first `go` of a P that was idle: likewise, even if sysmon is awake. */
+void wakefresh(struct p *pp)
+{
+	store_rlx(&pp->fresh, false);
+	offer(pp);
+}
+
 static struct g *runnextsteal(struct p *victim)
 {
 	uint32_t free = 0;
 	struct g *gp = NULL;
 	if (!*(struct g *volatile *)&victim->runnext || !cas_acqrel(&victim->rnthief, &free, 1))
 		return NULL;
-	rawsyscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0, 0);
+	membarrier_all();
 	/*
 	 * An owner in the middle of its few instructions may have lost its CPU: do not wait for
 	 * it.
@@ -62,7 +99,13 @@ static struct g *runnextsteal(struct p *victim)
 	return gp;
 }
 
-/* The ring was full at head h: moves half of it and gp to the global queue. */
+/* With sched.lock held, after each change. */
+static void setrunqsize(void)
+{
+	store_rlx(&sched.runqsize, sched.runq.size + sched.runqnew.size + sched.runqold.size);
+}
+
+/* The ring was full at head h: moves half of it and gp to the front of the overflow. */
 void runqputslow(struct p *pp, struct g *gp, uint32_t h)
 {
 	struct gQueue batch = {0};
@@ -79,7 +122,9 @@ void runqputslow(struct p *pp, struct g *gp, uint32_t h)
 		LIST_PUSH_BACK(&batch, taken[i], schedlink);
 	LIST_PUSH_BACK(&batch, gp, schedlink);
 	lock(&sched.lock);
-	globrunqputbatch(&batch);
+	LIST_CONCAT(&batch, &sched.runqnew, schedlink);
+	sched.runqnew = batch;
+	setrunqsize();
 	unlock(&sched.lock);
 	runqwake(pp);
 }
@@ -87,29 +132,66 @@ void runqputslow(struct p *pp, struct g *gp, uint32_t h)
 void globrunqputbatch(struct gQueue *batch)
 {
 	LIST_CONCAT(&sched.runq, batch, schedlink);
-	store_rlx(&sched.runqsize, sched.runq.size);
+	setrunqsize();
 }
 
 void globrunqput(struct g *gp)
 {
 	LIST_PUSH_BACK(&sched.runq, gp, schedlink);
-	store_rlx(&sched.runqsize, sched.runq.size);
+	setrunqsize();
+}
+
+/* Frames that gp returns through when it goes on: they would else be missed one after the other. */
+static inline void prefetchstack(const struct g *gp)
+{
+	uintptr_t sp = load_rlx(&gp->sched.sp), end = gp->stack.hi;
+	if (!sp) {
+		prefetchg(gp);
+		return;
+	}
+	end = end < sp + MAXFRAMES ? end : sp + MAXFRAMES;
+	for (; sp < end; sp += 64)
+		__builtin_prefetch((void *)sp, 1);
 }
 
 struct g *globrunqgetlocked(struct p *pp)
 {
-	uint32_t n = sched.runq.size / (uint32_t)gomaxprocs + 1;
+	bool cold = load_rlx(&sched.runqsize) > COLD;
+	uint32_t n = load_rlx(&sched.runqsize) / (uint32_t)gomaxprocs + 1;
 	uint32_t room = RUNQSIZE - runqlen(pp);
+	struct gQueue *q = sched.runq.first ? &sched.runq : &sched.runqnew;
+	q = q->first ? q : &sched.runqold;
 	n = n < RUNQSIZE / 2 ? n : RUNQSIZE / 2;
 	n = n < room + 1 ? n : room + 1;
-	struct g *first = LIST_POP(&sched.runq, schedlink);
-	for (struct g *gp; n > 1 && (gp = LIST_POP(&sched.runq, schedlink)); n--) {
+	struct g *first = LIST_POP(q, schedlink);
+	for (struct g *gp; n > 1 && (gp = LIST_POP(q, schedlink)); n--) {
 		uint32_t t = load_rlx(&pp->runqtail);
 		store_rlx(&pp->runq[t % RUNQSIZE], gp);
 		store_rel(&pp->runqtail, t + 1);
+		if (cold)
+			prefetchstack(gp);
 	}
-	store_rlx(&sched.runqsize, sched.runq.size);
+	setrunqsize();
 	return first;
+}
+
+/* A turn for those that waited longest. */
+static struct g *globrunqgetfair(struct p *pp, int64_t now)
+{
+	if (load_rlx(&sched.runqsize) == 0)
+		return NULL;
+	lock(&sched.lock);
+	if (now - sched.runqaged > AGE_NS) {
+		LIST_CONCAT(&sched.runqold, &sched.runqnew, schedlink);
+		sched.runqaged = now;
+	}
+	struct g *gp = LIST_POP(&sched.runqold, schedlink);
+	if (gp)
+		setrunqsize();
+	else
+		gp = globrunqgetlocked(pp);
+	unlock(&sched.lock);
+	return gp;
 }
 
 struct g *globrunqget(struct p *pp)
@@ -135,6 +217,26 @@ void runqwake(struct p *pp)
 }
 
 /*
+ * A batch may be BATCHWAKE times longer than other work before another M is woken for it: it came
+ * at once, so that this P will be through soon, and whoever sent it often needs the other CPU. A
+ * backlog that stays is found by wakepolicy.
+ */
+void runqputbatch(struct p *pp, struct gQueue *list)
+{
+	for (struct g *gp; (gp = LIST_POP(list, schedlink));) {
+		uint32_t h = load_acq(&pp->runqhead), t = load_rlx(&pp->runqtail);
+		if (unlikely(t - h >= RUNQSIZE)) {
+			runqputslow(pp, gp, h);
+			continue;
+		}
+		store_rlx(&pp->runq[t % RUNQSIZE], gp);
+		store_rel(&pp->runqtail, t + 1); /* as in runqputtail */
+	}
+	if (runqlen(pp) > BATCHWAKE * load_rlx(&pp->wl))
+		runqwake(pp);
+}
+
+/*
  * Every 64 decisions: how long is a slice, hence from which backlog on is a wake-up worth its
  * cost? The smaller of two windows counts, as one long slice must not make the average look long.
  * wl may be 0: slices above 30 us, where even one waiting G is worth a wake-up.
@@ -155,30 +257,51 @@ static void wakepolicy(struct p *pp, int64_t now)
 		runqwake(pp);
 }
 
+/*
+ * Which queue is first in a slow decision. One that sysmon asked for is in favour of the global
+ * queue, where those are that the poller woke; but not if the ring has stood still since the last
+ * such one: goroutines that are preempted on other Ms come back through the global queue, which
+ * then is never empty.
+ */
+static bool globalfirst(struct p *pp, uint32_t tick)
+{
+	uint32_t head = load_rlx(&pp->runqhead);
+	if (!load_rlx(&pp->slow))
+		return tick & 64;
+	store_rlx(&pp->slow, false);
+	bool moved = head != pp->slowhead;
+	pp->slowhead = moved ? head : head - 1;
+	return moved;
+}
+
 /* Timers, poller, and fairness: the ring and the global queue before runnext. */
 struct g *runqpickslow(struct p *pp, uint32_t tick)
 {
 	int64_t now = nanotime();
-	bool globalfirst = load_rlx(&pp->slow) || tick & 64;
-	store_rlx(&pp->slow, false);
+	bool global = globalfirst(pp, tick);
 	store_rlx(&sched.now, now);
 	if (tick % 64 == 0)
 		wakepolicy(pp, now);
 	timersrun(pp, now);
-	if (tick % 1024 == 0 && netpollAnyWaiters()) {
-		struct gQueue ready = netpoll(0);
-		injectglist(&ready);
-	}
-	struct g *gp = globalfirst ? globrunqget(pp) : NULL;
+	int64_t last = load_rlx(&sched.lastpoll);
+	if (last && now - last > POLL_NS && netpollAnyWaiters())
+		netpolltry(now);
+	struct g *gp = global ? globrunqgetfair(pp, now) : NULL;
 	if (!gp)
 		gp = runqget(pp);
 	return gp ? gp : globrunqget(pp);
 }
 
+/* Whether others may have even the goroutine in pp's runnext. */
+static bool offers(struct p *pp)
+{
+	return load_rlx(&pp->stuck) || load_rlx(&pp->offer) == load_rlx(&pp->schedtick);
+}
+
 bool runqworth(struct p *pp)
 {
 	uint32_t n = runqlen(pp);
-	if (load_rlx(&pp->stuck))
+	if (offers(pp))
 		return n > 0 || *(struct g *volatile *)&pp->runnext;
 	return n > load_rlx(&pp->wl);
 }
@@ -230,13 +353,13 @@ struct g *runqsteal(struct m *mp, struct p *pp, int64_t now)
 		if (victim == pp || load_rlx(&victim->status) == _Pidle)
 			continue;
 		uint32_t n = runqlen(victim);
-		bool stuck = load_rlx(&victim->stuck);
-		if (n == 0 && !stuck)
+		bool all = offers(victim);
+		if (n == 0 && !all)
 			continue;
-		if (!stuck && n <= load_rlx(&victim->wl) && !standsstill(mp, victim, now))
+		if (!all && n <= load_rlx(&victim->wl) && !standsstill(mp, victim, now))
 			continue;
 		struct g *gp = runqgrab(pp, victim);
-		if (!gp && stuck)
+		if (!gp && all)
 			gp = runnextsteal(victim);
 		if (gp)
 			return gp;

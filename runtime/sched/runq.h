@@ -4,7 +4,13 @@
  *
  * Per P: runnext, one goroutine to run next; and a ring of 256. The owner appends at runqtail and
  * everybody takes from runqhead by compare-and-swap. Beyond that, the global queue under
- * sched.lock.
+ * sched.lock, of three parts: runq, for goroutines that come from outside a P, first in, first
+ * out; runqnew, for what rings had no room for, newest batch first; runqold.
+ *
+ * Newest first makes a fan-out go depth-first: a tree of goroutines then holds its depth times its
+ * fan-out in memory, not its breadth, and runs in the cache. So that nobody starves, what is in
+ * runqnew moves behind runqold after 10 ms, and each 128th decision of a P takes the first of
+ * runqold. All else takes runq, then runqnew, then runqold.
  *
  * Invariants:
  *  1. runqtail - runqhead <= RUNQSIZE; only the owner writes runqtail and ring slots.
@@ -14,15 +20,17 @@
  *     between, and the batch would take stale slots past the tail.
  *
  * runnext without atomics. Only the owner touches it, except that a thief may take it from a P
- * whose goroutine has run for long (p.stuck). It is an asymmetric lock: the owner sets rnowner,
- * then looks at rnthief; the thief sets rnthief, issues membarrier(2), then looks at rnowner. The
- * barrier makes one of the two see the other; the owner's path is two plain stores and a load.
+ * whose goroutine has run for long (p.stuck), or which has offered it (p.offer). It is an
+ * asymmetric lock: the owner sets rnowner, then looks at rnthief; the thief sets rnthief, issues
+ * membarrier(2), then looks at rnowner. The barrier makes one of the two see the other; the owner's
+ * path is two plain stores and a load.
  *
  * Wake policy: pushing wakes another M only when the backlog is worth it, that is when its length
  * times the average slice exceeds 30 us; a thief judges its victim by the same test. Each 64
  * decisions the P stores wl = 30 us / slice. So a ping-pong stays on one P and costs no futex
  * call, while goroutines that compute spread at once. What this misses (a long slice after short
- * ones) sysmon finds: p.stuck.
+ * ones) sysmon finds: p.stuck. And while little goes on a wake-up costs nobody anything: the first
+ * runnext after a quiet time, and the first `go` of a P that was idle, wake an M at once.
  */
 #ifndef GORT_SCHED_RUNQ_H
 #define GORT_SCHED_RUNQ_H
@@ -35,7 +43,11 @@ void runqputslow(struct p *pp, struct g *gp, uint32_t head);
 struct g *runqpickslow(struct p *pp, uint32_t tick);
 void runqwake(struct p *pp);
 void runnextwait(struct p *pp);
+void runnextalone(struct p *pp);
+void wakefresh(struct p *pp);
 
+/* Appends what the poller has found to pp's ring; the caller owns pp. Empties the list. */
+void runqputbatch(struct p *pp, struct gQueue *list);
 /* Takes a fair share of the global queue: returns one G, puts others into pp's ring. */
 struct g *globrunqget(struct p *pp);
 /* The same with sched.lock held. */
@@ -48,6 +60,15 @@ struct g *runqsteal(struct m *mp, struct p *pp, int64_t now);
 /* Whether some P has Gs worth stealing. */
 bool runqworth(struct p *pp);
 void runqinit(void);
+/* The number of Ps has changed: judges the price of a wake-up anew. The world is stopped. */
+void runqresize(void);
+
+/* What follows the first cache line of gp, for one that is not in the cache and about to start. */
+static inline void prefetchg(const struct g *gp)
+{
+	for (size_t line = 64; line < sizeof(*gp); line += 64)
+		__builtin_prefetch((const char *)gp + line, 1);
+}
 
 /* Length of the ring; for other Ps a snapshot that may be out of date. */
 static inline uint32_t runqlen(struct p *pp)
@@ -63,6 +84,8 @@ static inline bool runqempty(struct p *pp)
 
 static inline void runnextlock(struct p *pp)
 {
+	if (single) /* no thieves */
+		return;
 	store_rlx(&pp->rnowner, 1);
 	compiler_barrier(); /* runnextsteal's membarrier makes this order hold on the CPU too */
 	if (unlikely(load_rlx(&pp->rnthief)))
@@ -71,7 +94,8 @@ static inline void runnextlock(struct p *pp)
 
 static inline void runnextunlock(struct p *pp)
 {
-	store_rel(&pp->rnowner, 0);
+	if (!single)
+		store_rel(&pp->rnowner, 0);
 }
 
 /* Appends to pp's ring; the caller owns pp. */
@@ -100,7 +124,7 @@ static inline void runqputnext(struct p *pp, struct g *gp)
 	if (old)
 		runqputtail(pp, old);
 	else if (unlikely(load_rlx(&sched.sysmonwait)))
-		wakesysmon(); /* so that gp is found within 0.5 ms should this G now compute */
+		runnextalone(pp);
 }
 
 static inline struct g *runnextget(struct p *pp)
@@ -122,13 +146,13 @@ static inline struct g *runqget(struct p *pp)
 		if (h == t)
 			return NULL;
 		struct g *gp = load_rlx(&pp->runq[h % RUNQSIZE]);
-		if (likely(cas_acqrel(&pp->runqhead, &h, h + 1)))
+		if (likely(pcas(&pp->runqhead, &h, h + 1)))
 			return gp;
 	}
 }
 
 /* The next goroutine for pp from its own and the global queue, or NULL. One scheduling decision. */
-static inline struct g *runqpick(struct p *pp)
+static inline __attribute__((always_inline)) struct g *runqpick(struct p *pp)
 {
 	uint32_t tick = load_rlx(&pp->schedtick) + 1;
 	struct g *gp;

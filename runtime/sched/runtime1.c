@@ -1,31 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* runtime1.c - environment, and the text of wait reasons (Go's runtime1.go, runtime2.go). */
+/* runtime1.c - GOMAXPROCS, and the text of wait reasons (Go's runtime1.go, runtime2.go). */
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 
+#include "debug/options.h"
+#include "sched/cgroup.h"
 #include "sched/proc.h"
 
-#define MAXGOMAXPROCS 256
-
-const char *gortenv(const char *name)
+/* A quota below 2 counts as 2, as in Go: with one P the runtime's own work would have no room. */
+static int32_t defaultprocs(void)
 {
-	char ours[64];
-	snprintf(ours, sizeof(ours), "GORT_%s", name);
-	const char *value = getenv(ours);
-	return value ? value : getenv(name);
+	cpu_set_t set;
+	int32_t n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+	int32_t quota = cgroupcpus("");
+	quota = quota < 2 ? 2 : quota;
+	return quota < n ? quota : n;
 }
 
 int32_t getproccount(void)
 {
-	const char *text = gortenv("GOMAXPROCS");
-	char *end;
-	long n = text ? strtol(text, &end, 10) : 0;
-	if (n <= 0 || *end) {
-		cpu_set_t set;
-		n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-	}
-	return (int32_t)(n < MAXGOMAXPROCS ? n : MAXGOMAXPROCS);
+	int32_t n = options.gomaxprocs ? options.gomaxprocs : defaultprocs();
+	return n < MAXGOMAXPROCS ? n : MAXGOMAXPROCS;
 }
 
 const char *const waitReasonStrings[NWAITREASON] = {

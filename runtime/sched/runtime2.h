@@ -23,11 +23,14 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "base/asan.h"
 #include "base/atomic.h"
 #include "base/futex.h"
 #include "base/list.h"
 #include "base/lock.h"
 #include "gort/gort.h"
+#include "mem/mcache.h"
+#include "mem/stopped.h"
 
 /* g.atomicstatus, Go's numbers. _Gwaiting is set under the lock that makes the G findable. */
 enum {
@@ -74,13 +77,20 @@ struct g;
 struct m;
 struct p;
 struct hchan;
+struct labels;
+struct wbblock;
+
+LIST_HEAD(gQueue, struct g);
 
 /* Saved context of a G that does not run: the registers are at sp, see asm_amd64.S. */
 struct gobuf {
 	_Atomic uintptr_t sp;
 };
 
-/* A stack is [lo, hi); the guard is the page just below lo. 0, 0 = not bound yet. */
+/*
+ * A stack is [lo, hi); the guard lies just below lo, struct gcold just above hi. 0, 0 = not bound
+ * yet.
+ */
 struct stack {
 	uintptr_t lo;
 	uintptr_t hi;
@@ -102,15 +112,24 @@ struct sudog {
 	struct hchan *c;
 	bool isSelect;
 	bool success; /* woken by a counterpart, not by close */
+	uint32_t elemsize;
 };
 
-/* A per-P heap of these; the one inside struct g serves gort_sleep and select. See timer.c. */
+/* In a list, head included. */
+struct timerlink {
+	struct timerlink *next;
+	struct timerlink *prev;
+};
+
+/* What is called when its time has come, see timer.c. That of a G serves gort_sleep and select. */
 struct timer {
+	struct timerlink link;
 	int64_t when; /* nanotime at which to call f */
 	void (*f)(void *arg);
 	void *arg;
-	_Atomic(struct p *) pp; /* whose heap it is in, NULL when in none; under its timers.lock */
-	uint32_t index;         /* where in the heap */
+	_Atomic(struct p *) pp; /* in whose timers it is; NULL: in none; TIMERBUSY */
+	uint16_t slot;          /* which list of them */
+	uint8_t kind;           /* of the timers of sync/time.c */
 };
 
 #define GNAMELEN 32
@@ -118,36 +137,88 @@ struct timer {
 struct g {
 	struct gobuf sched;
 	struct stack stack;
-	struct m *m; /* running on, NULL otherwise */
-	struct g *schedlink;
+	struct m *m;         /* running on, NULL otherwise */
+	struct g *schedlink; /* of the queue or free list it is on */
 	_Atomic uint32_t atomicstatus;
 	uint8_t waitreason; /* waitReason, valid while _Gwaiting */
 	uint8_t stackclass; /* index into stack size classes */
 	bool system;        /* started by the runtime for itself */
+	bool wired;         /* only gcold.lockedm may run it: whoever picks it hands its P over */
 	int64_t waitsince;  /* nanotime when it began to wait, at most 10 ms off */
+	uint64_t goid;
 
-	struct sudog sudog;
-	struct sudog *waiting; /* what it waits in; valid while _Gwaiting on a channel */
+	union {
+		struct {
+			struct sudog sudog;
+			struct sudog *waiting; /* what it waits in; valid while _Gwaiting on a
+						  channel */
+		};
+		/* Until it first runs: the arguments of startpc, around sudog.c. */
+		struct {
+			uint64_t arg0to4[5];
+			struct hchan *startc; /* NULL */
+			uint64_t arg5;
+		};
+	};
+
+	uint64_t parentGoid;
+	uintptr_t gopc;                        /* return address of the go statement */
+	uintptr_t startpc;                     /* the function it runs */
+	_Atomic(const struct labels *) labels; /* its parent's until it sets some; NULL = none */
+	uintptr_t syscallsp;                   /* while _Gsyscall: where a traceback starts */
+	union {
+		struct {
+			uintptr_t syscallpc;
+			uintptr_t syscallbp;
+		};
+		/* Until it first runs: race.c. */
+		struct {
+			const void *raceafter;
+			void *racestart;
+		};
+	};
+	const char *name; /* gcold.namebuf, or NULL */
+#ifdef GORT_ASAN
+	void *fakestack; /* AddressSanitizer's record while switched out */
+#endif
+} __attribute__((aligned(64)));
+
+#ifndef GORT_ASAN
+_Static_assert(sizeof(struct g) == 192,
+	"a million parked goroutines must fit: what only a started one needs goes to struct gcold");
+#endif
+
+/*
+ * What only a goroutine that has started needs. It lies at the top of its stack, on a page that is
+ * there anyway, so it costs no memory; it exists while stack.hi is not 0, and not for g0. Its
+ * content outlives the goroutine: zero at first, then whatever the one before left.
+ */
+struct gcold {
+	struct timer timer; /* gort_sleep, select */
 
 	/* A select that waits, see select.c. */
 	_Atomic uint32_t selectDone; /* 0 = open; whoever makes it 1 decides the select */
 	_Atomic uint32_t timerFired; /* its timer's function is through with this G */
 	struct sudog *selected;      /* by the one who decided: the case; NULL = the timeout */
 
-	uint64_t goid;
-	uint64_t parentGoid;
-	uintptr_t gopc;            /* return address of the go statement */
-	uintptr_t startpc;         /* the function it runs */
-	struct gort_defer *_defer; /* innermost first */
-	uintptr_t syscallsp;       /* while _Gsyscall: where a traceback starts */
-	uintptr_t syscallpc;
-	uintptr_t syscallbp;
-	struct gort_call start; /* function and argument words */
-	struct timer timer;     /* gort_sleep */
-	struct g *alllink;      /* free-list link of dead Gs */
-	void *racectx;
-	void *fakestack;  /* AddressSanitizer's record while switched out */
-	const char *name; /* namebuf, or NULL */
+	/* lang/: all three innermost first, and NULL in a goroutine that starts */
+	struct gort_defer *_defer;
+	struct gprotect *_protect;
+	struct gpanic *_panic; /* under way */
+	uintptr_t goexitsp;    /* gort_goexit was called here, and left what is above; 0: not */
+
+	struct m *lockedm;  /* while g.wired */
+	uint32_t lockdepth; /* calls of gort_lock_os_thread that are open */
+	uint32_t locks;     /* > 0: holds something of its thread, must not be switched out */
+	uintptr_t pending;  /* gort_pending of a goroutine that was preempted at any pc */
+	void *racectx;      /* race.c */
+
+	bool collecting; /* in the collector, which it must not enter again */
+	bool blocking;   /* between gort_blocking_begin and _end: the program's code runs */
+	/* Since entersyscall, for the collector: rbx, rbp, r12 to r15; where the stack began. */
+	uintptr_t saved[6];
+	uintptr_t savedsp;
+
 	char namebuf[GNAMELEN];
 } __attribute__((aligned(64)));
 
@@ -157,34 +228,105 @@ struct seenp {
 	int64_t since;
 };
 
+/* m.events: why a scheduling decision of this M is not an ordinary one. */
+enum {
+	EVENT_PREEMPT = 1, /* preemptone asked for this M's P */
+	EVENT_PINNED = 2,  /* m.pinned is not empty */
+	EVENT_MOVE = 4,    /* g0: m.nextg goes on on an M that has nothing pinned */
+	EVENT_STOP = 8,    /* the world is being stopped */
+	EVENT_LOCKED = 16, /* m.lockedg is set, or the thread is to end */
+	EVENT_RACE = 32    /* every decision ends on g0, see race.h */
+};
+
 struct m {
-	struct g *g0;    /* the thread's own stack: runs the scheduler */
-	struct g *curg;  /* NULL while on g0 */
-	struct p *p;     /* NULL while it may not run Gs */
-	struct p *nextp; /* handed over by whoever wakes it */
-	struct p *oldp;  /* P it had before the system call */
+	struct g *g0;          /* the thread's own stack: runs the scheduler */
+	struct g *curg;        /* NULL while on g0 */
+	struct p *p;           /* NULL while it may not run Gs */
+	struct p *nextp;       /* handed over by whoever wakes it */
+	struct p *oldp;        /* P it had before the system call */
+	_Atomic uint32_t gate; /* GATE_..., see syscall.c; GATE_OPEN while curg runs with a P */
+	uint32_t noretake;     /* > 0: libgort itself waits in libc, and relies on its P */
 	struct g *nextg; /* chosen on a G stack, to be run by g0 once its switch-out is complete */
-	bool spinning;   /* owns the one spinning token */
-	bool sysm;       /* not for goroutines: sysmon */
+	_Atomic uint32_t events; /* EVENT_..., set by anybody */
+	bool spinning;           /* owns the one spinning token */
+	bool sysm;               /* not for goroutines: sysmon */
+	bool blocked;            /* asleep on park */
+	uint32_t *elide;         /* this thread's gort_elide: cleared by others to end elision */
 	uint32_t fastrand;
 	struct note park;
 	int64_t id;
 	int32_t procid; /* OS thread id */
 	struct m *schedlink;
-	struct m *alllink;    /* allm */
-	struct stack gsignal; /* alternate signal stack */
-	struct seenp *seen;   /* per P, what runqsteal saw of it */
+	struct m *alllink;              /* allm */
+	struct stack gsignal;           /* alternate signal stack */
+	struct seenp *seen;             /* per P, what runqsteal saw of it */
+	struct epoll_event *pollevents; /* netpoll's, from its first call on this M */
+
+	/* lockedm.c */
+	struct g *lockedg;   /* the only goroutine that this thread runs */
+	bool exiting;        /* its goroutine ended while it was locked: the thread ends */
+	bool listed;         /* in allm */
+	_Atomic bool exited; /* the thread no longer uses this struct */
+	struct m *freelink;  /* sched.mfree */
+
+	/* preempt.c */
+	struct gQueue pinned; /* preempted at an arbitrary instruction: run here or nowhere */
+	int64_t pinnedwhen;   /* nanotime when one of them last ran */
+	_Atomic uint32_t preempttick;   /* p.schedtick of the decision to be cut short */
+	_Atomic uint32_t signalpending; /* a preemption signal is on its way */
+	struct stopped stop;            /* by the collector */
+	uintptr_t tp;                   /* the thread pointer */
+	uint32_t mxcsr;                 /* the thread's floating-point control words */
+	uint16_t fpucw;
+	_Atomic uint64_t npreempted, nrefused; /* signals that switched, and that must not */
+	int64_t foreignsince; /* since when they have found it where it cannot be preempted */
+	uint32_t foreigntick; /* p.schedtick then */
+
+	/* race.c: contexts of g0 and of what runs, g0 or a goroutine */
+	void *racectx, *racecur;
+	const void *raceafter;
 	struct g g0_;
 } __attribute__((aligned(64)));
 
-#define RUNQSIZE 256
+/* m.gate: whether the goroutine may enter libgort as it is. syscall.c has the transitions. */
+enum {
+	GATE_OPEN = 0,
+	GATE_SYSCALL, /* between entersyscall and exitsyscall */
+	GATE_PROBED,  /* sysmon is about to decide whether it takes the P */
+	GATE_TAKEN,   /* sysmon took the P of the sleeping M: the next entry gets one first */
+	GATE_BACK,    /* sysmon did not: the next entry only opens the gate */
+	GATE_PREEMPT, /* preemptone: the goroutine that enters next lets others run first */
+	GATE_FORKED   /* the child of a fork: there is no scheduler */
+};
 
-/* Sorted as a 4-ary heap by when. minwhen is 0 when empty and may be read without the lock. */
+#define MAXGOMAXPROCS 256
+#define RUNQSIZE      256
+
+enum {
+	TIMERTICKBITS = 8, /* a tick is 256 ns */
+	TIMERSLOTBITS = 6, /* slots of a level */
+	NTIMERSLOT = 1 << TIMERSLOTBITS,
+	NTIMERLEVEL = 10 /* levels for 63 - TIMERTICKBITS bits */
+};
+
+/* Free timers of the program, see sync/time.c. */
+struct timercache {
+	struct timerlink *first; /* linked by next */
+	uint32_t n;
+};
+
+/* The timers of a P, guarded by lock; see timer.c. */
 struct timers {
 	struct mutex lock;
-	uint32_t len, cap;
-	struct timer **heap;
-	_Atomic int64_t minwhen;
+	uint32_t len;
+	_Atomic int64_t
+		minwhen; /* none is due before; INT64_MAX: there is none. Read without lock */
+	uint64_t tick;   /* every slot before it is empty */
+	uint32_t levels; /* bit l: occupied[l] is not 0 */
+	uint64_t occupied[NTIMERLEVEL]; /* bit s: slot[l][s] is not empty */
+	struct timerlink spill;         /* to be put into slots anew */
+	struct timerlink slot[NTIMERLEVEL][NTIMERSLOT];
+	struct timercache cache[2]; /* touched by the owner of the P only */
 };
 
 struct gfree {
@@ -192,10 +334,16 @@ struct gfree {
 	uint32_t n;
 };
 
-/* Free stacks: first is the top of the newest, whose last word holds the top of the next. */
+/* Free stacks of one size class, see stack.c. */
 struct stackcache {
-	uintptr_t first;
-	uint32_t n;
+	struct stackmag *loaded; /* the newest: the last of them is used next */
+	struct stackmag *spare;
+};
+
+/* Readings of the time stamp counter and of nanotime at one moment, see tsc.h. */
+struct anchor {
+	uint64_t tsc;
+	int64_t ns;
 };
 
 #define NSTACKCLASS 4
@@ -208,6 +356,7 @@ struct p {
 	_Atomic uint32_t schedtick; /* counts scheduling decisions */
 	uint32_t wakelen;           /* ring length at which to wake another M */
 	_Atomic bool slow;          /* look at everything at the next decision; set by sysmon */
+	_Atomic bool fresh;         /* was idle and has started no goroutine since */
 	struct m *m;
 	int32_t id;
 	_Atomic uint32_t status;
@@ -219,10 +368,13 @@ struct p {
 	/* Wake policy, see runq.h. */
 	_Atomic uint32_t wl;
 	_Atomic uint32_t stuck; /* sysmon: its current G holds up what is queued here */
+	_Atomic uint32_t offer; /* while schedtick is this, any M may have runnext */
 	int64_t slicestart, sliceprev;
+	uint32_t slowhead; /* runqhead when the global queue last went first for p.slow */
 
 	struct stackcache stackcache[NSTACKCLASS];
-	char *mcache, *mcacheend;
+	struct mcache mcache;
+	struct wbblock *wbblock;      /* mem/mbarrier.c */
 	struct p *link;               /* pidle */
 	uint64_t ngcreated, ngexited; /* on this P */
 	uint64_t steals, stolen;      /* this P stole: how often, how many Gs */
@@ -232,30 +384,44 @@ struct p {
 	_Atomic(struct g *) runq[RUNQSIZE] __attribute__((aligned(64)));
 
 	struct timers timers __attribute__((aligned(64)));
+	_Atomic int64_t pollwhen; /* when it last found ready descriptors */
+	struct anchor anchor;     /* touched by the owner only */
 
 	/* sysmon's own notes */
 	uint32_t sysmontick;
 	int64_t sysmonwhen;
 	_Atomic uint32_t syscalltick;
 	uint32_t sysmonsyscalltick;
+	int64_t sysmonprobe; /* when it last looked whether the M sleeps */
+	uint32_t sysmonhead; /* runqhead, and since when decisions pass it by; 0: none has */
+	int64_t sysmonheadwhen;
 } __attribute__((aligned(128)));
-
-LIST_HEAD(gQueue, struct g);
 
 struct schedt {
 	struct mutex lock;
 	struct m *midle; /* Ms without work, asleep on m.park */
 	int32_t nmidle;
-	int32_t nmsys;     /* threads of the runtime that are Ms but never run Gs */
-	int32_t nretaking; /* sysmon holds a P that it took from an M */
-	int64_t mnext;     /* Ms created, sysmon included */
+	int32_t nmidlelocked; /* asleep too, but only for one goroutine: not in midle */
+	int32_t nmsys;        /* threads of the runtime that are Ms but never run Gs */
+	int32_t nretaking;    /* sysmon holds a P that it took from an M */
+	int64_t mnext;        /* Ms created, sysmon included */
+	int64_t nmexited;     /* of them, those whose thread has ended */
+	int32_t nmleaving;    /* 1 while such a thread looks for a deadlock */
+	struct m *mfree;      /* Ms of threads that have ended */
 	struct p *pidle;
-	struct gQueue runq; /* global queue */
+	struct gQueue runq;    /* global queue; the other two are part of it, see runq.h */
+	struct gQueue runqnew; /* what rings had no room for, newest batch first */
+	struct gQueue runqold; /* what was in runqnew for long, oldest first */
+	int64_t runqaged;      /* when runqnew became runqold last */
+
+	struct note stopnote; /* stopwait has become 0 */
 
 	/* Read without the lock; written under it unless said otherwise. */
 	_Atomic int32_t npidle __attribute__((aligned(64)));
 	_Atomic uint32_t runqsize;
 	_Atomic int32_t nmspinning;  /* 0 or 1; taken by compare-and-swap, without the lock */
+	_Atomic bool gcwaiting;      /* the world is stopped, or about to be */
+	_Atomic int32_t stopwait;    /* Ps that have not stopped yet */
 	_Atomic uint32_t sysmonwait; /* how sysmon sleeps, SYSMON_... */
 	_Atomic int64_t lastpoll;    /* 0 = an M is in netpoll(delay) */
 	_Atomic int64_t pollUntil;   /* when that M wakes by itself, 0 = not by time */
@@ -275,14 +441,57 @@ struct schedt {
 enum { SYSMON_AWAKE, SYSMON_DEEP, SYSMON_ENDLESS };
 
 extern struct schedt sched;
-extern struct p **allp; /* gomaxprocs of them */
+extern struct p **allp; /* room for MAXGOMAXPROCS; nallp were ever used, gomaxprocs are */
 extern int32_t gomaxprocs;
+extern _Atomic int32_t nallp;
 extern _Atomic(struct m *) allm;
 extern _Atomic(struct g **) allgptr;
 extern _Atomic uint64_t allglen;
 extern struct m m0;
 
 extern __thread struct m *tls_m __attribute__((tls_model("initial-exec")));
+
+/*
+ * Lock elision. While there is one P, what only the owner of a P touches (channels, mutexes,
+ * semaphores, conditions, wait groups, timers, run queues) needs no atomic operation: the runtime
+ * is not preempted, and a P goes from M to M through sched.lock or a compare-and-swap of p.status,
+ * which order one owner's stores before the next one's loads. Changes only while the world is
+ * stopped. gort_elide of gort.h is the same for code inlined into the program.
+ */
+extern bool single;
+
+/* Locks what only owners of a P lock. unlock() is one plain store anyway and serves both. */
+static inline void plock(struct mutex *l)
+{
+	if (single)
+		lockrank_acquire(l);
+	else
+		lock(l);
+}
+
+static inline bool ptrylock(struct mutex *l)
+{
+	if (!single)
+		return trylock(l);
+	lockrank_acquire(l);
+	return true;
+}
+
+/* Read-modify-write of what only owners of a P write. */
+#define pcas(p, old, v)                                                                           \
+	(single ? load_rlx(p) == *(old) ? (store_rlx(p, v), true) : (*(old) = load_rlx(p), false) \
+		: cas_acqrel(p, old, v))
+#define pxadd(p, v)                                     \
+	__extension__({                                 \
+		__typeof__(load_rlx(p)) pxadd_old_;     \
+		if (single) {                           \
+			pxadd_old_ = load_rlx(p);       \
+			store_rlx(p, pxadd_old_ + (v)); \
+		} else {                                \
+			pxadd_old_ = xadd_acqrel(p, v); \
+		}                                       \
+		pxadd_old_;                             \
+	})
 
 /*
  * The M of this thread, NULL in a thread that libgort did not start. Volatile assembly, because a
@@ -296,11 +505,35 @@ static inline struct m *getm(void)
 	return mp;
 }
 
+/*
+ * errno of this thread. libc keeps it at the same distance from the thread pointer in all threads,
+ * as it does with what it needs before it can allocate; asking libc for the address would cost more
+ * than the rest of a switch.
+ */
+extern intptr_t errnooffset;
+
+static inline int errnoload(void)
+{
+	int value;
+	__asm__ volatile("movl %%fs:(%1), %0" : "=r"(value) : "r"(errnooffset));
+	return value;
+}
+
+static inline void errnostore(int value)
+{
+	__asm__ volatile("movl %0, %%fs:(%1)" : : "r"(value), "r"(errnooffset) : "memory");
+}
+
 /* The goroutine that runs here, NULL on a system stack. */
 static inline struct g *getg(void)
 {
 	struct m *mp = getm();
 	return mp ? mp->curg : NULL;
+}
+
+static inline struct gcold *gcold(const struct g *gp)
+{
+	return (struct gcold *)gp->stack.hi;
 }
 
 static inline uint32_t readgstatus(struct g *gp)

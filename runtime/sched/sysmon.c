@@ -3,25 +3,32 @@
  * sysmon.c - the system monitor: an M without a P that watches the others (Go's sysmon, retake).
  *
  * It takes the P of an M that blocks in a system call, marks a P as stuck whose goroutine runs on
- * while others wait for it, makes busy Ps look at due timers, polls the network when no M does, and
- * keeps sched.now.
+ * while others wait for it, preempts such a goroutine after 10 ms, makes busy Ps look at due
+ * timers, polls the network when no M does, and keeps sched.now.
  *
- * Pace: 250 us while anything is queued; after a few quiet rounds 10 ms ("deep"), and when all Ps
- * have been idle for a while it sleeps until one is not. Whoever creates work that nobody may
- * notice (a runnext, a system call) looks at sched.sysmonwait, one load of a line that rarely
- * changes, and wakes it. Such a check without a barrier can miss: then the deep sleep ends by
- * itself. The endless sleep is entered, and left by pidleget, under sched.lock, so that cannot be
- * missed.
+ * Pace: 250 us while anything is queued, faster while an idle P could take what waits behind a
+ * long slice, or a preemption was asked for in vain; after a few quiet rounds 10 ms ("deep"), and
+ * when all Ps have been idle for a while it sleeps until one is not. Whoever creates work that
+ * nobody may notice (a runnext, a system call) looks at sched.sysmonwait, one load of a line that
+ * rarely changes, and wakes it. Such a check without a barrier can miss: then the deep sleep ends
+ * by itself. The endless sleep is entered, and left by pidleget, under sched.lock, so that cannot
+ * be missed.
  */
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/throw.h"
+#include "debug/debug.h"
+#include "debug/options.h"
+#include "lib/strconv.h"
 #include "mem/malloc.h"
 #include "sched/netpoll.h"
+#include "sched/preempt.h"
 #include "sched/proc.h"
 #include "sched/runq.h"
+#include "sched/stack.h"
 #include "sched/timer.h"
 
 #define ACTIVE_NS     250000
@@ -29,11 +36,24 @@
 #define QUIET_ROUNDS  4
 #define ASLEEP_ROUNDS 10
 /* A goroutine that runs on for this long holds up what is queued behind it. */
-#define STUCK_NS 200000
+#define STUCK_NS 60000
+/* The pace while such a goroutine is looked for: one that was just started waits behind it. */
+#define LONE_NS 80000
+/* Go's forcePreemptNS: the slice of a goroutine for which others wait. */
+#define SLICE_NS 10000000
+/* A due timer cuts the slice short. */
+#define DUESLICE_NS 1000000
+/* A preemption is asked for again after so long, and up to four times that, at random. */
+#define RETRY_NS 50000
 /* A blocked M loses its P at the latest now, even if nothing waits for the P. */
 #define SYSCALL_NS 10000000
+/* Nor keeps a P that others wait for, when it blocked without saying so. */
+#define ASLEEP_NS 1000000
 /* Ready descriptors are looked for at least this often. */
 #define POLL_NS 10000000
+/* A P that made no more decisions than this between two looks has long slices. */
+#define LONGSLICES 2
+#define NEVER      INT64_MAX
 
 void wakesysmon(void)
 {
@@ -50,18 +70,16 @@ static void retaking(int32_t delta)
 	unlock(&sched.lock);
 }
 
-static bool retakesyscall(struct p *pp, int64_t now)
+/* Whether anything waits for pp, or for any P. */
+static bool wanted(struct p *pp, int64_t now)
 {
-	uint32_t tick = load_rlx(&pp->syscalltick), status = _Psyscall;
-	if (tick != pp->sysmonsyscalltick) {
-		pp->sysmonsyscalltick = tick;
-		pp->sysmonwhen = now;
-		return true;
-	}
-	bool wanted = !runqempty(pp) || load_rlx(&sched.runqsize) || load_rlx(&sched.npidle) == 0 ||
-		      timersdue(pp, now);
-	if (!wanted && now - pp->sysmonwhen < SYSCALL_NS)
-		return true;
+	return !runqempty(pp) || load_rlx(&sched.runqsize) || load_rlx(&sched.npidle) == 0 ||
+	       timersdue(pp, now);
+}
+
+static void takesyscall(struct p *pp)
+{
+	uint32_t status = _Psyscall;
 	/*
 	 * Announced before the P is taken: else its M could return, find no P, queue its goroutine,
 	 * park as the last one and report a deadlock while the P is in our hands.
@@ -70,40 +88,118 @@ static bool retakesyscall(struct p *pp, int64_t now)
 	if (cas_acqrel(&pp->status, &status, _Pidle))
 		handoffp(pp);
 	retaking(-1);
+}
+
+static bool retakesyscall(struct p *pp, int64_t now)
+{
+	uint32_t tick = load_rlx(&pp->syscalltick);
+	if (tick != pp->sysmonsyscalltick) {
+		pp->sysmonsyscalltick = tick;
+		pp->sysmonwhen = now;
+	} else if (wanted(pp, now) || now - pp->sysmonwhen >= SYSCALL_NS) {
+		takesyscall(pp);
+	}
 	return true;
 }
 
-static bool watchrunning(struct p *pp, int64_t now)
+/* The goroutine of pp runs on: perhaps it sleeps. */
+static bool retakeunannounced(struct p *pp, int64_t now)
 {
-	uint32_t tick = load_rlx(&pp->schedtick);
-	bool queued = !runqempty(pp);
-	if (timersdue(pp, now))
+	int64_t since = pp->sysmonwhen > pp->sysmonprobe ? pp->sysmonwhen : pp->sysmonprobe;
+	if (now - since < (wanted(pp, now) ? ASLEEP_NS : SYSCALL_NS))
+		return false;
+	pp->sysmonprobe = now;
+	if (!retakesleeping(pp))
+		return false;
+	takesyscall(pp);
+	return true;
+}
+
+/* Whether somebody waits for pp's goroutine to end its slice. */
+static bool waitedfor(struct p *pp)
+{
+	struct m *mp = *(struct m *volatile *)&pp->m;
+	return !runqempty(pp) || load_rlx(&sched.runqsize) ||
+	       (mp && (load_rlx(&mp->events) & EVENT_PINNED));
+}
+
+/*
+ * Goroutines that wake each other by runnext share one slice, as in Go: after it the ring is next,
+ * even if not 64 decisions have been made. The slice begins with the first decision that passes
+ * the ring by: the time that one goroutine runs on without a decision is not runnext's, and whoever
+ * a timer has put there meanwhile must have its turn.
+ */
+static bool ringwaits(struct p *pp, uint32_t made, int64_t now)
+{
+	uint32_t head = load_rlx(&pp->runqhead);
+	if (head != pp->sysmonhead || runqlen(pp) == 0) {
+		pp->sysmonhead = head;
+		pp->sysmonheadwhen = 0;
+	} else if (made && !pp->sysmonheadwhen) {
+		pp->sysmonheadwhen = now;
+	}
+	return pp->sysmonheadwhen && now - pp->sysmonheadwhen > SLICE_NS;
+}
+
+/* Returns after how many ns to look again, NEVER when nothing goes on that needs it. */
+static int64_t watchrunning(struct p *pp, int64_t now)
+{
+	uint32_t tick = load_rlx(&pp->schedtick), made = tick - pp->sysmontick;
+	bool queued = !runqempty(pp), idle = load_rlx(&sched.npidle) > 0;
+	bool due = timersdue(pp, now), waited = due || waitedfor(pp);
+	if (due && idle && load_rlx(&pp->slow))
+		wakep(); /* it did not look when it should have: another M will */
+	else if (due || ringwaits(pp, made, now))
 		store_rlx(&pp->slow, true);
-	if (tick != pp->sysmontick) {
+	if (made) {
 		pp->sysmontick = tick;
 		pp->sysmonwhen = now;
-		return queued;
 	}
-	if (queued && now - pp->sysmonwhen > STUCK_NS && load_rlx(&sched.npidle)) {
+	int64_t ran = now - pp->sysmonwhen;
+	if (queued && idle && ran > STUCK_NS) {
 		store_rlx(&pp->stuck, 1);
 		wakep();
 	}
-	return queued;
+	if (retakeunannounced(pp, now))
+		return ACTIVE_NS;
+	if (debug.preempt || (waited && ran >= (due ? DUESLICE_NS : SLICE_NS))) {
+		preemptone(pp, tick);
+		return RETRY_NS;
+	}
+	if (queued && idle && made <= LONGSLICES && ran <= STUCK_NS)
+		return LONE_NS;
+	return waited ? ACTIVE_NS : NEVER;
 }
 
-/* One look at every P; true when there is reason to look again soon. */
-static bool watch(int64_t now)
+/* One look at every P; returns after how many ns the next is wanted, or NEVER. */
+static int64_t watch(int64_t now)
 {
-	bool active = false;
+	int64_t pace = NEVER;
 	for (int32_t i = 0; i < gomaxprocs; i++) {
 		struct p *pp = allp[i];
 		uint32_t status = load_acq(&pp->status);
+		int64_t again = NEVER;
 		if (status == _Psyscall)
-			active |= retakesyscall(pp, now);
+			again = retakesyscall(pp, now) ? ACTIVE_NS : NEVER;
 		else if (status == _Prunning)
-			active |= watchrunning(pp, now);
+			again = watchrunning(pp, now);
+		pace = again < pace ? again : pace;
 	}
-	return active;
+	return pace;
+}
+
+/*
+ * An M that went idle left the poller to the Ps that run (otherspoll in m.c): sends one there when
+ * these have not looked for a while, or a timer comes near. Returns when to look again.
+ */
+static int64_t watchpoller(int64_t now)
+{
+	int64_t last = load_rlx(&sched.lastpoll);
+	if (last == 0 || !netpollAnyWaiters() || load_rlx(&sched.npidle) == 0)
+		return NEVER;
+	if (now - last > ACTIVE_NS || timeSleepUntil() - now < POLLTIMER_NS)
+		startm(NULL, false);
+	return ACTIVE_NS;
 }
 
 /*
@@ -119,12 +215,13 @@ static void pollnetwork(int64_t now)
 		return;
 	struct gQueue ready = netpoll(0);
 	bool found = ready.size > 0;
-	injectglist(&ready);
+	netpollrun(&ready);
 	for (int32_t i = 0; found && i < gomaxprocs; i++)
 		store_rlx(&allp[i]->slow, true);
 }
 
-static void deepsleep(uint32_t kind, int64_t ns)
+/* True when somebody ended it. */
+static bool deepsleep(uint32_t kind, int64_t ns)
 {
 	noteclear(&sched.sysmonnote);
 	store_sc(&sched.sysmonwait, kind);
@@ -133,40 +230,67 @@ static void deepsleep(uint32_t kind, int64_t ns)
 	if (load_acq(&sched.sysmonnote.key) == 0)
 		futexsleep(&sched.sysmonnote.key, 0, ns);
 	store_sc(&sched.sysmonwait, SYSMON_AWAKE);
+	return load_acq(&sched.sysmonnote.key) != 0;
 }
 
-/* Sleeps until the next round; quiet and asleep count the rounds with nothing to do. */
-static void sysmonsleep(uint32_t quiet, uint32_t asleep)
+/* When nobody is in netpoll the next timer must not wait for the end of a deep sleep. */
+static int64_t deeptime(void)
 {
-	if (quiet <= QUIET_ROUNDS) {
-		struct timespec ts = {0, ACTIVE_NS};
+	int64_t until = timeSleepUntil(), now = nanotime();
+	if (until - now > DEEP_NS || load_rlx(&sched.lastpoll) == 0)
+		return DEEP_NS;
+	return until > now + ACTIVE_NS ? until - now : ACTIVE_NS;
+}
+
+/* What sysmon found in the rounds before. */
+struct rounds {
+	int64_t pace;           /* after how many ns to look again, or NEVER */
+	int64_t idle;           /* how long stacks can wait for it */
+	uint32_t quiet, asleep; /* rounds with nothing to do, and with all Ps idle */
+};
+
+static int64_t jitter(struct m *mp, int64_t pace)
+{
+	if (debug.preempt)
+		return (int64_t)debug.preempt * 1000;
+	return pace == RETRY_NS ? RETRY_NS + cheaprand(mp) % (4 * RETRY_NS) : pace;
+}
+
+/* Sleeps until the next round. True when somebody had work before the sleep would have ended. */
+static bool sysmonsleep(struct m *mp, const struct rounds *r)
+{
+	if (r->quiet <= QUIET_ROUNDS || debug.preempt) {
+		int64_t pace = r->pace < ACTIVE_NS ? r->pace : ACTIVE_NS;
+		struct timespec ts = {0, jitter(mp, pace)};
 		rawsyscall(SYS_nanosleep, (long)&ts, 0, 0, 0);
-		return;
+		return false;
 	}
-	if (asleep > ASLEEP_ROUNDS) {
+	if (r->asleep > ASLEEP_ROUNDS && !debug.schedtrace) {
 		lock(&sched.lock);
-		if (load_rlx(&sched.npidle) == gomaxprocs) {
-			deepsleep(SYSMON_ENDLESS, -1);
-			return;
-		}
+		if (load_rlx(&sched.npidle) == gomaxprocs)
+			return deepsleep(SYSMON_ENDLESS, r->idle);
 		unlock(&sched.lock);
 	}
-	deepsleep(SYSMON_DEEP, DEEP_NS);
+	return deepsleep(SYSMON_DEEP, deeptime());
 }
 
 static void *sysmon(void *arg)
 {
-	minit(arg);
-	uint32_t quiet = 0, asleep = 0;
+	struct m *mp = arg;
+	struct rounds r = {.pace = ACTIVE_NS, .idle = -1};
+	minit(mp);
 	for (;;) {
-		int64_t before = nanotime();
-		sysmonsleep(quiet, asleep);
+		bool woken = stackprefill() || sysmonsleep(mp, &r);
 		int64_t now = nanotime();
 		store_rlx(&sched.now, now);
-		bool woken = quiet > QUIET_ROUNDS && now - before < DEEP_NS;
 		pollnetwork(now);
-		quiet = watch(now) || woken ? 0 : quiet + 1;
-		asleep = load_rlx(&sched.npidle) == gomaxprocs ? asleep + 1 : 0;
+		r.idle = stackscavenge(now);
+		if (unlikely(debug.schedtrace))
+			schedtracetick(now);
+		int64_t poller = watchpoller(now), pace = watch(now);
+		r.pace = poller < pace ? poller : pace;
+		r.quiet = r.pace != NEVER || woken ? 0 : r.quiet + 1;
+		r.asleep = load_rlx(&sched.npidle) == gomaxprocs ? r.asleep + 1 : 0;
 	}
 	return NULL;
 }
@@ -187,6 +311,7 @@ void sysmonstart(void)
 	int err = pthread_create(&thread, NULL, sysmon, mp);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (err)
-		throw("sysmon: cannot create a thread: errno %d", err);
+		throwlimit(LIMIT_THREADS, "failed to create the OS thread of the monitor: %s",
+			strerror_l(err, clocale));
 	pthread_detach(thread);
 }

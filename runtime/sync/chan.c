@@ -18,8 +18,12 @@
 #include <string.h>
 
 #include "base/throw.h"
+#include "debug/usdt.h"
 #include "mem/malloc.h"
+#include "sched/park.h"
 #include "sched/proc.h"
+#include "sync/chanpark.h"
+#include "sync/time.h"
 
 #define MAXELEM 65535 /* Go's limit too */
 
@@ -31,11 +35,10 @@ struct gort_chan *gort_chan_make(size_t elemsize, gort_isize cap)
 	if (cap < 0 || __builtin_mul_overflow(elemsize, (size_t)cap, &bytes) ||
 		bytes > PTRDIFF_MAX - sizeof(struct hchan))
 		gopanic_text("makechan: size out of range");
+	if (unlikely(raceenabled))
+		bytes += 8 + (size_t)cap * sizeof(*raceslots(NULL));
 	struct hchan *c = mallocgc(sizeof(*c) + bytes);
-	lockinit(&c->lock, lockRankHchan);
-	c->elemsize = (uint32_t)elemsize;
-	c->dataqsiz = (uint64_t)cap;
-	c->buf = (char *)(c + 1);
+	chaninit(c, (uint32_t)elemsize, (uint64_t)cap);
 	return (struct gort_chan *)c;
 }
 
@@ -61,6 +64,19 @@ static inline void bufget(struct hchan *c, void *elem)
 		c->recvx = 0;
 }
 
+_Static_assert(offsetof(struct g, sudog.elem) == G_SUDOG_ELEM &&
+		       offsetof(struct g, sudog.val) == G_SUDOG_VAL &&
+		       offsetof(struct g, sudog.success) == G_SUDOG_SUCCESS &&
+		       offsetof(struct g, sudog.elemsize) == G_SUDOG_SIZE,
+	"chan_amd64.S knows the offsets");
+
+/* AddressSanitizer must be told of each switch: there the functions of C switch themselves. */
+#ifdef GORT_ASAN
+#define PARKASM false
+#else
+#define PARKASM true
+#endif
+
 /* The caller's own sudog, ready to be enqueued. */
 static inline struct sudog *mysudog(struct g *gp, struct hchan *c, void *elem)
 {
@@ -70,11 +86,86 @@ static inline struct sudog *mysudog(struct g *gp, struct hchan *c, void *elem)
 	sg->elem = elem;
 	sg->isSelect = false;
 	sg->success = false;
+	sg->elemsize = c->elemsize;
 	gp->waiting = sg;
 	return sg;
 }
 
+/* ---- for race detectors: chan.h ---- */
+
+void raceslot(struct hchan *c, uint64_t i, const struct g *waiting)
+{
+	if (c->timer)
+		return;
+	const void **slot = &raceslots(c)[i];
+	raceacquirekey(slot);
+	if (*slot)
+		raceacquirekey(*slot);
+	racereleasekey(slot);
+	*slot = waiting ? raceout(waiting) : NULL;
+}
+
+void racefound(struct hchan *c, const struct g *waiting, bool send)
+{
+	if (c->timer)
+		return;
+	if (c->dataqsiz == 0) {
+		raceacquirekey(raceout(waiting));
+	} else if (!send) {
+		raceslot(c, c->recvx, waiting); /* full: the element goes where one was taken */
+	} else {
+		/* Empty: as if it had gone through the next slot. */
+		raceslot(c, c->recvx, NULL);
+		raceslots(c)[c->recvx] = raceout(waiting);
+		c->recvx = c->recvx + 1 == c->dataqsiz ? 0 : c->recvx + 1;
+		c->sendx = c->recvx;
+	}
+	racereleasekey(racein(waiting));
+}
+
 /* ---- send, receive, close ---- */
+
+/*
+ * At one P: takes the first waiter of q, for 8 bytes and not in a select, if it can be made to run
+ * next without a call; else NULL, with nothing done. So the two below need no stack frame either.
+ */
+static inline struct sudog *takewaiter8(struct hchan *c, struct waitq *q)
+{
+	struct sudog *sg = q->first;
+	if (!sg || sg->isSelect || c->elemsize != 8)
+		return NULL;
+	if (!canreadyfast())
+		return NULL;
+	q->first = sg->next;
+	if (sg->next)
+		sg->next->prev = NULL;
+	else
+		q->last = NULL;
+	sg->next = NULL;
+	sg->success = true;
+	return sg;
+}
+
+static inline bool handsend8(struct hchan *c, const void *elem)
+{
+	struct sudog *sg = takewaiter8(c, &c->recvq);
+	if (!sg)
+		return false;
+	memcpy(&sg->val, elem, 8);
+	goreadyfast(sg->g);
+	return true;
+}
+
+/* Of an unbuffered channel. */
+static inline bool handrecv8(struct hchan *c, void *elem)
+{
+	struct sudog *sg = c->dataqsiz || !elem ? NULL : takewaiter8(c, &c->sendq);
+	if (!sg)
+		return false;
+	memcpy(elem, &sg->val, 8);
+	goreadyfast(sg->g);
+	return true;
+}
 
 /* Sends if that needs no waiting. Called with the lock; releases it when it returns true. */
 static inline bool trysend(struct hchan *c, const void *elem)
@@ -82,14 +173,19 @@ static inline bool trysend(struct hchan *c, const void *elem)
 	struct sudog *sg = dequeue(&c->recvq);
 	if (sg) {
 		struct g *gp = sg->g;
+		if (unlikely(raceenabled))
+			racefound(c, gp, true);
 		copyelem(c->elemsize, sudogdata(c, sg), elem);
 		sg->success = true;
 		unlock(&c->lock);
+		prefetchframe(gp);
 		goready(gp);
 		return true;
 	}
 	if (c->qcount >= c->dataqsiz)
 		return false;
+	if (unlikely(raceenabled))
+		raceslot(c, c->sendx, NULL);
 	bufput(c, elem);
 	c->qcount++;
 	unlock(&c->lock);
@@ -101,26 +197,51 @@ bool chantrysend(struct hchan *c, const void *elem)
 	return trysend(c, elem);
 }
 
-void gort_chan_send(struct gort_chan *gc, const void *elem)
+void chansent(struct g *gp)
 {
-	struct hchan *c = (struct hchan *)gc;
+	if (unlikely(!gp->sudog.success))
+		gopanic_text("send on closed channel");
+}
+
+static __attribute__((noinline)) void chansend(struct hchan *c, const void *elem)
+{
 	struct g *gp = getgchecked("chan send");
 	if (unlikely(!c))
 		goparkforever(waitReasonChanSendNilChan);
-	lock(&c->lock);
+	plock(&c->lock);
+	if (lockedfast() && bufsend8(c, elem)) {
+		unlock(&c->lock);
+		return;
+	}
 	if (unlikely(c->closed)) {
 		unlock(&c->lock);
 		gopanic_text("send on closed channel");
 	}
-	if (trysend(c, elem))
+	if ((c->recvq.first || c->qcount < c->dataqsiz) && trysend(c, elem))
 		return;
 	struct sudog *sg = mysudog(gp, c, (void *)(uintptr_t)elem);
 	if (c->elemsize <= sizeof(sg->val))
 		copyelem(c->elemsize, &sg->val, elem);
 	enqueue(&c->sendq, sg);
-	goparkunlock(&c->lock, waitReasonChanSend);
-	if (unlikely(!sg->success))
-		gopanic_text("send on closed channel");
+	racerelease(raceout(gp));
+	struct g *next = goparkchoose(gp, &c->lock, waitReasonChanSend);
+	if (PARKASM && next != gp && likely(!raceenabled)) {
+		gort_chan_send_park(&gp->sched, &next->sched);
+		return;
+	}
+	if (next != gp)
+		mresume(gp, next);
+	raceacquire(racein(gp));
+	chansent(gp);
+}
+
+void gort_chan_send(struct gort_chan *gc, const void *elem)
+{
+	struct hchan *c = (struct hchan *)gc;
+	usdt_chan_send(c, elem);
+	if (gort_elide == GORT_OWNER && likely(c) && (bufsend8(c, elem) || handsend8(c, elem)))
+		return;
+	chansend(c, elem);
 }
 
 /* Receives if that needs no waiting. Called with the lock; releases it when it returns true. */
@@ -129,6 +250,12 @@ static inline bool tryrecv(struct hchan *c, void *elem)
 	struct sudog *sg = dequeue(&c->sendq);
 	if (c->qcount == 0 && !sg)
 		return false;
+	if (unlikely(raceenabled)) {
+		if (c->qcount)
+			raceslot(c, c->recvx, NULL);
+		if (sg)
+			racefound(c, sg->g, false);
+	}
 	if (c->qcount == 0) {
 		if (elem)
 			copyelem(c->elemsize, elem, sudogdata(c, sg));
@@ -146,26 +273,33 @@ static inline bool tryrecv(struct hchan *c, void *elem)
 	struct g *gp = sg->g;
 	sg->success = true;
 	unlock(&c->lock);
+	prefetchframe(gp);
 	goready(gp);
 	return true;
 }
 
 bool chantryrecv(struct hchan *c, void *elem)
 {
+	if (unlikely(c->timer))
+		timerchancheck(c);
 	return tryrecv(c, elem);
 }
 
-bool gort_chan_recv(struct gort_chan *gc, void *elem)
+static __attribute__((noinline)) bool chanrecv(struct hchan *c, void *elem)
 {
-	struct hchan *c = (struct hchan *)gc;
 	struct g *gp = getgchecked("chan receive");
 	if (unlikely(!c))
 		goparkforever(waitReasonChanReceiveNilChan);
-	lock(&c->lock);
-	if (tryrecv(c, elem))
+	plock(&c->lock);
+	if (lockedfast() && bufrecv8(c, elem)) {
+		unlock(&c->lock);
+		return true;
+	}
+	if ((c->sendq.first || c->qcount || c->timer) && chantryrecv(c, elem))
 		return true;
 	uint32_t size = c->elemsize;
 	if (c->closed) {
+		raceacquire(&c->closed);
 		unlock(&c->lock);
 		if (elem)
 			memset(elem, 0, size);
@@ -174,11 +308,28 @@ bool gort_chan_recv(struct gort_chan *gc, void *elem)
 	struct sudog *sg = mysudog(gp, c, elem);
 	sg->val = 0;
 	enqueue(&c->recvq, sg);
-	goparkunlock(&c->lock, waitReasonChanReceive);
+	if (unlikely(c->timer))
+		timerchanblock(c);
+	racerelease(raceout(gp));
+	struct g *next = goparkchoose(gp, &c->lock, waitReasonChanReceive);
+	if (PARKASM && next != gp && likely(!raceenabled) && elem && (size == 8 || size == 4))
+		return gort_chan_recv_park(&gp->sched, &next->sched);
+	if (next != gp)
+		mresume(gp, next);
+	raceacquire(racein(gp));
 	/* The channel may be gone: only our own sudog is looked at. */
 	if (elem && size <= sizeof(sg->val))
 		copyelem(size, elem, &sg->val);
 	return sg->success;
+}
+
+bool gort_chan_recv(struct gort_chan *gc, void *elem)
+{
+	struct hchan *c = (struct hchan *)gc;
+	usdt_chan_recv(c, elem);
+	if (gort_elide == GORT_OWNER && likely(c) && (bufrecv8(c, elem) || handrecv8(c, elem)))
+		return true;
+	return chanrecv(c, elem);
 }
 
 /*
@@ -188,7 +339,8 @@ static void collect(struct hchan *c, struct waitq *q, bool receivers, struct gQu
 {
 	for (struct sudog *sg; (sg = dequeue(q));) {
 		if (receivers && sg->elem && c->elemsize > sizeof(sg->val))
-			memset(sg->elem, 0, c->elemsize);
+			zerounseen(sg->elem, c->elemsize);
+		racerelease(racein(sg->g));
 		LIST_PUSH_BACK(list, sg->g, schedlink);
 	}
 }
@@ -200,11 +352,12 @@ void gort_chan_close(struct gort_chan *gc)
 	getgchecked("close");
 	if (unlikely(!c))
 		gopanic_text("close of nil channel");
-	lock(&c->lock);
+	plock(&c->lock);
 	if (unlikely(c->closed)) {
 		unlock(&c->lock);
 		gopanic_text("close of closed channel");
 	}
+	racerelease(&c->closed);
 	c->closed = 1;
 	collect(c, &c->recvq, true, &list);
 	collect(c, &c->sendq, false, &list);
@@ -217,11 +370,11 @@ void gort_chan_close(struct gort_chan *gc)
 gort_isize gort_chan_len(struct gort_chan *gc)
 {
 	struct hchan *c = (struct hchan *)gc;
-	return c ? (gort_isize) * (volatile uint64_t *)&c->qcount : 0;
+	return c && !c->timer ? (gort_isize) * (volatile uint64_t *)&c->qcount : 0;
 }
 
 gort_isize gort_chan_cap(struct gort_chan *gc)
 {
 	struct hchan *c = (struct hchan *)gc;
-	return c ? (gort_isize)c->dataqsiz : 0;
+	return c && !c->timer ? (gort_isize)c->dataqsiz : 0;
 }

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "sched/race.h"
 #include "sched/runtime2.h"
 
 struct waitq {
@@ -26,8 +27,18 @@ struct hchan {
 	uint64_t recvx;
 	struct waitq recvq;
 	struct waitq sendq;
-	char *buf; /* dataqsiz elements, just behind this structure */
+	char *buf;                /* dataqsiz elements, just behind this structure */
+	struct gort_timer *timer; /* whose channel it is, see time.c; or NULL */
 };
+
+/* A zeroed channel becomes one for cap elements, the room for which lies behind it. */
+static inline void chaninit(struct hchan *c, uint32_t elemsize, uint64_t cap)
+{
+	lockinit(&c->lock, lockRankHchan);
+	c->elemsize = elemsize;
+	c->dataqsiz = cap;
+	c->buf = (char *)(c + 1);
+}
 
 /*
  * Send or receive if that needs no waiting. Called with the lock; release it when they return true.
@@ -56,9 +67,9 @@ static inline void enqueue(struct waitq *q, struct sudog *sg)
 static inline bool selectclaim(struct g *gp, struct sudog *sg)
 {
 	uint32_t open = 0;
-	if (!cas_acqrel(&gp->selectDone, &open, 1))
+	if (!pcas(&gcold(gp)->selectDone, &open, 1))
 		return false;
-	gp->selected = sg;
+	gcold(gp)->selected = sg;
 	return true;
 }
 
@@ -93,7 +104,39 @@ static inline void dequeueSudoG(struct waitq *q, struct sudog *sg)
 		q->last = sg->prev;
 }
 
+/*
+ * ---- for race detectors ----
+ *
+ * Buffered: a slot of the buffer is a key; who puts or takes an element acquires and releases it.
+ * So the receive of an element comes after its send, and that send after the receive which made
+ * room for it, and no more. Who hands an element over to a goroutine that waits, or takes one from
+ * it, does so for both: the slot's second key is then what the waiter released before it waited.
+ * Unbuffered: the two meet. What a timer sends makes no edge.
+ */
+
+/* Behind the buffer. The address of each is the slot's first key, its value the second, or NULL. */
+static inline const void **raceslots(struct hchan *c)
+{
+	return (const void **)(c->buf + ((c->dataqsiz * c->elemsize + 7) & ~UINT64_C(7)));
+}
+
+/* The element of slot i passes through the hands of the caller. waiting: see above, or NULL. */
+void raceslot(struct hchan *c, uint64_t i, const struct g *waiting);
+/* The caller found waiting, who is going to be woken. send: it got an element. */
+void racefound(struct hchan *c, const struct g *waiting, bool send);
+
 /* ---- data ---- */
+
+/* A race detector takes libc's functions over, and would see accesses that the lock orders. */
+static inline void copyunseen(void *dst, const void *src, size_t n)
+{
+	__asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
+}
+
+static inline void zerounseen(void *dst, size_t n)
+{
+	__asm__ volatile("rep stosb" : "+D"(dst), "+c"(n) : "a"(0) : "memory");
+}
 
 static inline void copyelem(uint32_t size, void *dst, const void *src)
 {
@@ -101,14 +144,48 @@ static inline void copyelem(uint32_t size, void *dst, const void *src)
 		memcpy(dst, src, 8);
 	else if (size == 4)
 		memcpy(dst, src, 4);
-	else
+	else if (likely(!raceenabled))
 		memcpy(dst, src, size);
+	else
+		copyunseen(dst, src, size);
 }
 
 /* Where the data of a waiter is: its sudog for small elements, else where it points. */
 static inline void *sudogdata(struct hchan *c, struct sudog *sg)
 {
 	return c->elemsize <= sizeof(sg->val) ? (void *)&sg->val : sg->elem;
+}
+
+/* Whether the two below serve several Ps, with the lock: they tell no race detector. */
+static inline bool lockedfast(void)
+{
+	return !single && likely(!raceenabled);
+}
+
+/*
+ * The buffered operations on 8 bytes that neither wait nor wake, apart so that they need no stack
+ * frame. With the lock. False, with nothing done, in every other case.
+ */
+static inline bool bufsend8(struct hchan *c, const void *elem)
+{
+	uint64_t x = c->sendx;
+	if (c->qcount >= c->dataqsiz || c->recvq.first || c->closed || c->elemsize != 8)
+		return false;
+	memcpy(c->buf + x * 8, elem, 8);
+	c->sendx = x + 1 == c->dataqsiz ? 0 : x + 1;
+	c->qcount++;
+	return true;
+}
+
+static inline bool bufrecv8(struct hchan *c, void *elem)
+{
+	uint64_t x = c->recvx;
+	if (c->qcount == 0 || c->sendq.first || c->elemsize != 8 || !elem)
+		return false;
+	memcpy(elem, c->buf + x * 8, 8);
+	c->recvx = x + 1 == c->dataqsiz ? 0 : x + 1;
+	c->qcount--;
+	return true;
 }
 
 #endif

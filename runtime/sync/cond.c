@@ -13,7 +13,9 @@
  */
 #include <stdatomic.h>
 
+#include "sched/park.h"
 #include "sched/proc.h"
+#include "sched/race.h"
 
 struct condimpl {
 	_Atomic uint32_t wait;   /* next ticket */
@@ -27,7 +29,7 @@ _Static_assert(sizeof(struct condimpl) == sizeof(gort_cond), "gort_cond has anot
 /* Blocks until ticket t is served. */
 static void notifywait(struct condimpl *c, struct g *gp, uint32_t t)
 {
-	lock(&c->lock);
+	plock(&c->lock);
 	if ((int32_t)(t - load_rlx(&c->notify)) < 0) {
 		unlock(&c->lock);
 		return;
@@ -51,10 +53,13 @@ void gort_cond_wait(gort_cond *cond, gort_mutex *mutex)
 {
 	struct condimpl *c = (struct condimpl *)cond;
 	struct g *gp = getgchecked("gort_cond_wait");
-	uint32_t t = xadd_acqrel(&c->wait, 1);
+	uint32_t t = pxadd(&c->wait, 1);
+	racerelease(mutex);
 	gort_mutex_unlock(mutex);
 	notifywait(c, gp, t);
 	gort_mutex_lock(mutex);
+	raceacquire(mutex);
+	raceacquire(c);
 }
 
 /* Takes the waiter with ticket t off the list; NULL when it has not queued up yet. */
@@ -78,10 +83,11 @@ void gort_cond_signal(gort_cond *cond)
 {
 	struct condimpl *c = (struct condimpl *)cond;
 	getgchecked("gort_cond_signal");
+	racerelease(c);
 	/* Nobody new since the last time. Who must be seen has drawn its ticket before. */
 	if (load_acq(&c->wait) == load_acq(&c->notify))
 		return;
-	lock(&c->lock);
+	plock(&c->lock);
 	struct sudog *sg = NULL;
 	uint32_t t = load_rlx(&c->notify);
 	if (t != load_acq(&c->wait)) {
@@ -97,9 +103,10 @@ void gort_cond_broadcast(gort_cond *cond)
 {
 	struct condimpl *c = (struct condimpl *)cond;
 	getgchecked("gort_cond_broadcast");
+	racerelease(c);
 	if (load_acq(&c->wait) == load_acq(&c->notify))
 		return;
-	lock(&c->lock);
+	plock(&c->lock);
 	struct sudog *sg = c->first;
 	c->first = c->last = NULL;
 	store_rel(&c->notify, load_acq(&c->wait));

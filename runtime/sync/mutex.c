@@ -7,7 +7,9 @@
  *	bit 1      woken: a goroutine that wants the mutex is awake (woken up, or spinning), so
  *	           unlock need not wake another
  *	bit 2      starving: the mutex is handed over in the order of the queue
- *	bits 3-31  number of waiters: those in the semaphore, or about to be
+ *	bit 3      shared: every change of the word is an atomic operation
+ *	bit 4      about to become shared
+ *	bits 5-31  number of waiters: those in the semaphore, or about to be
  *
  * Normal mode: whoever finds the mutex unlocked takes it; a waiter that was woken competes with
  * the newcomers, and queues up in front when it loses. That lets a running goroutine lock again
@@ -15,10 +17,18 @@
  * to the first waiter and newcomers queue at the end. The mode ends with a waiter that waited less
  * than that, or is the last.
  *
+ * Restartable unlocks. A mutex that nobody ever waited for is unlocked without an atomic
+ * operation: a load that finds 1 and a store of 0, in a sequence that the kernel restarts
+ * (mutex_amd64.S). Whoever wants to set another bit first makes the mutex shared, for good: under
+ * sharelock it sets bit 4, so that no new sequence finds 1; calls membarrier(2), after which no
+ * old one is under way; and if the bit is still there, so that none of the latter overwrote it,
+ * turns it into bit 3. The lock is what makes "still there" certain: nobody else can have set it
+ * again. So a mutex costs one such call at its first contention, and half as much as Go's before.
+ *
  * Invariants:
  *  1. In starving mode the locked bit is clear from unlock until the new owner has set it; as
  *     nobody else may take a starving mutex, it is owned all the same.
- *  2. The word is 0 whenever nobody holds or wants the mutex.
+ *  2. Whenever nobody holds or wants the mutex, no bit but shared is set.
  *  3. Whoever clears the locked bit in normal mode does not touch the mutex again, unless the same
  *     instruction made it responsible for waking a waiter, and then not after that waiter can
  *     run: the next owner may free it. Go clears the bit first and looks for waiters after, which
@@ -29,13 +39,25 @@
  */
 #include <stdatomic.h>
 
+#include <linux/membarrier.h>
+#include <linux/rseq.h>
+
 #include "base/clock.h"
 #include "base/throw.h"
+#include "debug/options.h"
 #include "sched/proc.h"
+#include "sched/race.h"
 #include "sched/runq.h"
 #include "sync/sema.h"
 
-enum { mutexLocked = 1, mutexWoken = 2, mutexStarving = 4, mutexWaiterShift = 3 };
+enum {
+	mutexLocked = 1,
+	mutexWoken = 2,
+	mutexStarving = 4,
+	mutexShared = GORT_MUTEX_SHARED,
+	mutexSharing = 16,
+	mutexWaiterShift = 5
+};
 
 #define ONEWAITER             (1u << mutexWaiterShift)
 #define STARVATIONTHRESHOLDNS 1000000
@@ -48,6 +70,55 @@ struct muteximpl {
 };
 
 _Static_assert(sizeof(struct muteximpl) == sizeof(gort_mutex), "gort_mutex has another size");
+
+static struct mutex sharelock = {.rank = lockRankLeaf};
+
+/* Whether unlocks may be restartable ones; constant once Ms run. */
+static bool restartable;
+
+/* This thread's rseq_cs, or NULL where the kernel or libc has no restartable sequences. */
+__thread uint64_t *rseqcs __attribute__((tls_model("initial-exec")));
+
+/* From glibc 2.35 on: where a thread's struct rseq is, relative to its thread pointer. */
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned int __rseq_size __attribute__((weak));
+
+void mutexinit(void)
+{
+	restartable = !debug.rseqoff && &__rseq_size && __rseq_size &&
+		      rawsyscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0,
+			      0, 0) == 0;
+}
+
+void mutexminit(void)
+{
+	if (!restartable)
+		return;
+	char *self = (char *)__builtin_thread_pointer() + __rseq_offset;
+	if ((int32_t)((struct rseq *)self)->cpu_id >= 0) /* else not registered */
+		rseqcs = (uint64_t *)(self + offsetof(struct rseq, rseq_cs));
+}
+
+/* Makes m shared; or leaves, when it has just been unlocked: look at the word again then. */
+static void share(struct muteximpl *m)
+{
+	lock(&sharelock);
+	uint32_t old = load_rlx(&m->state);
+	bool mine = old & mutexLocked && !(old & mutexShared) &&
+		    cas_acqrel(&m->state, &old, old | mutexSharing);
+	if (mine)
+		rawsyscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, 0, 0, 0);
+	old = load_rlx(&m->state);
+	while (mine && old & mutexSharing)
+		mine = !cas_acqrel(&m->state, &old, old - mutexSharing + mutexShared);
+	unlock(&sharelock);
+}
+
+/* Whether bits that are set in the word stay there: no restartable unlock can be under way. */
+static inline bool isshared(uint32_t old)
+{
+	return old & mutexShared || !restartable || single;
+}
 
 /* What a goroutine in lockslow knows of itself. */
 struct locker {
@@ -125,14 +196,19 @@ static bool waitforunlock(struct muteximpl *m, struct locker *l)
 	return false;
 }
 
-static __attribute__((noinline)) void lockslow(struct muteximpl *m)
+void gort_mutex_lockslow(gort_mutex *mutex)
 {
+	struct muteximpl *m = (struct muteximpl *)mutex;
 	struct locker l = {0};
 	getgchecked("gort_mutex_lock");
 	for (;;) {
 		uint32_t old = load_rlx(&m->state);
 		if ((old & (mutexLocked | mutexStarving)) == mutexLocked && canspin(l.spins)) {
 			spin(m, &l, old);
+			continue;
+		}
+		if (old & mutexLocked && !isshared(old)) {
+			share(m);
 			continue;
 		}
 		if (!cas_acq(&m->state, &old, wanted(&l, old)))
@@ -142,25 +218,32 @@ static __attribute__((noinline)) void lockslow(struct muteximpl *m)
 	}
 }
 
-void gort_mutex_lock(gort_mutex *mutex)
+void(gort_mutex_lock)(gort_mutex *mutex)
 {
-	struct muteximpl *m = (struct muteximpl *)mutex;
-	uint32_t old = 0;
-	if (unlikely(!cas_acq(&m->state, &old, mutexLocked)))
-		lockslow(m);
+	gort_mutex_lock_fast(mutex);
+	raceacquire(mutex);
 }
 
 bool gort_mutex_trylock(gort_mutex *mutex)
 {
 	struct muteximpl *m = (struct muteximpl *)mutex;
+	getgchecked("gort_mutex_trylock");
 	uint32_t old = load_rlx(&m->state);
 	if (old & (mutexLocked | mutexStarving))
 		return false;
-	return cas_acq(&m->state, &old, old | mutexLocked);
+	if (!cas_acq(&m->state, &old, old | mutexLocked))
+		return false;
+	raceacquire(mutex);
+	return true;
 }
 
-static __attribute__((noinline)) void unlockslow(struct muteximpl *m, uint32_t old)
+/* For mutex_amd64.S: every unlock but the restartable one. */
+void mutexunlock(gort_mutex *mutex);
+
+void mutexunlock(gort_mutex *mutex)
 {
+	struct muteximpl *m = (struct muteximpl *)mutex;
+	uint32_t old = load_rlx(&m->state);
 	bool wake, starving;
 	uint32_t new;
 	do {
@@ -177,10 +260,8 @@ static __attribute__((noinline)) void unlockslow(struct muteximpl *m, uint32_t o
 		semrelease(&m->sema, starving);
 }
 
-void gort_mutex_unlock(gort_mutex *mutex)
+void(gort_mutex_unlock)(gort_mutex *mutex)
 {
-	struct muteximpl *m = (struct muteximpl *)mutex;
-	uint32_t old = mutexLocked;
-	if (unlikely(!cas_rel(&m->state, &old, 0)))
-		unlockslow(m, old);
+	racerelease(mutex);
+	gort_mutex_unlock_fast(mutex);
 }

@@ -8,8 +8,11 @@
  */
 #include <stdatomic.h>
 
+#include "base/throw.h"
+#include "gort/sync.h"
 #include "lang/defer.h"
 #include "sched/proc.h"
+#include "sched/race.h"
 
 struct onceimpl {
 	_Atomic uint32_t done;
@@ -20,6 +23,7 @@ _Static_assert(sizeof(struct onceimpl) == sizeof(gort_once), "gort_once has anot
 
 static void finish(struct onceimpl *o)
 {
+	racerelease(o);
 	store_rel(&o->done, 1);
 	gort_mutex_unlock(&o->m);
 }
@@ -44,4 +48,58 @@ void gort_once_do(gort_once *once, void (*fn)(void *arg), void *arg)
 	struct onceimpl *o = (struct onceimpl *)once;
 	if (unlikely(!load_acq(&o->done)))
 		doslow(o, fn, arg);
+	raceacquire(o);
+}
+
+/* ---- results that are computed once (Go's sync/oncefunc.go) ---- */
+
+static void callfunc(void *arg)
+{
+	gort_oncefunc *o = arg;
+	o->fn(o->arg);
+	o->ended = true;
+}
+
+static void callvalue(void *arg)
+{
+	gort_oncevalue *o = arg;
+	o->value = o->fn(o->arg);
+	o->ended = true;
+}
+
+static void callvalues(void *arg)
+{
+	gort_oncevalues *o = arg;
+	o->fn(o->arg, &o->a, &o->b);
+	o->ended = true;
+}
+
+/* ended is written before done, which the caller has seen. */
+static void checkended(bool ended)
+{
+	if (unlikely(!ended))
+		gopanic_text("sync: a once function has ended by gort_goexit, without a result");
+}
+
+void gort_oncefunc_call(gort_oncefunc *o)
+{
+	gort_once_do(&o->once, callfunc, o);
+	checkended(o->ended);
+}
+
+void *gort_oncevalue_get(gort_oncevalue *o)
+{
+	gort_once_do(&o->once, callvalue, o);
+	checkended(o->ended);
+	return o->value;
+}
+
+void gort_oncevalues_get(gort_oncevalues *o, void **a, void **b)
+{
+	gort_once_do(&o->once, callvalues, o);
+	checkended(o->ended);
+	if (a)
+		*a = o->a;
+	if (b)
+		*b = o->b;
 }

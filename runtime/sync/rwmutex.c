@@ -18,6 +18,7 @@
 
 #include "base/throw.h"
 #include "sched/proc.h"
+#include "sched/race.h"
 #include "sync/sema.h"
 
 #define RWMUTEXMAXREADERS (1 << 30)
@@ -30,40 +31,66 @@ struct rwimpl {
 	_Atomic int32_t readerWait;
 };
 
+_Static_assert(offsetof(struct rwimpl, readerCount) == 4 * sizeof(uint32_t), "as in gort/fast.h");
 _Static_assert(sizeof(struct rwimpl) == sizeof(gort_rwmutex), "gort_rwmutex has another size");
 
-void gort_rwmutex_rlock(gort_rwmutex *rwmutex)
+/* Keys of a race detector: what each writer released, and what the readers did. */
+static inline const void *unlocks(gort_rwmutex *rw)
+{
+	return &((struct rwimpl *)rw)->readersem;
+}
+
+static inline const void *runlocks(gort_rwmutex *rw)
+{
+	return &((struct rwimpl *)rw)->writersem;
+}
+
+static bool acquired(gort_rwmutex *rw)
+{
+	raceacquire(unlocks(rw));
+	raceacquire(runlocks(rw));
+	return true;
+}
+
+void(gort_rwmutex_rlock)(gort_rwmutex *rwmutex)
+{
+	gort_rwmutex_rlock_fast(rwmutex);
+	raceacquire(unlocks(rwmutex));
+}
+
+void gort_rwmutex_rlockslow(gort_rwmutex *rwmutex)
 {
 	struct rwimpl *rw = (struct rwimpl *)rwmutex;
-	if (unlikely(xadd_acqrel(&rw->readerCount, 1) + 1 < 0))
-		semacquire(&rw->readersem, false, waitReasonSyncRWMutexRLock);
+	semacquire(&rw->readersem, false, waitReasonSyncRWMutexRLock);
 }
 
 bool gort_rwmutex_tryrlock(gort_rwmutex *rwmutex)
 {
 	struct rwimpl *rw = (struct rwimpl *)rwmutex;
+	getgchecked("gort_rwmutex_tryrlock");
 	int32_t readers = load_rlx(&rw->readerCount);
 	while (readers >= 0)
-		if (cas_acq(&rw->readerCount, &readers, readers + 1))
+		if (cas_acq(&rw->readerCount, &readers, readers + 1)) {
+			raceacquire(unlocks(rwmutex));
 			return true;
+		}
 	return false;
 }
 
-/* readers: the count after this one has left, below 0: a writer waits, or an error. */
-static __attribute__((noinline)) void runlockslow(struct rwimpl *rw, int32_t readers)
+/* readers is negative: a writer waits, or nobody held it. */
+void gort_rwmutex_runlockslow(gort_rwmutex *rwmutex, int32_t readers)
 {
+	struct rwimpl *rw = (struct rwimpl *)rwmutex;
 	if (readers + 1 == 0 || readers + 1 == -RWMUTEXMAXREADERS)
 		fatal("sync: RUnlock of unlocked RWMutex");
 	if (xadd_acqrel(&rw->readerWait, -1) == 1)
 		semrelease(&rw->writersem, false);
 }
 
-void gort_rwmutex_runlock(gort_rwmutex *rwmutex)
+void(gort_rwmutex_runlock)(gort_rwmutex *rwmutex)
 {
-	struct rwimpl *rw = (struct rwimpl *)rwmutex;
-	int32_t readers = xadd_acqrel(&rw->readerCount, -1) - 1;
-	if (unlikely(readers < 0))
-		runlockslow(rw, readers);
+	racerelease(runlocks(rwmutex));
+	gort_rwmutex_runlock_fast(rwmutex);
 }
 
 void gort_rwmutex_lock(gort_rwmutex *rwmutex)
@@ -74,6 +101,7 @@ void gort_rwmutex_lock(gort_rwmutex *rwmutex)
 	/* Those who leave between the two additions have made readerWait negative. */
 	if (readers != 0 && xadd_acqrel(&rw->readerWait, readers) + readers != 0)
 		semacquire(&rw->writersem, false, waitReasonSyncRWMutexLock);
+	acquired(rwmutex);
 }
 
 bool gort_rwmutex_trylock(gort_rwmutex *rwmutex)
@@ -83,7 +111,7 @@ bool gort_rwmutex_trylock(gort_rwmutex *rwmutex)
 	if (!gort_mutex_trylock(&rw->w))
 		return false;
 	if (cas_acqrel(&rw->readerCount, &none, -RWMUTEXMAXREADERS))
-		return true;
+		return acquired(rwmutex);
 	gort_mutex_unlock(&rw->w);
 	return false;
 }
@@ -91,6 +119,8 @@ bool gort_rwmutex_trylock(gort_rwmutex *rwmutex)
 void gort_rwmutex_unlock(gort_rwmutex *rwmutex)
 {
 	struct rwimpl *rw = (struct rwimpl *)rwmutex;
+	getgchecked("gort_rwmutex_unlock");
+	racerelease(unlocks(rwmutex));
 	int32_t before = xadd_acqrel(&rw->readerCount, RWMUTEXMAXREADERS);
 	if (before >= 0)
 		fatal("sync: Unlock of unlocked RWMutex");

@@ -7,14 +7,14 @@
  *    lock its channel alone and try; if it was not, choose among the others;
  *  - lock all channels, in the order of their addresses, and do the same: now it is exact;
  *  - put a sudog for each case on its channel, still under all locks, and park. Whoever finds one
- *    of the sudogs claims the select by compare-and-swap of g.selectDone, once, and so does the
+ *    of the sudogs claims the select by compare-and-swap of gcold.selectDone, once, and so does the
  *    timer. Afterwards take the other sudogs off, one channel at a time.
  *
  * The sudogs and the scratch lie in the caller's array of cases, so that nothing is allocated.
  *
  * Invariants:
- *  1. g.selectDone is 0 before the first sudog is enqueued, and no sudog or timer of a select is
- *     left when it returns: a claim never hits a later select.
+ *  1. gcold.selectDone is 0 before the first sudog is enqueued, and no sudog or timer of a select
+ *     is left when it returns: a claim never hits a later select.
  *  2. A sudog of a select that has been decided may still be in a queue: stale. dequeue drops it.
  *  3. All waiters are enqueued under all locks: two selects that could serve each other cannot miss
  *     each other, since the later of them finds the earlier in its second step.
@@ -27,14 +27,16 @@
  * with a third state of selectDone (Reppy, Russo, Xiao: Parallel Concurrent ML, 2009); it saves the
  * sort of a select that blocks, and needs a retry when two selects try each other.
  */
-#include <stdlib.h>
-
 #include "base/clock.h"
 #include "base/throw.h"
 #include "debug/heapsort.h"
+#include "debug/usdt.h"
+#include "mem/malloc.h"
+#include "sched/park.h"
 #include "sched/proc.h"
 #include "sched/timer.h"
 #include "sync/chan.h"
+#include "sync/time.h"
 
 /* What gort_case.opaque holds. ready and order are arrays over the cases, not about this one. */
 struct scase {
@@ -92,7 +94,10 @@ static void sortchans(struct sel *s)
 		if (chanof(&s->cases[i]))
 			scaseof(s, n++)->order = i;
 	struct heapsort h = {orderless, orderswap, s, s};
-	heapsort_run(&h, n);
+	if (n > 2)
+		heapsort_run(&h, n);
+	else if (n == 2 && orderless(&h, 1, 0))
+		orderswap(&h, 0, 1);
 	for (uint32_t k = 0; k < n; k++)
 		if (unique == 0 || lockedchan(s, k) != lockedchan(s, unique - 1))
 			scaseof(s, unique++)->order = scaseof(s, k)->order;
@@ -103,7 +108,7 @@ static void sellock(struct sel *s)
 {
 	sortchans(s);
 	for (uint32_t k = 0; k < s->nlock; k++)
-		lock(&lockedchan(s, k)->lock);
+		plock(&lockedchan(s, k)->lock);
 }
 
 /* Releases all but that of c. */
@@ -132,6 +137,8 @@ static inline bool seemsready(struct gort_case *cas)
 			return true;
 	} else if (c->dataqsiz ? PEEK(&c->qcount) > 0 : PEEK(&c->sendq.first) != NULL) {
 		return true;
+	} else if (unlikely(c->timer) && timerchandue(c)) {
+		return true;
 	}
 	return PEEK(&c->closed);
 }
@@ -147,6 +154,7 @@ static bool trycase(struct hchan *c, struct gort_case *cas)
 	if (!c->closed)
 		return false;
 	uint32_t size = c->elemsize;
+	raceacquire(&c->closed);
 	unlock(&c->lock);
 	if (!send && cas->v)
 		memset(cas->v, 0, size);
@@ -157,14 +165,11 @@ static bool trycase(struct hchan *c, struct gort_case *cas)
 /* A random number below n, from the high bits: the low ones of the generator repeat early. */
 static inline uint32_t below(uint32_t n)
 {
-	return n == 1 ? 0 : (uint32_t)(((uint64_t)cheaprand(getm()) * n) >> 24);
+	return (uint32_t)(((uint64_t)cheaprand(getm()) * n) >> 24);
 }
 
-/*
- * Does one of the cases that are ready, each with the same chance. False when none is. locked: all
- * channels are, and have been released when it returns true.
- */
-static bool selready(struct sel *s, bool locked, uint32_t *chosen)
+/* Does one of the cases that are ready, each with the same chance, and releases all locks. */
+static bool selready(struct sel *s, uint32_t *chosen)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < s->n; i++)
@@ -174,17 +179,45 @@ static bool selready(struct sel *s, bool locked, uint32_t *chosen)
 		uint32_t r = below(n), i = scaseof(s, r)->ready;
 		struct hchan *c = chanof(&s->cases[i]);
 		*chosen = i;
-		if (c && !locked)
-			lock(&c->lock);
+		s->cases[i].ok = true; /* a timeout that is due */
 		if (!c || trycase(c, &s->cases[i])) {
-			if (locked)
-				selunlock(s, c);
+			selunlock(s, c);
 			return true;
 		}
-		if (!locked)
-			unlock(&c->lock);
 		scaseof(s, r)->ready = scaseof(s, n - 1)->ready;
 	}
+	return false;
+}
+
+/*
+ * Chooses one of those that seem ready without locks: the k-th takes the place of the one before
+ * with chance 1/k, which makes all equal and costs no random number when there is only one.
+ */
+static inline gort_isize selpeek(struct gort_case *cases, gort_isize n)
+{
+	gort_isize found = -1;
+	uint32_t ready = 0;
+	for (gort_isize i = 0; i < n; i++)
+		if (seemsready(&cases[i]) && (++ready == 1 || below(ready) == 0))
+			found = i;
+	return found;
+}
+
+/* Does the case if it still is ready. */
+static inline bool seltry(struct gort_case *cas)
+{
+	struct hchan *c = chanof(cas);
+	cas->ok = true;
+	if (!c)
+		return true;
+	plock(&c->lock);
+	if (cas->kind == GORT_CASE_RECV && likely(!raceenabled) && bufrecv8(c, cas->v)) {
+		unlock(&c->lock);
+		return true;
+	}
+	if (trycase(c, cas))
+		return true;
+	unlock(&c->lock);
 	return false;
 }
 
@@ -193,9 +226,9 @@ static bool selready(struct sel *s, bool locked, uint32_t *chosen)
 static void selenqueue(struct sel *s)
 {
 	struct g *gp = s->gp;
-	gp->selected = NULL;
+	gcold(gp)->selected = NULL;
 	gp->waiting = NULL;
-	store_rlx(&gp->selectDone, 0);
+	store_rlx(&gcold(gp)->selectDone, 0);
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct gort_case *cas = &s->cases[i];
 		struct hchan *c = chanof(cas);
@@ -206,6 +239,8 @@ static void selenqueue(struct sel *s)
 		if (cas->kind == GORT_CASE_SEND && c->elemsize <= sizeof(sg->val))
 			copyelem(c->elemsize, &sg->val, cas->v);
 		enqueue(cas->kind == GORT_CASE_SEND ? &c->sendq : &c->recvq, sg);
+		if (unlikely(c->timer))
+			timerchanblock(c);
 		if (!gp->waiting) {
 			gp->waiting = sg;
 			gp->sudog.c = c; /* what dumps show */
@@ -218,30 +253,27 @@ static void selecttimeout(void *arg)
 {
 	struct g *gp = arg;
 	bool decided = selectclaim(gp, NULL);
-	store_rel(&gp->timerFired, 1);
+	store_rel(&gcold(gp)->timerFired, 1);
 	if (decided)
 		goready(gp);
 }
 
 static void starttimer(struct sel *s)
 {
-	struct timers *ts = &getm()->p->timers;
-	struct timer *t = &s->gp->timer;
+	struct timer *t = &gcold(s->gp)->timer;
 	t->when = s->when;
 	t->f = selecttimeout;
 	t->arg = s->gp;
-	store_rlx(&s->gp->timerFired, 0);
-	lock(&ts->lock);
-	timeradd(getm()->p, t);
-	unlock(&ts->lock);
+	store_rlx(&gcold(s->gp)->timerFired, 0);
+	timerstart(t, true);
 }
 
 /* After it no timer function will touch gp. One that is on its way only has a few stores to do. */
 static void stoptimer(struct g *gp)
 {
-	if (timerdel(&gp->timer))
+	if (timerdel(&gcold(gp)->timer))
 		return;
-	for (unsigned i = 0; !load_acq(&gp->timerFired); i++)
+	for (unsigned i = 0; !load_acq(&gcold(gp)->timerFired); i++)
 		osyield_backoff(i);
 }
 
@@ -261,8 +293,10 @@ static void seldequeue(struct sel *s, struct sudog *selected)
 		struct sudog *sg = &scaseof(s, i)->sg;
 		if (!c || sg == selected)
 			continue;
-		lock(&c->lock);
+		plock(&c->lock);
 		dequeueSudoG(cas->kind == GORT_CASE_SEND ? &c->sendq : &c->recvq, sg);
+		if (unlikely(c->timer))
+			timerchanunblock(c);
 		unlock(&c->lock);
 	}
 }
@@ -271,13 +305,17 @@ static void seldequeue(struct sel *s, struct sudog *selected)
 static uint32_t selwait(struct sel *s)
 {
 	selenqueue(s);
+	racerelease(raceout(s->gp));
 	gopark(selparkcommit, s, waitReasonSelect);
-	struct sudog *sg = s->gp->selected;
+	raceacquire(racein(s->gp));
+	struct sudog *sg = gcold(s->gp)->selected;
 	if (s->due && sg)
 		stoptimer(s->gp);
 	seldequeue(s, sg);
-	if (!sg)
+	if (!sg) {
+		s->due->ok = true;
 		return (uint32_t)(s->due - s->cases);
+	}
 	size_t at = (uintptr_t)sg - (uintptr_t)s->cases - offsetof(struct gort_case, opaque);
 	struct gort_case *cas = &s->cases[at / sizeof(*cas)];
 	if (cas->kind == GORT_CASE_RECV && cas->v && sg->c->elemsize <= sizeof(sg->val))
@@ -312,67 +350,59 @@ static gort_isize selectone(struct gort_case *cas)
 	return 0;
 }
 
-gort_isize gort_select(struct gort_case *cases, gort_isize n, bool block)
+/*
+ * Nothing was ready: under all locks this is exact. At one P it already was, unless there are
+ * stale waiters, which only dequeue recognizes.
+ */
+static __attribute__((noinline)) gort_isize selblock(
+	struct gort_case *cases, gort_isize n, bool block, bool exact)
 {
-	struct sel s = {.cases = cases, .n = (uint32_t)n, .gp = getgchecked("select")};
+	struct sel s = {.cases = cases, .n = (uint32_t)n, .gp = getm()->curg};
 	uint32_t chosen;
 	if (n < 0 || n > UINT32_MAX)
 		throw("select: %ld cases", (long)n);
 	if (n == 0 && block)
 		goparkforever(waitReasonSelectNoCases);
+	if (block)
+		finddue(&s);
+	if (!exact)
+		sellock(&s);
+	if (!exact && selready(&s, &chosen))
+		return chosen;
+	if (block)
+		return selwait(&s);
+	selunlock(&s, NULL);
+	return -1;
+}
+
+gort_isize gort_select(struct gort_case *cases, gort_isize n, bool block)
+{
+	getgchecked("select");
 	if (n == 1 && block && cases[0].kind != GORT_CASE_AFTER)
 		return selectone(cases);
-	if (!selready(&s, false, &chosen)) {
+	gort_isize chosen = selpeek(cases, n);
+	if (chosen < 0 || unlikely(!seltry(&cases[chosen]))) {
 		if (!block && n <= 1) /* not ready at one moment: nothing else to rule out */
 			return -1;
-		if (block)
-			finddue(&s);
-		sellock(&s);
-		if (!selready(&s, true, &chosen)) {
-			if (!block) {
-				selunlock(&s, NULL);
-				return -1;
-			}
-			chosen = selwait(&s);
-		}
+		chosen = selblock(cases, n, block, single && chosen < 0);
 	}
-	if (cases[chosen].kind == GORT_CASE_AFTER)
-		cases[chosen].ok = true;
-	if (unlikely(cases[chosen].kind == GORT_CASE_SEND && !cases[chosen].ok))
+	usdt_select_case(cases, chosen);
+	if (unlikely(chosen >= 0 && cases[chosen].kind == GORT_CASE_SEND && !cases[chosen].ok))
 		gopanic_text("send on closed channel");
 	return chosen;
 }
 
 /* ---- for the select statement: room for large elements and many cases ---- */
 
-/* Precedes each block; all are on gort_select.heap. */
-struct selblock {
-	void *next;
-	uint64_t pad;
-};
-
-void *gort_select_alloc(struct gort_select *s, size_t size)
+void *gort_select_alloc(size_t size)
 {
-	struct selblock *b = malloc(sizeof(*b) + size);
-	if (!b)
-		gopanic_text("select: out of memory");
-	b->next = s->heap;
-	s->heap = b;
-	return b + 1;
+	return mallocgc((size + 15) & ~(size_t)15); /* aligned for any type */
 }
 
 void gort_select_grow(struct gort_select *s)
 {
-	struct gort_case *more = gort_select_alloc(s, 2 * s->cap * sizeof(*more));
+	struct gort_case *more = mallocgc(2 * s->cap * sizeof(*more));
 	memcpy(more, s->cases, s->n * sizeof(*more));
 	s->cases = more;
 	s->cap *= 2;
-}
-
-void gort_select_free(struct gort_select *s)
-{
-	for (struct selblock *b = s->heap, *next; b; b = next) {
-		next = b->next;
-		free(b);
-	}
 }

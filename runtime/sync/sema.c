@@ -28,6 +28,7 @@
 #include "sync/sema.h"
 
 #include "base/throw.h"
+#include "sched/park.h"
 #include "sched/proc.h"
 
 #define SEMROOTBITS 8
@@ -125,7 +126,7 @@ void semacquire(uint32_t *addr, bool lifo, waitReason reason)
 {
 	struct g *gp = getgchecked("semacquire");
 	struct semroot *root = rootfor(addr);
-	lock(&root->lock);
+	plock(&root->lock);
 	if (*addr > 0) {
 		--*addr;
 		unlock(&root->lock);
@@ -144,7 +145,7 @@ void semrelease(uint32_t *addr, bool yield)
 {
 	getgchecked("semrelease");
 	struct semroot *root = rootfor(addr);
-	lock(&root->lock);
+	plock(&root->lock);
 	struct sudog *sg = dequeue(root, addr);
 	if (!sg)
 		++*addr;

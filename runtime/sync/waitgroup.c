@@ -11,7 +11,10 @@
 #include <stdatomic.h>
 
 #include "base/throw.h"
+#include "gort/sync.h"
+#include "sched/park.h"
 #include "sched/proc.h"
+#include "sched/race.h"
 
 struct wgimpl {
 	_Atomic uint64_t state;
@@ -23,7 +26,7 @@ _Static_assert(sizeof(struct wgimpl) <= sizeof(gort_waitgroup), "gort_waitgroup 
 
 static __attribute__((noinline)) void wakeall(struct wgimpl *wg)
 {
-	lock(&wg->lock);
+	plock(&wg->lock);
 	struct sudog *sg = wg->first;
 	wg->first = wg->last = NULL;
 	store_rlx(&wg->state, 0);
@@ -35,11 +38,10 @@ static __attribute__((noinline)) void wakeall(struct wgimpl *wg)
 	}
 }
 
-void gort_wg_add(gort_waitgroup *g, gort_isize delta)
+void gort_wg_added(gort_waitgroup *g, gort_isize delta, uint64_t state)
 {
 	struct wgimpl *wg = (struct wgimpl *)g;
-	/* acq_rel: what was done before Done is seen after Wait, through the counter's zero. */
-	uint64_t state = xadd_acqrel(&wg->state, (uint64_t)delta << 32) + ((uint64_t)delta << 32);
+	getgchecked("gort_wg_add");
 	int32_t v = (int32_t)(state >> 32);
 	uint32_t w = (uint32_t)state;
 	if (unlikely(v < 0))
@@ -50,28 +52,41 @@ void gort_wg_add(gort_waitgroup *g, gort_isize delta)
 		wakeall(wg);
 }
 
-void gort_wg_done(gort_waitgroup *g)
+void(gort_wg_add)(gort_waitgroup *wg, gort_isize delta)
 {
-	gort_wg_add(g, -1);
+	if (delta < 0)
+		racerelease(wg);
+	gort_wg_add_fast(wg, delta);
 }
 
-void gort_wg_wait(gort_waitgroup *g)
+void(gort_wg_done)(gort_waitgroup *wg)
+{
+	racerelease(wg);
+	gort_wg_add_fast(wg, -1);
+}
+
+void(gort_wg_wait)(gort_waitgroup *wg)
+{
+	gort_wg_wait_fast(wg);
+	raceacquire(wg);
+}
+
+void gort_wg_waitslow(gort_waitgroup *g)
 {
 	struct wgimpl *wg = (struct wgimpl *)g;
 	struct g *gp = getgchecked("gort_wg_wait");
-	if (load_acq(&wg->state) >> 32 == 0)
-		return;
-	lock(&wg->lock);
+	plock(&wg->lock);
 	uint64_t state = load_acq(&wg->state);
 	do {
 		if (state >> 32 == 0) {
 			unlock(&wg->lock);
 			return;
 		}
-	} while (!cas_acqrel(&wg->state, &state, state + 1));
+	} while (!pcas(&wg->state, &state, state + 1));
 	struct sudog *sg = &gp->sudog;
 	sg->g = gp;
 	sg->c = NULL;
+	sg->elem = wg;
 	sg->next = NULL;
 	if (wg->last)
 		wg->last->next = sg;
@@ -80,4 +95,32 @@ void gort_wg_wait(gort_waitgroup *g)
 	wg->last = sg;
 	gp->waiting = sg;
 	goparkunlock(&wg->lock, waitReasonSyncWaitGroupWait);
+}
+
+/* ---- WaitGroup.Go ---- */
+
+/* What a goroutine of gort_wg_go runs. The defer is for calls that end by gort_goexit. */
+static void wgrun(
+	gort_waitgroup *wg, void (*fn)(void), uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	struct gort_call call = {.fn = fn, .n = 4, .w = {a, b, c, d}};
+	struct gort_defer done = {
+		.call = {.fn = (void (*)(void))(gort_wg_done), .n = 1, .w = {(uintptr_t)wg}},
+	};
+	gort_defer_push(&done);
+	gort_call6(&call);
+	gort_defer_pop(&done);
+}
+
+void gort_wg_go(gort_waitgroup *wg, const struct gort_call *c)
+{
+	getgchecked("gort_wg_go");
+	if (c->n > 4)
+		throw("gort_wg_go: %u argument words, at most 4", c->n);
+	struct gort_call call = {
+		.fn = (void (*)(void))wgrun, .n = 6, .w = {(uintptr_t)wg, (uintptr_t)c->fn}};
+	for (unsigned i = 0; i < c->n; i++)
+		call.w[2 + i] = c->w[i];
+	gort_wg_add(wg, 1);
+	newproc(&call, (uintptr_t)__builtin_return_address(0));
 }

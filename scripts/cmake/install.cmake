@@ -8,6 +8,15 @@ install(TARGETS gort_shared gort_static gort_start
 install(DIRECTORY runtime/include/gort DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
 	FILES_MATCHING PATTERN *.h)
 
+# gdb loads the script with the library when it is called like that, here and in the build tree, and
+# lies below a directory of its auto-load safe-path. /usr is one; with other prefixes, and in static
+# programs, it is sourced.
+set(gdb_name libgort.so.${PROJECT_VERSION}-gdb.py)
+configure_file(scripts/gort-gdb.py lib/${gdb_name} COPYONLY)
+install(FILES scripts/gort-gdb.py DESTINATION ${CMAKE_INSTALL_DATADIR}/gort)
+install(FILES scripts/gort-gdb.py RENAME ${gdb_name}
+	DESTINATION ${CMAKE_INSTALL_DATADIR}/gdb/auto-load${CMAKE_INSTALL_FULL_LIBDIR})
+
 # The flags that the headers' compile-time checks need: the compilers in use only warn of them.
 set(gort_cflags -pthread -Werror=incompatible-pointer-types -Werror=int-conversion)
 list(JOIN gort_cflags " " gort_pc_cflags)

@@ -29,12 +29,13 @@ SPDX = re.compile(r"SPDX-License-Identifier: (BSD-2-Clause|\(?(GPL-2\.0-only OR 
 
 # Headers of libc, the kernel and the compiler: all that the folders compiled into somebody else's
 # process may include from outside the tree.
-LIBC = set("""aio alloca assert cpuid cpuio ctype dirent dlfcn elf endian err errno error execinfo
-    fcntl features fenv float fnmatch getopt glob grp ifaddrs immintrin inttypes iso646 langinfo
-    libgen limits link locale malloc math mqueue netdb nl_types paths poll printf pthread pty pwd
-    regex resolv sched search semaphore setjmp sgtty signal spawn stdalign stdarg stdatomic stdbool
-    stddef stdint stdio stdio_ext stdlib stdnoreturn string strings syscall syslog termios
-    threads time uchar ucontext unistd utime utmp wait wchar wctype wordexp x86intrin""".split())
+LIBC = set("""aio alloca assert cpuid cpuio ctype dirent dlfcn elf emmintrin endian err errno
+    error execinfo fcntl features fenv float fnmatch getopt glob grp ifaddrs immintrin inttypes
+    iso646 langinfo libgen limits link locale malloc math mqueue netdb nl_types paths poll printf
+    pthread pty pwd regex resolv sched search semaphore setjmp sgtty signal spawn stdalign stdarg
+    stdatomic stdbool stddef stdint stdio stdio_ext stdlib stdnoreturn string strings syscall
+    syslog termios threads time uchar ucontext unistd utime utmp wait wchar wctype wordexp
+    x86intrin""".split())
 LIBC_FOLDERS = ("sys", "linux", "asm", "arpa", "net", "netinet", "bits", "sanitizer", "valgrind")
 
 # Who may include what, by the path of the included file in this tree (design: architecture.md).

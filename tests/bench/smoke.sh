@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# smoke.sh: scripts/bench in its smallest form prints every benchmark in the documented shape, and
-# refuses what it does not know. No time is looked at.
+# smoke.sh: scripts/bench in its smallest form prints every row in the documented shape, judges the
+# floors, and refuses what it does not know. No time is looked at.
 set -eu
 if ! command -v go >/dev/null; then
 	echo "SKIP: no Go in PATH"
@@ -16,22 +16,36 @@ fail() {
 	exit 1
 }
 
-bench=("$GORT_SOURCE/scripts/bench" --build "$GORT_BUILD" --rounds 1 --time 1)
-"${bench[@]}" --json --procs 1,2 >"$work/json" || fail "scripts/bench --json failed"
-python3 - "$work/json" <<'END' || fail "the JSON lines have another shape"
+bench=("$GORT_SOURCE/scripts/bench" --build "$GORT_BUILD" --no-peers)
+"${bench[@]}" --quick --json >"$work/json" || fail "scripts/bench --quick --json failed"
+python3 - "$work/json" "$GORT_SOURCE/tests/bench/rows" <<'END' || fail "the JSON has another shape"
 import json, sys
-rows = [json.loads(line) for line in open(sys.argv[1])]
-ids = {"spawn_exit", "yield_2", "chan_pingpong", "chan_buffered", "mutex", "mutex_contended_100",
-       "cond_pingpong"}
-assert {(row["id"], row["procs"]) for row in rows} >= {(i, p) for i in ids for p in (1, 2)}
-for row in rows:
-    assert list(row) == ["id", "procs", "unit", "gort", "peers", "ratio"], row
-    assert row["unit"] == "ns/op" and row["gort"] > 0 and row["peers"]["go"] > 0, row
-    assert abs(row["ratio"]["go"] - row["peers"]["go"] / row["gort"]) < 0.03 * row["ratio"]["go"]
+lines = [json.loads(line) for line in open(sys.argv[1])]
+rows = [line.split() for line in open(sys.argv[2]) if line.strip() and line[0] != "#"]
+asked = {(row[0], p): row[2] for row in rows for p in (1, 2) if row[2 + p] != "-"}
+assert {(line["id"], line["procs"]): line["unit"] for line in lines} == asked
+for line in lines:
+    assert list(line) == ["id", "procs", "unit", "gort", "peers", "ratio"], line
+    assert line["gort"] > 0 and line["peers"]["go"] > 0, line
+    ratio = line["peers"]["go"] / line["gort"]
+    assert abs(line["ratio"]["go"] - ratio) <= 0.03 * ratio + 0.01, line
 END
-"${bench[@]}" --only '^yield_2$' --procs 1 >"$work/text" || fail "scripts/bench --only failed"
-grep -qE '^yield_2 +1 +[0-9.]+ +[0-9.]+ +[0-9.]+x$' "$work/text" || fail "no row of the table"
+once=("${bench[@]}" --rounds 1 --time 1 --procs 1 --only)
+"${once[@]}" '^yield_2$' >"$work/text" || fail "scripts/bench --only failed"
+grep -qE '^yield_2 +1 +ns/op +[0-9.]+ +[0-9.]+ +[0-9.]+x +8x +(yes|NO)$' "$work/text" ||
+	fail "no row of the table"
 ! grep -q chan_ "$work/text" || fail "--only does not restrict"
-if "${bench[@]}" --only nosuch >"$work/none" 2>&1; then
+if "${once[@]}" nosuch >"$work/none" 2>&1; then
 	fail "no benchmark matches, and yet it ends with 0"
 fi
+
+# A floor that everything reaches, and one that nothing does.
+floor() { # FLOOR: --check of one row with it
+	echo "mutex mutex ns/op $1 - - median" >"$work/rows"
+	(cd "$GORT_SOURCE" && python3 -B scripts/lib/bench.py --check --rounds=1 --time=1 \
+		--procs=1 --rows="$work/rows" --client=none "gort=$GORT_BUILD/bench/bench_core" \
+		"go=$GORT_BUILD/bench/go_core") >"$work/floor" 2>&1
+}
+floor 0.0001x || fail "--check fails above the floor"
+! floor 1000000x || fail "--check passes below the floor"
+grep -q 'below the floor: 1: mutex' "$work/floor" || fail "the missed floor is not named"

@@ -44,14 +44,12 @@ static void add_stack(uint32_t role, uint64_t id, uint64_t pc, uint32_t access)
 
 static void find(uint64_t a, uint64_t b)
 {
-	f = (struct gort_finding){.magic = GORT_FINDING_MAGIC,
-		.size = sizeof f,
-		.kind = GORT_FINDING_RACE,
-		.pid = getpid(),
-		.seen = 1};
+	f = (struct gort_finding){
+		.magic = GORT_FINDING_MAGIC, .kind = GORT_FINDING_RACE, .pid = getpid(), .seen = 1};
 	add_stack(GORT_STACK_ACCESS, 1, a, GORT_ACCESS_WRITE);
 	add_stack(GORT_STACK_PREVIOUS, 0, b, GORT_ACCESS_READ);
-	send_record(sizeof f);
+	f.size = offsetof(struct gort_finding, stacks[f.nstacks]);
+	send_record(f.size);
 }
 
 static void on_signal(int sig)

@@ -106,6 +106,25 @@ static struct gsnap_g *add(struct gsnap *s, uint64_t id, int status, const char 
 	return gp;
 }
 
+/* The arguments of a frame of recv_stack, and what id 18 and so on passed. */
+static void add_args(struct gsnap *s, uint32_t stack)
+{
+	for (uint32_t i = 0; i < s->stacks[stack].nlocs; i++) {
+		struct gsnap_loc *loc = &s->locs[s->stack_locs[s->stacks[stack].loc + i]];
+		bool worker = !strcmp(s->frames[loc->frame].func, "main.worker");
+		loc->framesize = 0x20;
+		loc->args = worker ? "\1, {\1?, ...}, _" : "";
+		loc->nwords = worker ? 2 : 0;
+	}
+}
+
+static const uint8_t *words_of(struct gsnap *s, uint64_t id)
+{
+	uint64_t words[] = {id, 0xc000012345};
+	char *p = gsnap_alloc(s, sizeof words);
+	return memcpy(p, words, sizeof words);
+}
+
 /* What a checkout service might look like: 8 blocked senders, 3 receivers, main, a runner. */
 static void fill_goroutines(struct gsnap *s)
 {
@@ -121,13 +140,23 @@ static void fill_goroutines(struct gsnap *s)
 		gp->parent = 40 + i % 2;
 		gp->waiton = 0xc000123000;
 	}
-	for (int i = 0; i < 3; i++)
-		add(s, 18 + i, GSTATUS_WAITING, "chan receive", -1, recv, mainloc)->waiton =
-			0xc000200000 + i * 0x60;
+	add_args(s, recv);
+	for (int i = 0; i < 3; i++) {
+		struct gsnap_g *gp =
+			add(s, 18 + i, GSTATUS_WAITING, "chan receive", -1, recv, mainloc);
+		gp->waiton = 0xc000200000 + i * 0x60;
+		gp->words = words_of(s, gp->id);
+		gp->sp = 0xc000300f60;
+	}
 	add(s, 21, GSTATUS_RUNNING, "", -1, GSNAP_NONE, mainloc)->flags = GSNAP_G_MOVING;
 	struct gsnap_g *locked = add(s, 22, GSTATUS_SYSCALL, "", 190 * SEC, recv, mainloc);
 	locked->flags = GSNAP_G_LOCKED | GSNAP_G_TRUNCATED;
 	locked->tid = 4125;
+	locked->m = 0xc000052008;
+	locked->m_id = 3;
+	locked->labels = "job\0two words\0team\0pay";
+	locked->nlabels = 2;
+	s->tells_labels = true;
 }
 
 static void fill_system(struct gsnap *s)
@@ -158,6 +187,119 @@ static void fill_stats(struct gsnap_stats *st, int reads)
 		.total_alloc = (INT64_C(92) << 20) * reads};
 }
 
+static void fill_hist(struct gsnap_hist *h, int first, uint64_t n)
+{
+	h->known = true;
+	h->counts[first] = 9 * n;
+	h->counts[first + 3] = n;
+	h->counts[first + 20] = 1;
+}
+
+/* 25 cycles in half a second, under a memory limit; FAKE_GC=calm: none, far from the goal. */
+static void fill_gc(struct gsnap *s, int reads)
+{
+	bool calm = getenv("FAKE_GC");
+	int64_t mib = 1 << 20, cycles = calm ? 8 : 1200 + 25 * reads;
+	s->gc = (struct gsnap_gc){.gc_percent = calm ? 100 : -1,
+		.mem_limit = calm ? INT64_MAX : 448 * mib,
+		.marked = 412 * mib,
+		.live = 420 * mib,
+		.trigger = calm ? 780 * mib : 421 * mib,
+		.goal = calm ? 825 * mib : 422 * mib,
+		.limit_goal = calm ? INT64_MAX / 2 + 1 : 422 * mib,
+		.objects = 3200000,
+		.object_bytes = 419 * mib,
+		.unused_bytes = 9 * mib,
+		.free_bytes = 3 * mib,
+		.released_bytes = 60 * mib,
+		.stack_bytes = 5 * mib,
+		.mapped = 447 * mib,
+		.allocs = 90000000 + 500000 * reads,
+		.alloc_bytes = 9000 * mib + 92 * mib * reads,
+		.frees = 86800000 + 500000 * reads,
+		.freed_bytes = 8581 * mib + 92 * mib * reads,
+		.cycles = cycles,
+		.forced = 2,
+		.last = s->when - SEC / 20,
+		.pause_total_ns = 12 * 1000 * 1000,
+		.cpu_assist = 2 * SEC + reads * SEC / 5,
+		.cpu_dedicated = 20 * SEC + reads * SEC / 2,
+		.cpu_idle = SEC,
+		.cpu_pause = SEC / 100,
+		.cpu_gc = 24 * SEC + reads * SEC * 7 / 10,
+		.cpu_total = calm ? 400 * SEC : 400 * SEC + reads * 2 * SEC};
+	fill_hist(&s->gc.pauses, 24, (uint64_t)cycles / 10);
+	fill_hist(&s->gc.stopping, 20, (uint64_t)cycles / 10);
+}
+
+static void fill_sched(struct gsnap *s, int reads)
+{
+	for (int i = 0; i < 4; i++) {
+		struct gsnap_p *p = gsnap_add_p(s);
+		p->id = i;
+		p->status = i < 3 ? PSTATUS_RUNNING : PSTATUS_IDLE;
+		p->tid = i < 3 ? 4121 + i : 0;
+		p->runq = i == 2 ? 30 : 0;
+		p->next = i == 2;
+		p->timers = 12;
+		p->schedtick = (int64_t)(uint32_t)(0xffffff00u + (unsigned)(reads * 600 * i));
+		p->syscalltick = 100 * reads;
+	}
+	s->sched.runq_global = 6;
+	s->sched.mutex_wait_ns = SEC / 5 * reads;
+	s->sched.cgo_calls = 7 * reads;
+	fill_hist(&s->sched.wait, 24, (uint64_t)(100 + reads));
+	fill_hist(&s->sched.stop_gc, 16, 10);
+	fill_hist(&s->sched.stop_other, 16, 1);
+	fill_hist(&s->sched.stw_other, 40, 1);
+}
+
+static uint32_t add_obj(struct gsnap *s, uint64_t addr, enum gsnap_objkind kind)
+{
+	for (uint32_t i = 0; i < s->nobjs; i++)
+		if (s->objs[i].addr == addr)
+			return i;
+	struct gsnap_obj *o = GSNAP_PUSH(s, objs, cap_objs);
+	*o = (struct gsnap_obj){.addr = addr, .kind = kind, .counter = GSNAP_UNKNOWN};
+	o->len = o->cap = kind == GSNAP_CHAN ? 0 : GSNAP_UNKNOWN;
+	o->elem = kind == GSNAP_CHAN ? keep(s, "*feed.Event") : NULL;
+	o->set = kind == GSNAP_MUTEX;
+	return s->nobjs - 1;
+}
+
+static void add_wait(struct gsnap *s, uint32_t g, uint32_t obj, enum gsnap_op op, bool in_select)
+{
+	*GSNAP_PUSH(s, waits, cap_waits) = (struct gsnap_wait){g, obj, op, in_select};
+	s->objs[obj].waiters++;
+}
+
+/* The channels that goroutines already wait for; for 4145 locks as well, and a circle of two. */
+static void fill_waits(struct gsnap *s, bool locks)
+{
+	for (uint32_t i = 0; i < s->ngs; i++)
+		if (s->gs[i].waiton)
+			add_wait(s, i, add_obj(s, s->gs[i].waiton, GSNAP_CHAN),
+				strcmp(s->gs[i].reason, "chan send") ? GSNAP_RECV : GSNAP_SEND,
+				false);
+	if (!locks)
+		return;
+	uint32_t stack = add_stack(s, 0x510000, recv_stack, LEN(recv_stack)), first = s->ngs;
+	for (uint64_t i = 0; i < 4; i++)
+		add(s, 60 + i, GSTATUS_WAITING, "sync.Mutex.Lock", 70 * SEC, stack, GSNAP_NONE);
+	uint32_t a = add_obj(s, 0xc000300000, GSNAP_MUTEX);
+	uint32_t b = add_obj(s, 0xc000300008, GSNAP_MUTEX);
+	uint32_t group = add_obj(s, 0xc000300100, GSNAP_WAITGROUP);
+	s->objs[group].counter = 7;
+	add_wait(s, first, b, GSNAP_LOCK, false);
+	add_wait(s, first + 1, a, GSNAP_LOCK, false);
+	add_wait(s, first + 2, a, GSNAP_LOCK, false);
+	add_wait(s, first + 3, group, GSNAP_WAIT, false);
+	add_wait(s, 0, add_obj(s, 0xc000123000, GSNAP_CHAN), GSNAP_RECV, true);
+	add_wait(s, 0, add_obj(s, 0, GSNAP_CHAN), GSNAP_SELECT, true);
+	*GSNAP_PUSH(s, holds, cap_holds) = (struct gsnap_hold){first, a};
+	*GSNAP_PUSH(s, holds, cap_holds) = (struct gsnap_hold){first + 1, b};
+}
+
 static void fill_gort(struct gsnap *s)
 {
 	static const struct call park[] = {{"gopark", "/src/runtime/sched/proc.c", 200, false},
@@ -171,6 +313,12 @@ static void fill_gort(struct gsnap *s)
 	add(s, 7, GSTATUS_WAITING, "sleep", 3 * SEC, stack, loc)->name = keep(s, "pump\033[31m");
 	s->stats.gomaxprocs = 2;
 	s->stats.steals = 12;
+	s->sched.runq_global = 1;
+	struct gsnap_p *p = gsnap_add_p(s);
+	p->tid = 4122;
+	p->status = PSTATUS_RUNNING;
+	p->runq = 2;
+	p->steals = 12;
 }
 
 void fake_snapshot(struct gsnap *s, pid_t pid, int reads)
@@ -189,9 +337,14 @@ void fake_snapshot(struct gsnap *s, pid_t pid, int reads)
 	}
 	if (pid != 4140 && pid != 4141)
 		fill_goroutines(s);
+	fill_waits(s, pid == 4145);
 	if (pid != 4141)
 		fill_system(s);
 	fill_stats(&s->stats, reads);
+	if (pid == 4140)
+		return;
+	fill_gc(s, reads);
+	fill_sched(s, reads);
 }
 
 static int refuse(
@@ -234,6 +387,105 @@ int probe_snapshot(struct probe *p, unsigned what, struct gsnap *out, struct gsn
 	if (getenv("FAKE_GONE") && p->reads > 2)
 		return refuse(err, 3, -ESRCH, "the process has ended", "", "gort ps");
 	return 0;
+}
+
+/*
+ * Of "checkout" three goroutines in `chan send` are leaked, or perhaps one (FAKE_LEAKS=unsure);
+ * of 4141 none.
+ */
+int probe_heap(struct probe *p, struct probe_heap *out, struct gsnap_err *err)
+{
+	static const struct probe_heap_row rows[] = {
+		{NULL, false, true, false, 48, 4000, 192000, 3000, 100},
+		{NULL, true, true, false, 0, 3, 98304, 2, 0},
+		{NULL, false, true, false, 640, 100, 64000, 90, 0},
+		{NULL, false, false, true, 0, 1, 40960, 1, 0},
+	};
+	static const char *const types[] = {NULL, "*main.node", "main.node", NULL};
+	enum { N = sizeof rows / sizeof *rows };
+	if (p->pid != 4121)
+		return refuse(err, 5, -ENOTSUP, "pid 4122 (demo) is no Go program",
+			"this is read from the tables of Go's own runtime", "");
+	*out = (struct probe_heap){.v = malloc(sizeof rows),
+		.n = N,
+		.objects = 4104,
+		.bytes = 395264,
+		.live_bytes = 300000,
+		.leaked_bytes = 4800,
+		.span_bytes = 524288,
+		.marked = !getenv("FAKE_UNMARKED"),
+		.why = "the types of more than one in a hundred kinds of objects make no sense"};
+	memcpy(out->v, rows, sizeof rows);
+	for (int i = 0; i < N; i++)
+		out->v[i].type = types[i] ? strdup(types[i]) : NULL;
+	return 0;
+}
+
+void probe_heap_free(struct probe_heap *heap)
+{
+	for (size_t i = 0; i < heap->n; i++)
+		free(heap->v[i].type);
+	free(heap->v);
+}
+
+int probe_profile(struct probe *p, enum probe_profile_kind kind, unsigned what, struct gsnap *out,
+	struct gsnap_err *err)
+{
+	(void)p, (void)kind, (void)what;
+	gsnap_init(out, GSNAP_GO);
+	*err = (struct gsnap_err){.code = 5, .what = "the made-up process records nothing"};
+	return -ENOTSUP;
+}
+
+int probe_leaks(struct probe *p, const struct probe_leaks_how *how, struct probe_leaks *out,
+	struct gsnap_err *err)
+{
+	bool unsure = getenv("FAKE_LEAKS");
+	if (p->pid == 4122)
+		return refuse(err, 5, -ENOTSUP, "pid 4122 (demo) is no Go program",
+			"leaks are proved from the tables of Go's own runtime", "");
+	*out = (struct probe_leaks){.goroutines = 16, .blocked = 12};
+	out->held_ns = how->freeze ? SEC / 8 : 0;
+	if (p->pid != 4121)
+		return 0;
+	out->v = calloc(4, sizeof *out->v);
+	for (uint64_t i = 0; out->v && i < (unsure ? 1 : 3); i++)
+		out->v[out->n++] = (struct probe_leak){.goid = 4711 + i,
+			.object = 0xc000123000,
+			.class = unsure ? PROBE_LEAK_LIKELY : PROBE_LEAK_UNREACHABLE};
+	return 0;
+}
+
+/* Every goroutine that is asked for hangs on a registry, and on goroutine 21. */
+int probe_held_by(struct probe *p, struct probe_held *of, size_t n, struct gsnap_err *err)
+{
+	static const struct probe_hold chain[] = {
+		{PROBE_HELD_OBJECT, 0xc000400000, 16, 64, "main.hub"},
+		{PROBE_HELD_STACK, 21, 0, 0, ""},
+		{PROBE_HELD_VARIABLE, 0x5c0000, 8, 24, "main.registry"},
+	};
+	(void)p, (void)err;
+	for (size_t i = 0; i < n; i++) {
+		of[i].v = malloc(sizeof chain);
+		if (!of[i].v)
+			return -ENOMEM;
+		memcpy(of[i].v, chain, sizeof chain);
+		of[i].n = sizeof chain / sizeof *chain;
+	}
+	return 0;
+}
+
+void probe_held_free(struct probe_held *of, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(of[i].v);
+	free(of);
+}
+
+void probe_leaks_free(struct probe_leaks *leaks)
+{
+	free(leaks->v);
+	leaks->v = NULL;
 }
 
 static struct probe_proc proc(pid_t pid, const char *comm, const char *version, int64_t n)
@@ -348,4 +600,46 @@ int runqlat_stop(struct runqlat *r, struct runqlat_thread **out, size_t *n)
 	t[1].wait_total_ns = 1900000;
 	t[1].wait_max_ns = 1500000;
 	return 0;
+}
+
+/* Everything anew, as probes/ does for programs on libgort. */
+int probe_refresh(struct probe *p, struct probe_view *v, struct gsnap_err *err)
+{
+	gsnap_free(&v->s);
+	int rc = probe_snapshot(p, PROBE_STACKS, &v->s, err);
+	uint32_t *all = rc ? NULL : realloc(v->all, (v->s.ngs + 1) * sizeof *all);
+	if (rc || !all)
+		return rc ? rc : -ENOMEM;
+	for (uint32_t i = 0; i < v->s.ngs; i++)
+		all[i] = i;
+	v->changed = v->all = all;
+	v->nchanged = v->s.ngs;
+	v->renewed = true;
+	return 0;
+}
+
+void probe_view_free(struct probe_view *v)
+{
+	free(v->all);
+	gsnap_free(&v->s);
+}
+
+bool probe_symbol(struct probe *p, uint64_t pc, char *name, size_t size)
+{
+	(void)p;
+	snprintf(name, size, "main.main");
+	return pc >= 0x540000 && pc < 0x540100;
+}
+
+bool symbolizer_data(struct symbolizer *s, uint64_t addr, struct sym_data *out)
+{
+	(void)s;
+	if (addr != 0x5000)
+		return false;
+	*out = (struct sym_data){.name = "_Z7counterv",
+		.module = "/bin/race",
+		.start = 0x4ff8,
+		.size = 16,
+		.offset = 0xff8};
+	return true;
 }

@@ -31,12 +31,30 @@ expect() {
 }
 
 case $1 in
+heap)
+	expect 0 gort.heap/1 0 gort heap --json 4121 :: kinds.2.type=\"main.node\" \
+		kinds.1.size=null kinds.0.live_objects=3000 bytes=395264 not_marked=null
+	expect 0 gort.heap/1 0 env FAKE_UNMARKED=1 gort heap --json 4121 :: \
+		kinds.0.live_objects=null live_bytes=null
+	;;
 ps)
 	expect 0 gort.ps/1 0 gort ps --json :: processes.0.pid=4121 processes.0.goroutines=12481 \
 		processes.4.goroutines=null 'processes.4.command="vault\u001B[2J"' \
 		'processes.1.kind="gort"' processes.0.stripped=true
 	expect 0 gort.ps/1 5 gort ps -f ndjson :: pid=4151
 	FAKE_EMPTY=1 expect 1 gort.ps/1 0 env FAKE_EMPTY=1 gort ps --json -q :: 'processes=[]'
+	;;
+leaks)
+	expect 66 gort.leaks/1 0 gort leaks --json 4121 :: looks=3 leaked=3 \
+		'sites.0.class="unreachable"' sites.0.count=3 sites.0.goroutines.0.id=4711 \
+		'sites.0.goroutines.0.waits_for="0xc000123000"' \
+		'sites.0.stack.2.func="example.com/shop/feed.(*Hub).push"'
+	expect 0 gort.leaks/1 0 gort leaks --json 4141 :: leaked=0 'sites=[]'
+	expect 66 gort.leaks/1 0 gort leaks --json --freeze --held 4121 :: looks=1 \
+		held_still_ns=125000000 held.0.count=5 'held.0.held_by.0.name="main.hub"' \
+		held.0.held_by.1.goroutine=21 'held.0.held_by.2.by="variable"'
+	expect 0 gort.leaks/1 0 gort leaks --json --ignore Hub -q 4121 :: leaked=0 \
+		'sites.0.status="suppressed"'
 	;;
 stacks)
 	expect 0 gort.stacks/1 0 gort stacks --json 4121 :: goroutines=16 shown=14 \
@@ -53,13 +71,48 @@ top)
 	expect 0 gort.top/1 0 gort top --once --json --host-proc proc -d 0 4121 :: pid=4121 \
 		goroutines.chan=11 goroutines.total=14 sched.steals_per_s=null \
 		gc.cycles_per_s=2 gc.limit_bytes=2147483648 groups.0.count=8 cpu_cores=0
-	expect 0 gort.top/1 3 gort top --batch -n 3 -d 1ms -f ndjson 4121 :: cpu_cores=null
+	expect 0 gort.top/1 3 gort top --batch -n 3 -d 1ms -f ndjson --host-proc none 4121 :: \
+		cpu_cores=null
+	;;
+doctor)
+	gort doctor --json 4121 >"$work/json" # whether it fails depends on the machine
+	json_check gort.doctor/1 0 'findings.0.name="kernel"' 'findings.7.name="target"' \
+		'findings.7.verdict="ok"' findings.7.fix=null <"$work/json" || fail doctor
+	expect 1 gort.doctor/1 0 gort doctor --json 4151 :: 'findings.7.verdict="fail"' \
+		'findings.7.fix="sudo gort stacks 4151"'
+	;;
+diff)
+	gort stacks --json --id 18,4711 -o "$work/a" 4121 && gort stacks --json -o "$work/b" 4121
+	expect 0 gort.diff/1 0 gort diff --json "$work/a" "$work/b" :: before=2 after=14 \
+		'of="stacks"' rows.0.before=1 rows.0.after=8 'rows.0.state="chan send"' \
+		'rows.0.blocked_at="feed.(*Hub).push hub.go:131"'
+	gort record -e goroutine -o "$work/a.pb.gz" 4122 &&
+		gort record -e goroutine -o "$work/b.pb.gz" 4121
+	expect 0 gort.diff/1 0 gort diff --json "$work/a.pb.gz" "$work/b.pb.gz" :: before=1 \
+		after=14 'of="profiles"' 'type="goroutine"' 'unit="count"' rows.0.after=13 \
+		'rows.0.func="runtime.gopark"'
 	;;
 sched)
 	expect 0 gort.sched/1 0 gort sched --json -d 1ms 4121 :: latency.waits=150 \
 		latency.p50_ns=2048 latency.wait_max_ns=1500000 latency.threads.0.tid=4122 \
-		latency.threads.0.log2_ns.12=49 gomaxprocs=4 steals=null
+		latency.threads.0.log2_ns.12=49 gomaxprocs=4 steals=null ready.count=1011 \
+		ready_in_window.count=10 ready_in_window.p50_ns=10240 ps.2.runq=30 ps.3.tid=null \
+		runq_global=6 cgo_calls=7
 	expect 0 gort.sched/1 1 gort sched -f ndjson --without bpf 4121 :: latency=null
+	;;
+chans)
+	expect 0 gort.chans/1 0 gort chans --json 4145 :: waiting=16 \
+		possible_deadlocks.0.0.goroutine=60 possible_deadlocks.0.1.goroutine=61 \
+		'possible_deadlocks.0.1.waits_for="0xc000300000"' objects.0.waits.8.goroutine=4718 \
+		objects.0.waits.0.goroutine=1 'objects.0.element="*feed.Event"' \
+		objects.4.locked=true objects.4.seem_to_hold=[60] objects.6.counter=7
+	;;
+gc)
+	expect 0 gort.gc/1 0 gort gc --json -d 0 4121 :: cycles=1225 cycles_per_s=50 \
+		goal_bytes=442499072 gogc_percent=-1 pauses.p50_ns=10240 pauses.buckets.0.0=8192 \
+		cpu_ns.assist=2200000000 allocs_per_s=1000000.0 \
+		'explanation="collecting 50x/s: live 92 % of the memory limit"'
+	expect 0 gort.gc/1 3 gort gc --watch -n 3 -d 1ms -f ndjson 4121 :: marking=0
 	;;
 race)
 	expect 66 gort.race/1 0 gort race -f json -o - -- "$child" find 0x1001 0x2001 \

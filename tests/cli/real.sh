@@ -110,7 +110,7 @@ stacks)
 	printed '^created by main\.main in goroutine 1$'
 	expect 0 "$gort" stacks "$name" --by state
 	expect 0 "$gort" stacks --go "$pid"
-	printed '^goroutine 1 \[sleep(, [0-9]+ minutes)?\]:$'
+	printed '^goroutine 1 gp=0x[0-9a-f]+ m=nil \[sleep(, [0-9]+ minutes)?\]:$'
 	[ "$(grep -c '^main\.waiter(' "$work/out")" = 40 ] || fail "not 40 waiters"
 	expect 0 "$gort" stacks --json "$pid"
 	"$check" gort.stacks/1 0 "pid=$pid" groups.0.count=40 'groups.0.state="chan receive"' \
@@ -127,8 +127,16 @@ look)
 	printed '^GC    live [0-9.]+[KM]'
 	expect 0 "$gort" top --once --json "$pid"
 	"$check" gort.top/1 0 "pid=$pid" goroutines.chan=40 <"$work/out" || fail "JSON"
-	expect 0 "$gort" sched --without bpf "$pid"
+	expect 0 "$gort" sched --without bpf -d 1ms "$pid"
 	printed '^P     [0-9]+ '
+	;;
+doctor)
+	go_target
+	"$gort" doctor "$pid" >"$work/out" 2>"$work/err" # its code depends on this machine
+	printed "^ok    target    $name \\(pid $pid\\), go1\\."
+	printed '^ok    figures '
+	expect 1 "$gort" doctor $$
+	printed "^FAIL  target .*$$"
 	;;
 record)
 	go_target

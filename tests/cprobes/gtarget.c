@@ -55,6 +55,51 @@ COLD void spinner(volatile unsigned long *n)
 		++*n;
 }
 
+COLD void selecter(chan(int) a, chan(int) b)
+{
+	select
+	{
+		case_recv(a)
+		{
+		}
+		case_send(b, 1)
+		{
+		}
+	}
+	KEEP;
+}
+
+COLD void conder(mutex *mu, cond *c)
+{
+	mutex_lock(mu);
+	cond_wait(c, mu);
+	KEEP;
+}
+
+static waitgroup both;
+
+/* Two of these wait for each other. */
+COLD void locker(mutex *first, mutex *second)
+{
+	mutex_lock(first);
+	wg_done(&both);
+	wg_wait(&both);
+	mutex_lock(second);
+	KEEP;
+	mutex_unlock(first);
+}
+
+COLD void spawn_waits(void)
+{
+	static mutex a, b, mu;
+	static cond c;
+	wg_add(&both, 2);
+	go(locker, &a, &b);
+	go(locker, &b, &a);
+	go(conder, &mu, &c);
+	go(selecter, make_chan(int, 0), make_chan(int, 0));
+}
+
 COLD void spawn_all(int each, waitgroup *wg)
 {
 	chan(int) never = make_chan(int, 0), full = make_chan(int, 0);
@@ -72,6 +117,7 @@ int gort_main(int argc, char **argv)
 	static volatile unsigned long spins;
 	wg_add(&wg, 1);
 	spawn_all(argc > 1 ? atoi(argv[1]) : 1, &wg);
+	spawn_waits();
 	go(spinner, &spins);
 	go(in_kernel, 0);
 	println("ready");

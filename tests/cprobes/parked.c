@@ -20,10 +20,11 @@ struct fake_g {
 	uintptr_t sp, lo, hi, gopc, startpc;
 	uint32_t status;
 	uint8_t reason;
-	char name[12];
+	const char *name;
 	uint64_t since, parent;
 };
 
+static char names[NG][32];
 static struct fake_g gs[NG], *allgs[NG], **allgptr = allgs, *cur;
 static uint64_t allglen;
 static uintptr_t main_sp;
@@ -138,7 +139,8 @@ __attribute__((noinline)) static void spawn(uint64_t goid, char *stack)
 		.gopc = (uintptr_t)__builtin_return_address(0),
 		.startpc = (uintptr_t)worker,
 		.parent = 1};
-	snprintf(gp->name, sizeof gp->name, "g%d", (int)goid);
+	gp->name = names[allglen];
+	snprintf(names[allglen], sizeof names[0], "g%d", (int)goid);
 	top[-2] = (uintptr_t)parked_start;
 	gp->sp = (uintptr_t)&top[-8];
 	allglen++;

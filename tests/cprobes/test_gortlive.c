@@ -16,7 +16,7 @@ Suite *test_suite(void);
 #include "check_main.h"
 
 #define EACH  50
-#define TOTAL (4 * EACH + 3) /* and main, spinner, in_kernel */
+#define TOTAL (4 * EACH + 4 + 3) /* and main, spinner, in_kernel */
 
 static char dir[512];
 
@@ -62,7 +62,7 @@ static void read_now(struct live *l)
 {
 	struct gsnap_err err;
 	gsnap_init(&l->snap, GSNAP_GORT);
-	int error = gortsnap_read(l->s, PROBE_STACKS, &l->snap, &err);
+	int error = gortsnap_read(l->s, PROBE_STACKS | PROBE_WAITS, &l->snap, &err);
 	ck_assert_msg(error == 0, "%s: %s", err.what, err.why);
 }
 
@@ -100,7 +100,8 @@ static const struct gsnap_frame *frame_at(
 	const struct gsnap *s, const struct gsnap_g *gp, uint32_t i)
 {
 	const struct gsnap_stack *k = &s->stacks[gp->stack];
-	return &s->frames[s->locs[s->stack_locs[k->loc + i]].frame];
+	const struct gsnap_loc *loc = &s->locs[s->stack_locs[k->loc + i]];
+	return &s->frames[loc->frame + loc->nframes - 1];
 }
 
 static uint32_t depth(const struct gsnap *s, const struct gsnap_g *gp)
@@ -126,6 +127,9 @@ static const struct kind {
 	{"sender", "sender", "chan send", "spawn_all", GSTATUS_WAITING, EACH},
 	{"sleeper", "sleeper", "sleep", "spawn_all", GSTATUS_WAITING, EACH},
 	{"waiter", "waiter", "sync.WaitGroup.Wait", "spawn_all", GSTATUS_WAITING, EACH},
+	{"locker", "locker", "sync.Mutex.Lock", "spawn_waits", GSTATUS_WAITING, 2},
+	{"conder", "conder", "sync.Cond.Wait", "spawn_waits", GSTATUS_WAITING, 1},
+	{"selecter", "selecter", "select", "spawn_waits", GSTATUS_WAITING, 1},
 	{"gort_main", "gort_main", "sync.WaitGroup.Wait", NULL, GSTATUS_WAITING, 1},
 	{"in_kernel", "in_kernel", "", "gort_main", GSTATUS_SYSCALL, 1},
 };
@@ -216,6 +220,52 @@ START_TEST(running_goroutines_have_a_thread)
 }
 END_TEST
 
+static uint32_t count_objects(const struct gsnap *s, enum gsnap_objkind kind, uint32_t waiters)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < s->nobjs; i++)
+		n += s->objs[i].kind == kind && s->objs[i].waiters == waiters;
+	return n;
+}
+
+/* The two lockers hold each other's mutex; libgort's frames may show them no other's. */
+static void check_locks(const struct gsnap *s)
+{
+	uint32_t held = 0;
+	for (uint32_t i = 0; i < s->nholds; i++)
+		held += find_func(s, &s->gs[s->holds[i].g], "locker") <
+			depth(s, &s->gs[s->holds[i].g]);
+	ck_assert_uint_eq(held, 2);
+	for (uint32_t i = 0; i < s->nobjs; i++)
+		if (s->objs[i].kind == GSNAP_MUTEX)
+			ck_assert(s->objs[i].set);
+}
+
+START_TEST(what_goroutines_wait_for)
+{
+	struct live l;
+	start(&l, "gtarget");
+	read_settled(&l);
+	const struct gsnap *s = &l.snap;
+	uint32_t ops[GSNAP_WAIT + 1] = {0}, selects = 0;
+	for (uint32_t i = 0; i < s->nwaits; i++) {
+		ops[s->waits[i].op]++;
+		selects += s->waits[i].in_select;
+	}
+	ck_assert_uint_eq(count_objects(s, GSNAP_CHAN, EACH), 2);
+	ck_assert_uint_eq(count_objects(s, GSNAP_WAITGROUP, EACH + 1), 1);
+	ck_assert_uint_eq(count_objects(s, GSNAP_MUTEX, 1), 2);
+	ck_assert_uint_eq(count_objects(s, GSNAP_COND, 1), 1);
+	ck_assert_uint_eq(count_objects(s, GSNAP_CHAN, 1), 1); /* the first case of the select */
+	ck_assert_uint_eq(ops[GSNAP_RECV], EACH + 1);
+	ck_assert_uint_eq(ops[GSNAP_SEND], EACH);
+	ck_assert_uint_eq(ops[GSNAP_LOCK], 2);
+	ck_assert_uint_eq(selects, 1);
+	check_locks(s);
+	end(&l);
+}
+END_TEST
+
 /* Without symbols the shape remains: the same depths and states, places by module and offset. */
 static void check_stripped(const char *program)
 {
@@ -253,11 +303,15 @@ END_TEST
 
 /* ---- the process's own dump ---- */
 
-/* "func(...)\n\tfile:line +0x1d\n", the way the dump prints a frame. */
+/*
+ * "func(...)\n\tfile:line +0x1d\n", the way the dump prints a frame. A dump tells no inlined calls:
+ * the file is then that of the one or of the other.
+ */
 static size_t print_frame(char *to, size_t room, const struct gsnap *s, uint32_t loc)
 {
 	const struct gsnap_frame *f = &s->frames[s->locs[loc].frame + s->locs[loc].nframes - 1];
-	return (size_t)snprintf(to, room, "%s(...)\n\t%s:", f->func, f->file ? f->file : "");
+	const char *file = s->locs[loc].nframes == 1 && f->file ? f->file : "";
+	return (size_t)snprintf(to, room, "%s(...)\n\t%s%s", f->func, file, *file ? ":" : "");
 }
 
 /* The machine frames of one goroutine must follow its header in the dump, in order. */
@@ -320,6 +374,7 @@ Suite *test_suite(void)
 		{"shared", &shared_library},
 		{"static", &static_library},
 		{"nopie", &position_dependent},
+		{"waits", &what_goroutines_wait_for},
 		{"threads", &running_goroutines_have_a_thread},
 		{"stripped", &stripped_shared},
 		{"stripped_static", &stripped_static},

@@ -25,7 +25,7 @@ Suite *test_suite(void);
 struct fake_g {
 	uint8_t waitreason, pad[3];
 	uint32_t status;
-	char name[16];
+	uint64_t name;
 	uint64_t sp, lo, hi, goid, parent, gopc, startpc, since, m;
 };
 
@@ -40,7 +40,7 @@ static struct image {
 		uint64_t runnext, steals;
 	} p[2];
 	uint64_t procid;
-	char text[64];
+	char text[64], name[32];
 	uint64_t stack[NGS][WORDS];
 } im;
 
@@ -202,7 +202,8 @@ static int read_all(void)
 
 START_TEST(parked_goroutines_with_their_stacks)
 {
-	strcpy(im.g[3].name, "wor\033ker");
+	strcpy(im.name, "wor\033ker");
+	im.g[3].name = AT(name);
 	ck_assert_int_eq(read_all(), 0);
 	ck_assert_uint_eq(snap.ngs, NGS);
 	for (unsigned i = 0; i < NGS; i++) {

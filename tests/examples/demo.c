@@ -231,10 +231,7 @@ static void serve(struct service *s, gort_conn conn, long id)
 	snprintf(name, sizeof name, "conn-%ld", id);
 	gort_set_name(name);
 	defer(gort_conn_close, conn);
-	struct session *c = calloc(1, sizeof *c);
-	if (!c)
-		return;
-	defer(free, c);
+	struct session *c = gort_new(struct session);
 	*c = (struct session){.s = s, .conn = conn, .done = make_chan(int, 1)};
 	for (;;) {
 		ssize_t n = gort_conn_read(conn, c->in + c->inlen, sizeof c->in - c->inlen);

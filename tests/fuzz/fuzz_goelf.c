@@ -23,16 +23,15 @@ static void walk_functions(const struct gotarget *g)
 /* The stack is the tail of the input, the pc every function in turn. */
 static void walk_stacks(struct gotarget *g, const uint8_t *data, size_t size)
 {
-	static uint32_t locs[GO_MAX_FRAMES];
+	static struct gounwind u;
 	struct gsnap s;
-	struct gounwind u;
-	bool whole;
 	gsnap_init(&s, GSNAP_GO);
 	gounwind_init(&u, g, &s);
 	for (uint32_t i = 0; i < g->tab.nfunc && i < MAX_FUNCS; i++) {
 		struct gostack k = {
 			.pc = g->md.text + i * 0x40 + 0x25, .sp = 0x1000, .mem = data, .len = size};
-		gounwind_stack(&u, &k, locs, &whole);
+		gounwind_stack(&u, &k);
+		gounwind_words(&u, &k);
 		gounwind_created(&u, k.pc);
 	}
 	gounwind_free(&u);

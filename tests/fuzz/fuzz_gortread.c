@@ -39,7 +39,9 @@ static void read_program(const struct tmem *mem, struct gortabi *abi)
 		return;
 	gsnap_init(&snap, GSNAP_GORT);
 	gortread_stats(&r, &snap.stats);
+	gortread_sched(&r, &snap);
 	gortread_goroutines(&r, PROBE_STACKS, &snap);
+	gortread_waits(&r, &snap);
 	for (uint32_t i = 0; i < snap.ngs; i++)
 		if (snap.gs[i].stack != GSNAP_NONE && snap.gs[i].stack >= snap.nstacks)
 			__builtin_trap();

@@ -3,77 +3,11 @@
  * net_test.c - sockets and the poller, each test a program on libgort of its own: Check forks, the
  * child becomes the scheduler and must exit with the expected code.
  */
-#include <check.h>
+#include "netprog.h"
+
 #include <arpa/inet.h>
-#include <errno.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
-
-#include <gort/go.h>
-#include <gort/net.h>
-
-/* A failed claim ends the program with 1; goroutines cannot use Check's own. */
-#define CLAIM(x)                                                                \
-	do {                                                                    \
-		if (!(x)) {                                                     \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
-			exit(1);                                                \
-		}                                                               \
-	} while (0)
-
-/* Check's own memory is known to a stack that is not scanned when a goroutine ends the program. */
-int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void)
-{
-	return 1;
-}
-
-static char addr[128];
-
-static void run(int (*fn)(int, char **), const char *procs)
-{
-	setenv("GOMAXPROCS", procs, 1);
-	gort_run(fn, 0, NULL);
-}
-
-static gort_listener listen_any(void)
-{
-	gort_listener l;
-	CLAIM(gort_net_listen("tcp", "127.0.0.1:0", &l) == 0);
-	CLAIM(gort_listener_addr(l, addr, sizeof addr) == 0);
-	return l;
-}
-
-static gort_conn dial(void)
-{
-	gort_conn c;
-	CLAIM(gort_net_dial("tcp", addr, &c) == 0);
-	return c;
-}
-
-static void echo(gort_conn c)
-{
-	char buf[4096];
-	for (ssize_t n; (n = gort_conn_read(c, buf, sizeof buf)) > 0;)
-		CLAIM(gort_conn_write(c, buf, (size_t)n) == n);
-	CLAIM(gort_conn_close(c) == 0);
-}
-
-static void echo_server(gort_listener l)
-{
-	for (gort_conn c; gort_net_accept(l, &c) == 0;)
-		go(echo, c);
-}
-
-static void read_full(gort_conn c, char *buf, size_t size)
-{
-	for (size_t at = 0; at < size;) {
-		ssize_t n = gort_conn_read(c, buf + at, size - at);
-		CLAIM(n > 0);
-		at += (size_t)n;
-	}
-}
 
 /* --- stream ----------------------------------------------------------------------------------- */
 
@@ -308,21 +242,71 @@ static int bad_addresses(int argc, char **argv)
 		{"tcp", "127.0.0.1", -EINVAL},
 		{"tcp", "127.0.0.1:", -EINVAL},
 		{"tcp", "127.0.0.1:65536", -EINVAL},
+		{"tcp", "127.0.0.1:18446744073709551696", -EINVAL},
 		{"tcp", "127.0.0.1:-1", -EINVAL},
 		{"tcp", "127.0.0.1:+1", -EINVAL},
+		{"tcp", "127.0.0.1: 1", -EINVAL},
 		{"tcp", "127.0.0.1:80x", -EINVAL},
-		{"tcp", "::1:80", -EADDRNOTAVAIL},
+		{"tcp", "::1:80", -EINVAL},
+		{"tcp", "[::1:80", -EINVAL},
+		{"tcp", "[[::1]]:80", -EINVAL},
 		{"tcp", "[127.0.0.1]:80", -EADDRNOTAVAIL},
-		{"tcp", "no.such.name:80", -EADDRNOTAVAIL},
-		{"tcp", "a-name-that-is-longer-than-any-numeric-address-can-ever-be:80",
-			-EADDRNOTAVAIL},
+		{"tcp4", "[::1]:80", -EADDRNOTAVAIL},
+		{"tcp", "[::1%no-such-interface]:80", -EINVAL},
+		{"tcp", "[::1%an-interface-with-a-long-name]:80", -EINVAL},
 		{"udp", "127.0.0.1:80", -EPROTONOSUPPORT},
+		{"unixgram", "@x", -EPROTONOSUPPORT},
+		{"sctp", "127.0.0.1:80", -EPROTONOSUPPORT},
 		{"unix", "", -EINVAL},
 		{"unix", "/no/such/folder/socket", -ENOENT},
 	};
 	gort_listener l;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		CLAIM(gort_net_listen(cases[i].network, cases[i].addr, &l) == cases[i].err);
+	gort_conn c;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		int err = gort_net_listen(cases[i].network, cases[i].addr, &l);
+		if (err != cases[i].err)
+			fprintf(stderr, "%s %s: %d\n", cases[i].network, cases[i].addr, err);
+		CLAIM(err == cases[i].err);
+	}
+	CLAIM(gort_net_listen_packet("tcp", "127.0.0.1:0", &c) == -EPROTONOSUPPORT);
+	CLAIM(gort_net_dial("sctp", "127.0.0.1:0", &c) == -EPROTONOSUPPORT);
+	return 0;
+}
+
+static void tick(_Atomic int *ticks)
+{
+	for (;;) {
+		++*ticks;
+		gort_sleep(ms);
+	}
+}
+
+/* A lookup needs much stack and may block: small stacks suffice, and others run on. */
+static int names(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	static _Atomic int ticks;
+	gort_listener l = listen_any();
+	char name[300], host[64] = "";
+	gort_addr a;
+	gort_conn c;
+	snprintf(name, sizeof name, "localhost%s", strrchr(addr, ':'));
+	CLAIM(gort_net_dial("tcp", name, &c) == 0);
+	/* A label of more than 63 bytes is no name anywhere, so nobody has to be asked. */
+	memset(name, 'a', 200);
+	strcpy(name + 200, ":80");
+	CLAIM(gort_net_dial("tcp", name, &c) < 0);
+	memset(name, 'a', 290);
+	strcpy(name + 290, ":80");
+	CLAIM(gort_net_dial("tcp", name, &c) == -EADDRNOTAVAIL);
+	go(tick, &ticks);
+	CLAIM(gethostname(host, sizeof host - 1) == 0);
+	snprintf(name, sizeof name, "%s:80", host);
+	int err = gort_addr_parse("tcp4", name, &a);
+	CLAIM(err == 0 || err == -EADDRNOTAVAIL || err == -EAGAIN);
+	for (int before = ticks; ticks == before;)
+		gort_sleep(ms);
+	CLAIM(gort_listener_close(l) == 0);
 	return 0;
 }
 
@@ -356,6 +340,8 @@ static void exchange(const char *network, const char *at, const char *printed)
 	CLAIM(gort_listener_addr(l, text, strlen(printed)) == -ENOSPC);
 	CLAIM(gort_listener_addr(l, text, sizeof text) == 0);
 	CLAIM(gort_net_dial(network, text, &c) == 0);
+	CLAIM(gort_conn_remote_addr(c, addr, sizeof addr) == 0);
+	CLAIM(!strchr(text, '[') || strstr(text, "[::]") || !strcmp(text, addr));
 	CLAIM(gort_conn_write(c, "z", 1) == 1);
 	CLAIM(gort_conn_read(c, &b, 1) == 1 && b == 'z');
 	CLAIM(gort_conn_close(c) == 0);
@@ -369,13 +355,52 @@ static int families(int argc, char **argv)
 	snprintf(path, sizeof path, "/tmp/gort-net-test-%d", (int)getpid());
 	snprintf(name, sizeof name, "@gort-net-test-%d", (int)getpid());
 	exchange("tcp", "localhost:0", "127.0.0.1:");
-	exchange("tcp", ":0", "0.0.0.0:");
+	exchange("tcp4", ":0", "0.0.0.0:");
+	exchange("tcp6", ":0", "[::]:");
 	exchange("tcp", "[::1]:0", "[::1]:");
+	exchange("tcp", "[::1%lo]:0", "[::1]:");
 	exchange("unix", name, name);
 	exchange("unix", path, path);
-	unlink(path);
+	exchange("unix", path, path); /* the first listener has taken its path away */
+	CLAIM(access(path, F_OK) != 0);
 	return 0;
 }
+
+/* ":0" takes clients of both IP versions where the machine has both. */
+static int both_versions(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	gort_listener l;
+	gort_conn c, in;
+	char text[128], at[128];
+	CLAIM(gort_net_listen("tcp", ":0", &l) == 0);
+	CLAIM(gort_listener_addr(l, text, sizeof text) == 0);
+	snprintf(at, sizeof at, "127.0.0.1%s", strrchr(text, ':'));
+	CLAIM(gort_net_dial("tcp", at, &c) == 0);
+	CLAIM(gort_net_accept(l, &in) == 0);
+	CLAIM(gort_conn_local_addr(c, addr, sizeof addr) == 0);
+	CLAIM(gort_conn_remote_addr(in, text, sizeof text) == 0);
+	CLAIM(!strcmp(addr, text)); /* not as an IPv6 address */
+	CLAIM(gort_conn_remote_addr(c, text, sizeof text) == 0);
+	CLAIM(!strcmp(at, text));
+	snprintf(at, sizeof at, "[::1]%s", strrchr(text, ':'));
+	int err = gort_net_dial("tcp", at, &c);
+	CLAIM(err == 0 || err == -EADDRNOTAVAIL || err == -EAFNOSUPPORT);
+	return 0;
+}
+
+START_TEST(test_names)
+{
+	setenv("GORT_STACK", "64k", 1);
+	run(names, _i ? "4" : "1");
+}
+END_TEST
+
+START_TEST(test_both_versions)
+{
+	run(both_versions, "2");
+}
+END_TEST
 
 START_TEST(test_bad_addresses)
 {
@@ -427,11 +452,8 @@ static _Atomic bool ended, accepting;
 
 static void spin_ms(int n)
 {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	int64_t end = t.tv_sec * sec + t.tv_nsec + n * ms;
-	while (t.tv_sec * sec + t.tv_nsec < end)
-		clock_gettime(CLOCK_MONOTONIC, &t);
+	for (int64_t end = now() + n * ms; now() < end;)
+		;
 }
 
 static void accept_flagged(gort_listener l, chan(int) result)
@@ -546,6 +568,8 @@ static Suite *test_suite(void)
 	tcase_add_exit_test(address, test_bad_addresses, 0);
 	tcase_add_exit_test(address, test_refused, 0);
 	tcase_add_exit_test(address, test_families, 0);
+	tcase_add_exit_test(address, test_both_versions, 0);
+	tcase_add_loop_exit_test(address, test_names, 0, 0, 2);
 	tcase_add_loop_exit_test(poller, test_wait_for_process, 0, 0, 2);
 	tcase_add_loop_exit_test(poller, test_sleep_beside_reader, 0, 0, 2);
 	tcase_add_exit_test(poller, test_busy, 0);

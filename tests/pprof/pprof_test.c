@@ -402,7 +402,7 @@ static struct decoded goroutine_profile(const struct gsnap *s)
 {
 	unsigned char *file;
 	size_t len;
-	ck_assert_int_eq(pprof_goroutines(s, &file, &len), 0);
+	ck_assert_int_eq(pprof_goroutines(s, PPROF_GOROUTINE, &file, &len), 0);
 	struct decoded d = gunzip(file, len);
 	free(file);
 	return d;
@@ -448,6 +448,74 @@ START_TEST(test_goroutines_by_stack)
 	ck_assert_uint_eq(get_uint(&loc, 3), s.locs[canned_loc(&s, "main.main")].pc - 1);
 	gsnap_free(&s);
 	free(d.msg);
+}
+END_TEST
+
+/* One more here, one fewer there; what did not change is left out. */
+START_TEST(test_delta)
+{
+	struct gsnap before, after;
+	unsigned char *file;
+	size_t len;
+	gsnap_init(&before, GSNAP_GO);
+	gsnap_init(&after, GSNAP_GO);
+	before.when = 1000000000;
+	after.when = 3000000000;
+	for (int i = 0; i < 3; i++)
+		canned_g(&before, 10 + i, GSTATUS_WAITING, "select", STACK("main.w"), NULL);
+	canned_g(&before, 20, GSTATUS_WAITING, "select", STACK("main.same"), NULL);
+	canned_g(&after, 20, GSTATUS_WAITING, "select", STACK("main.same"), NULL);
+	canned_g(&after, 10, GSTATUS_WAITING, "select", STACK("main.w"), NULL);
+	canned_g(&after, 30, GSTATUS_WAITING, "select", STACK("main.fresh"), NULL);
+	ck_assert_int_eq(pprof_goroutines_delta(&before, &after, PPROF_GOROUTINE, &file, &len), 0);
+	struct decoded d = gunzip(file, len);
+	free(file);
+	ck_assert_uint_eq(count_fields(d.msg, d.len, SAMPLE), 2);
+	ck_assert_str_eq(leaf_of(&d, 0), "main.fresh");
+	ck_assert_uint_eq(count_of(&d, 0), 1);
+	ck_assert_str_eq(leaf_of(&d, 1), "main.w");
+	ck_assert_int_eq((int64_t)count_of(&d, 1), -2);
+	ck_assert_uint_eq(nth(&d, 10, 0).value, 2000000000);
+	gsnap_free(&before);
+	gsnap_free(&after);
+	free(d.msg);
+}
+END_TEST
+
+/* The shape of debug=1: columns by tabs, most goroutines first, the runtime's leaves hidden. */
+START_TEST(test_text)
+{
+	struct gsnap s;
+	struct pprof_text text = {0};
+	char want[1024];
+	gsnap_init(&s, GSNAP_GO);
+	canned_g(&s, 1, GSTATUS_RUNNING, "", NULL, NULL);
+	for (int i = 0; i < 2; i++)
+		canned_g(&s, 2 + i, GSTATUS_WAITING, "select",
+			STACK("runtime.gopark", "main.w", "main.longer", "runtime.goexit"), NULL);
+	canned_g(&s, 4, GSTATUS_WAITING, "select", STACK("runtime.gopark"), NULL);
+	ck_assert_int_eq(pprof_goroutines_text(&s, PPROF_GOROUTINE, &text), 0);
+	const struct gsnap_loc *l[4];
+	static const char *const names[] = {
+		"runtime.gopark", "main.w", "main.longer", "runtime.goexit"};
+	for (int i = 0; i < 4; i++)
+		l[i] = &s.locs[canned_loc(&s, names[i])];
+	snprintf(want, sizeof want,
+		"goroutine profile: total 4\n"
+		"2 @ 0x%lx 0x%lx 0x%lx 0x%lx\n"
+		"#\t0x%lx\tmain.w+0x0\t/src/main.w.go:%u\n"
+		"#\t0x%lx\tmain.longer+0x0\t/src/main.longer.go:%u\n"
+		"\n"
+		"1 @ 0x%lx\n"
+		"#\t0x%lx\truntime.gopark+0x0\t/src/runtime.gopark.go:%u\n"
+		"\n"
+		"1 @\n\n",
+		l[0]->pc, l[1]->pc, l[2]->pc, l[3]->pc, l[1]->pc - 1, s.frames[l[1]->frame].line,
+		l[2]->pc - 1, s.frames[l[2]->frame].line, l[0]->pc, l[0]->pc - 1,
+		s.frames[l[0]->frame].line);
+	ck_assert_str_eq(text.data, want);
+	free(text.data);
+	gsnap_free(&s);
 }
 END_TEST
 
@@ -517,7 +585,7 @@ static Suite *test_suite(void)
 	CASE(suite, "encode", test_cpu_header, test_inlined_lines_keep_their_order,
 		test_mapping_claims, test_no_mapping_known);
 	CASE(suite, "goroutines", test_goroutines_by_stack, test_goroutine_names_are_labels,
-		test_goroutine_without_stack_counts, test_empty_snapshot);
+		test_goroutine_without_stack_counts, test_empty_snapshot, test_delta, test_text);
 	return suite;
 }
 

@@ -19,7 +19,7 @@ static int goroutine(unsigned char **out, size_t *len)
 			STACK("runtime.gopark", "main.worker", "main.run"), "main.main");
 	canned_g(&s, 42, GSTATUS_WAITING, "sleep", STACK("main.tick"), "main.main")->name =
 		"ticker";
-	int err = pprof_goroutines(&s, out, len);
+	int err = pprof_goroutines(&s, PPROF_GOROUTINE, out, len);
 	gsnap_free(&s);
 	return err;
 }

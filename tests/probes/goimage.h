@@ -5,7 +5,7 @@
  *
  * It has one segment of code and one of data, no sections, build info, a table of six functions, a
  * module, the runtime's list of goroutines and two of these, parked with stacks:
- *   1  runtime.goexit <- main.main <- (inlined main.(*queue[...]).pop) main.park
+ *   1  runtime.goexit <- main.main <- (inlined main.(*queue[...]).pop) main.park, with arguments
  *   2  runtime.goexit <- main.work <- runtime.asyncPreempt
  */
 #ifndef GORT_TESTS_PROBES_GOIMAGE_H
@@ -25,7 +25,9 @@ enum {
 	AT_TEXT = 0x200,
 	AT_BUILDINFO = 0x1000,
 	AT_TABLE = 0x1100,
-	AT_INLTREE = 0x1800,
+	AT_INLTREE = 0x1800, /* where funcdata starts */
+	AT_ARGINFO = 0x1840,
+	AT_ARGLIVE = 0x1860,
 	AT_MODULE = 0x2000,
 	AT_DATA = 0x2400,
 	AT_ALLGS = 0x2400,
@@ -152,7 +154,7 @@ struct goimage_func {
 static inline void goimage_func(struct goimage *im, const struct goimage_func *f, unsigned i,
 	uint32_t name, uint32_t *pctab)
 {
-	uint32_t off = ((NFUNCS * 2 + 1) * 4 + 7u) / 8 * 8 + i * 80;
+	uint32_t off = ((NFUNCS * 2 + 1) * 4 + 7u) / 8 * 8 + i * 96;
 	size_t at = AT_TABLE + TAB_FUNCS + off;
 	put32(im, AT_TABLE + TAB_FUNCS + i * 8, f->entry);
 	put32(im, AT_TABLE + TAB_FUNCS + i * 8 + 4, off);
@@ -161,13 +163,25 @@ static inline void goimage_func(struct goimage *im, const struct goimage_func *f
 	put32(im, at + 16, goimage_pcvalue(im, pctab, f->spdelta));
 	put32(im, at + 20, goimage_pcvalue(im, pctab, 0)); /* file 0 */
 	put32(im, at + 24, goimage_pcvalue(im, pctab, f->line));
-	put32(im, at + 28, 3); /* npcdata */
+	put32(im, at + 28, 4); /* npcdata */
 	im->bytes[at + 41] = f->flag;
-	im->bytes[at + 43] = 4; /* nfuncdata */
-	if (f->inlines)
-		put32(im, at + 44 + 2 * 4, goimage_inltable(im, pctab));
-	for (unsigned k = 0; k < 4; k++)
-		put32(im, at + 44 + (3 + k) * 4, k == 3 && f->inlines ? 0 : UINT32_MAX);
+	im->bytes[at + 43] = 7; /* nfuncdata */
+	for (unsigned k = 0; k < 7; k++)
+		put32(im, at + 44 + (4 + k) * 4, UINT32_MAX);
+	if (!f->inlines)
+		return;
+	put32(im, at + 44 + 2 * 4, goimage_inltable(im, pctab));
+	put32(im, at + 44 + 3 * 4, goimage_pcvalue(im, pctab, 1)); /* bits from byte 1 on */
+	put32(im, at + 44 + (4 + 3) * 4, 0);
+	put32(im, at + 44 + (4 + 5) * 4, AT_ARGINFO - AT_INLTREE);
+	put32(im, at + 44 + (4 + 6) * 4, AT_ARGLIVE - AT_INLTREE);
+}
+
+/* (word at 0, {4 bytes at 8, a word at 16 that may be stale, ...}, one too far). */
+static inline void goimage_args(struct goimage *im)
+{
+	put(im, AT_ARGINFO, "\0\x08\xfe\x08\x04\x10\x08\xfc\xfd\xfb\xff", 11);
+	put(im, AT_ARGLIVE, "\x08\x01", 2); /* from offset 8 on: the first one is live */
 }
 
 static inline void goimage_table(struct goimage *im)
@@ -271,6 +285,7 @@ static inline void goimage_make(struct goimage *im)
 	goimage_code(im);
 	goimage_buildinfo(im);
 	goimage_table(im);
+	goimage_args(im);
 	goimage_module(im);
 	goimage_reasons(im);
 	goimage_goroutines(im);

@@ -22,11 +22,13 @@ for _ in $(seq 200); do
 	sleep 0.05
 done
 
-for verb in "stacks" "stacks --go" "top --once" "record -e goroutine -o $work/g.pb.gz" "ps"; do
+for verb in "stacks" "stacks --go" "top --once" "top --batch -n 6 -d 20ms" "gc -d 1ms" "chans" \
+	"heap" "leaks -n 1" "record -e goroutine -o $work/g.pb.gz" "ps"; do
 	who=$pid
 	[ "$verb" = ps ] && who=
 	# shellcheck disable=SC2086 # the verb is several words
-	strace -f -e trace=$calls -o "$work/trace" "$GORT_BUILD/bin/gort" $verb $who >/dev/null
+	strace -f -e trace=$calls -o "$work/trace" "$GORT_BUILD/bin/gort" $verb $who >/dev/null ||
+		[ $? = 66 ]
 	if grep -E "^[0-9]+ +(${calls//,/|})\(" "$work/trace"; then
 		echo "gort $verb made a call that touches its target"
 		exit 1
@@ -35,4 +37,4 @@ done
 
 strace -f -e trace=$calls -o "$work/trace" bash -c "kill -0 $pid"
 grep -q 'kill(' "$work/trace" || { echo "the judge does not see kill()"; exit 1; }
-echo "none of $calls in five commands"
+echo "none of $calls in ten commands"

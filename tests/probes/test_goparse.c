@@ -17,14 +17,12 @@ static void open_fake(void)
 {
 	size_t avail;
 	fakego_build(&fake, "go1.26.8");
-	go
-	= (struct gotarget){.t = &none};
+	go = (struct gotarget){.t = &none};
 	target_init(&none, 0, NULL);
 	ck_assert_int_eq(elf_parse(&go.elf, fake.image, sizeof fake.image), 0);
 	const uint8_t *table = elf_at(&go.elf, FAKEGO_BASE + fake.table, &avail);
 	ck_assert_int_eq(pclntab_init(&go.tab, table, avail), 0);
-	go
-	.md = (struct moduledata){.text = FAKEGO_TEXT,
+	go.md = (struct moduledata){.text = FAKEGO_TEXT,
 		.etext = FAKEGO_TEXT + 3 * FAKEGO_FUNC,
 		.gofunc = FAKEGO_BASE + fake.gofunc};
 }
@@ -146,8 +144,7 @@ START_TEST(references_are_decoded)
 		0x48, 0x8d, 0x05, 0x00, 0x02, 0, 0, 0xc7, 0x05, 0x00, 0x01, 0, 0, 0x10, 0x27, 0, 0};
 	struct goref refs[8];
 	memcpy(fake.image + FAKEGO_TEXT - FAKEGO_BASE, code, sizeof code);
-	go
-	.md.data = (struct range){FAKEGO_TEXT + 0x80, FAKEGO_TEXT + 0x400};
+	go.md.data = (struct range){FAKEGO_TEXT + 0x80, FAKEGO_TEXT + 0x400};
 	ck_assert_uint_eq(gorefs(&go, 0, refs, 8), 2);
 	ck_assert_uint_eq(refs[0].at, FAKEGO_TEXT + 7 + 0x200);
 	ck_assert_uint_eq(refs[0].opcode, 0x8d);
@@ -166,10 +163,9 @@ static void words(uint8_t *mem, size_t at, uint64_t v)
 START_TEST(stacks_unwind_with_inlined_calls)
 {
 	uint8_t mem[256] = {0};
-	uint32_t locs[GO_MAX_FRAMES];
+	static struct gounwind u;
+	const uint32_t *locs = u.frames.locs;
 	struct gsnap s;
-	struct gounwind u;
-	bool whole;
 	words(mem, FAKEGO_FRAME, FAKEGO_TEXT + 0x15);
 	words(mem, 2 * FAKEGO_FRAME + 8, FAKEGO_TEXT + 2 * FAKEGO_FUNC + 1);
 	gsnap_init(&s, GSNAP_GO);
@@ -178,8 +174,9 @@ START_TEST(stacks_unwind_with_inlined_calls)
 		.sp = 0x1000,
 		.mem = mem,
 		.len = sizeof mem};
-	ck_assert_uint_eq(gounwind_stack(&u, &k, locs, &whole), 2);
-	ck_assert(!whole); /* goexit has no pcsp here: the walk may not pass it silently */
+	gounwind_stack(&u, &k);
+	ck_assert_uint_eq(u.frames.n, 2);
+	ck_assert(!u.frames.whole); /* goexit has no pcsp here: the walk may not pass it silently */
 	const struct gsnap_loc *leaf = &s.locs[locs[0]];
 	ck_assert_uint_eq(leaf->nframes, 2);
 	ck_assert_str_eq(s.frames[leaf->frame].func, "main.tiny[...]");
@@ -189,9 +186,40 @@ START_TEST(stacks_unwind_with_inlined_calls)
 	ck_assert_uint_eq(s.frames[leaf->frame + 1].line, 10);
 	ck_assert_str_eq(s.frames[s.locs[locs[1]].frame].func, "main.main");
 	k.len = FAKEGO_FRAME; /* the copy ends before the return address */
-	ck_assert_uint_eq(gounwind_stack(&u, &k, locs, &whole), 1);
+	gounwind_stack(&u, &k);
+	ck_assert_uint_eq(u.frames.n, 1);
 	gounwind_free(&u);
 	gsnap_free(&s);
+}
+END_TEST
+
+/* main.main calls itself: the two ends are kept, in order, and what is between them is counted. */
+START_TEST(deep_stacks_keep_their_ends)
+{
+	enum { FRAME = FAKEGO_FRAME + 8, DEPTH = GO_MAX_FRAMES + 1000 };
+	static struct gounwind u;
+	struct gsnap s;
+	uint8_t *mem = calloc(DEPTH, FRAME);
+	for (size_t i = 0; i < DEPTH; i++)
+		words(mem, i * FRAME + FAKEGO_FRAME, FAKEGO_TEXT + 0x15);
+	gsnap_init(&s, GSNAP_GO);
+	gounwind_init(&u, &go, &s);
+	struct gostack k = {
+		.pc = FAKEGO_TEXT + 0x15, .sp = 0x1000, .mem = mem, .len = DEPTH * FRAME};
+	gounwind_stack(&u, &k);
+	const struct goframes *fr = &u.frames;
+	ck_assert_uint_eq(fr->n, GO_MAX_FRAMES);
+	ck_assert_uint_eq(fr->inner, GO_MAX_FRAMES / 2);
+	ck_assert_uint_eq(fr->elided, DEPTH + 1 - GO_MAX_FRAMES);
+	for (uint32_t i = 0; i < fr->n; i++) {
+		size_t depth = i < fr->inner ? i : i + fr->elided;
+		ck_assert_uint_eq(fr->sp[i], 0x1000 + depth * FRAME);
+	}
+	const uint8_t *out = gounwind_words(&u, &k);
+	ck_assert_mem_eq(out, &fr->sp[fr->inner], 8); /* no arguments here: only where it goes on */
+	gounwind_free(&u);
+	gsnap_free(&s);
+	free(mem);
 }
 END_TEST
 
@@ -208,7 +236,7 @@ Suite *test_suite(void)
 		{"pclntab", {functions_are_found_by_address_and_name,
 				    values_and_lines_follow_the_tables, damaged_tables_say_so}},
 		{"refs", {references_are_decoded, NULL, NULL}},
-		{"unwind", {stacks_unwind_with_inlined_calls, NULL, NULL}},
+		{"unwind", {stacks_unwind_with_inlined_calls, deep_stacks_keep_their_ends, NULL}},
 	};
 	Suite *s = suite_create("goparse");
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "goimage.h"
+#include "goprofimage.h"
 #include "probes/gotarget.h"
 
 Suite *test_suite(void);
@@ -16,6 +16,8 @@ static struct goimage im;
 static struct gomemory memory = {im.bytes, sizeof im.bytes};
 static struct target t;
 static struct gotarget g;
+static struct goprofimage pi;
+static uint8_t buckets[GOPROF_SIZE];
 
 /* 0, or what moduledata_find or golocate answered. */
 static int open_damaged(void)
@@ -114,6 +116,46 @@ START_TEST(goroutines)
 	ck_assert_uint_eq(s.gs[1].parent, 1);
 	expect_stack(&s, 1, preempted);
 	ck_assert_str_eq(s.frames[s.locs[s.gs[1].created].frame].func, "main.main");
+	gsnap_free(&s);
+	gotarget_close(&g);
+}
+END_TEST
+
+/* What printArgs of the runtime would make of it, with the words apart. */
+START_TEST(arguments)
+{
+	static const uint64_t passed[] = {0x1122334455667788, 0xffffffff00000007, 0x42};
+	uint64_t words[3];
+	struct gsnap s;
+	open_whole();
+	put(&im, AT_STACK1 + STACK_LEN - 0x100 + 48, passed, sizeof passed);
+	gsnap_init(&s, GSNAP_GO);
+	ck_assert_int_eq(gosnap_goroutines(&g, PROBE_STACKS | PROBE_ARGS, &s), 0);
+	const struct gsnap_loc *loc = &s.locs[s.stack_locs[s.stacks[s.gs[0].stack].loc]];
+	ck_assert_str_eq(loc->args, "\1, {\1, \1?, ...}, _");
+	ck_assert_uint_eq(loc->nwords, 3);
+	ck_assert_uint_eq(loc->framesize, 48);
+	ck_assert_ptr_nonnull(s.gs[0].words);
+	memcpy(words, s.gs[0].words, sizeof words);
+	ck_assert_uint_eq(words[0], passed[0]);
+	ck_assert_uint_eq(words[1], 7);
+	ck_assert_uint_eq(words[2], 0x42);
+	gsnap_free(&s);
+	gotarget_close(&g);
+}
+END_TEST
+
+/* A description that does not end, or has too many words, is none. */
+START_TEST(broken_arguments)
+{
+	struct gsnap s;
+	open_whole();
+	memset(im.bytes + AT_ARGINFO, 8, 64);
+	gsnap_init(&s, GSNAP_GO);
+	ck_assert_int_eq(gosnap_goroutines(&g, PROBE_STACKS | PROBE_ARGS, &s), 0);
+	const struct gsnap_loc *loc = &s.locs[s.stack_locs[s.stacks[s.gs[0].stack].loc]];
+	ck_assert_ptr_null(loc->args);
+	ck_assert_uint_eq(loc->nwords, 0);
 	gsnap_free(&s);
 	gotarget_close(&g);
 }
@@ -309,7 +351,7 @@ START_TEST(system_goroutines)
 }
 END_TEST
 
-static int64_t goal_with(int64_t limit, size_t at, uint64_t value)
+static struct gopace pace_with(int64_t limit, size_t at, uint64_t value)
 {
 	/* 30 MiB of objects and 2 MiB of the rest are mapped; GOGC=100 wants 60 MiB. */
 	uint64_t w[GCC_SIZE / 8] = {0};
@@ -321,7 +363,12 @@ static int64_t goal_with(int64_t limit, size_t at, uint64_t value)
 	w[GCC_TOTALFREE / 8] = 5 << 20;
 	w[GCC_MAPPEDREADY / 8] = 32 << 20;
 	w[at / 8] = value;
-	return go_heap_goal(w);
+	return gopacer(w);
+}
+
+static int64_t goal_with(int64_t limit, size_t at, uint64_t value)
+{
+	return pace_with(limit, at, value).goal;
 }
 
 /* The figures of heapGoal() in mgcpacer.go. */
@@ -329,7 +376,7 @@ START_TEST(heap_goal)
 {
 	const int64_t mib = 1 << 20, none = INT64_MAX;
 	ck_assert_int_eq(goal_with(none, 0, 100), 60 * mib);
-	ck_assert_int_eq(goal_with(none, GCC_PERCENTGOAL, UINT64_MAX), GSNAP_UNKNOWN); /* off */
+	ck_assert_int_gt(goal_with(none, GCC_PERCENTGOAL, UINT64_MAX), none / 2); /* off */
 	ck_assert_int_eq(goal_with(none, GCC_SWEEPDISTMIN, 61 * mib), 61 * mib);
 	ck_assert_int_eq(goal_with(none, GCC_TRIGGERED, 60 * mib), 60 * mib + (64 << 10));
 	ck_assert_int_eq(goal_with(1024 * mib, 0, 100), 60 * mib);
@@ -337,6 +384,19 @@ START_TEST(heap_goal)
 	ck_assert_int_eq(goal_with(33 * mib, 0, 100), 30 * mib); /* not below the live heap */
 	ck_assert_int_eq(goal_with(mib, 0, 100), 30 * mib);
 	ck_assert_int_eq(goal_with(42 * mib, GCC_MAPPEDREADY, 29 * mib), GSNAP_UNKNOWN); /* torn */
+}
+END_TEST
+
+/* The figures of trigger() there: the runway before the goal, within 70 % and 95 % of the way. */
+START_TEST(heap_trigger)
+{
+	const int64_t mib = 1 << 20, none = INT64_MAX, way = 30 * mib / 64;
+	ck_assert_int_eq(pace_with(none, GCC_RUNWAY, 5 * mib).trigger, 55 * mib);
+	ck_assert_int_eq(pace_with(none, GCC_RUNWAY, 0).trigger, 30 * mib + 61 * way);
+	ck_assert_int_eq(pace_with(none, GCC_RUNWAY, 20 * mib).trigger, 30 * mib + 45 * way);
+	ck_assert_int_eq(pace_with(none, GCC_RUNWAY, 90 * mib).trigger, 30 * mib + 45 * way);
+	ck_assert_int_eq(pace_with(none, GCC_HEAPMARKED, 60 * mib).trigger, 60 * mib);
+	ck_assert_int_eq(pace_with(none, GCC_SWEEPDISTMIN, 59 * mib).trigger, 59 * mib);
 }
 END_TEST
 
@@ -365,6 +425,88 @@ START_TEST(gccontroller)
 }
 END_TEST
 
+/* ---- profiles ---- */
+
+static int read_profile(enum probe_profile_kind kind, struct gsnap *s)
+{
+	goprofimage_open(&pi);
+	gsnap_init(s, GSNAP_GO);
+	int err = goprofile_from(&pi.g, kind, GOPROF_BASE + GOPROF_FIRST, true, s);
+	gotarget_close(&pi.g);
+	return err;
+}
+
+static void write_buckets(uint64_t type)
+{
+	goimage_make(&pi.exe);
+	goprofimage_buckets(buckets, type);
+	pi.data = buckets;
+	pi.size = sizeof buckets;
+}
+
+/* What the cycle before the last one counted is added, what came after it is not. */
+START_TEST(profile_cycles)
+{
+	struct gsnap s;
+	write_buckets(1);
+	ck_assert_int_eq(read_profile(PROBE_PROFILE_HEAP, &s), 0);
+	ck_assert_uint_eq(s.nsamples, 2);
+	ck_assert_int_eq(s.samples[0].size, 64);
+	ck_assert_int_eq(s.samples[0].count, 10 + 300);
+	ck_assert_int_eq(s.samples[0].freed, 4 + 100);
+	ck_assert_uint_eq(s.stacks[s.samples[0].stack].nlocs, 2);
+	gsnap_free(&s);
+}
+END_TEST
+
+START_TEST(profile_contentions)
+{
+	struct gsnap s;
+	write_buckets(3);
+	ck_assert_int_eq(read_profile(PROBE_PROFILE_MUTEX, &s), 0);
+	ck_assert_uint_eq(s.nsamples, 2);
+	ck_assert_int_eq(s.samples[0].count, 7);
+	gsnap_free(&s);
+	ck_assert_int_eq(read_profile(PROBE_PROFILE_BLOCK, &s), -EPROTO);
+	gsnap_free(&s);
+}
+END_TEST
+
+/* A stack that its hash does not fit, and a list that goes on where no memory is. */
+START_TEST(profile_damaged)
+{
+	struct gsnap s;
+	write_buckets(1);
+	buckets[GOPROF_FIRST + 48] ^= 1;
+	ck_assert_int_eq(read_profile(PROBE_PROFILE_HEAP, &s), -EPROTO);
+	gsnap_free(&s);
+	write_buckets(1);
+	goprofimage_put(buckets, GOPROF_FIRST + 8, 4096 * 4096);
+	ck_assert_int_eq(read_profile(PROBE_PROFILE_HEAP, &s), -EPROTO);
+	gsnap_free(&s);
+}
+END_TEST
+
+/* Two threads, of neither of which the runtime knows what created it: they share an empty stack. */
+START_TEST(profile_threads)
+{
+	enum { FIRST = 0x10, SECOND = 0x300 };
+	struct gsnap s;
+	write_buckets(1);
+	goprofimage_open(&pi);
+	size_t link = FIRST + pi.g.lay->m_alllink;
+	gotarget_close(&pi.g);
+	memset(buckets, 0, sizeof buckets);
+	goprofimage_put(buckets, 8, GOPROF_BASE + FIRST);
+	goprofimage_put(buckets, link, GOPROF_BASE + SECOND);
+	ck_assert_int_eq(read_profile(PROBE_PROFILE_THREADCREATE, &s), 0);
+	ck_assert_uint_eq(s.nsamples, 2);
+	ck_assert_uint_eq(s.nstacks, 1);
+	ck_assert_uint_eq(s.stacks[s.samples[1].stack].nlocs, 0);
+	gsnap_free(&s);
+}
+END_TEST
+
 static void seed_file(const char *name, const uint8_t *bytes, size_t len)
 {
 	static uint8_t have[GOIMAGE_SIZE + 1];
@@ -386,6 +528,10 @@ START_TEST(seeds)
 {
 	goimage_make(&im);
 	seed_file("goimage/program", im.bytes, sizeof im.bytes);
+	write_buckets(1);
+	seed_file("goprofile/heap", buckets, sizeof buckets);
+	write_buckets(3);
+	seed_file("goprofile/mutex", buckets, sizeof buckets);
 }
 END_TEST
 
@@ -401,6 +547,8 @@ Suite *test_suite(void)
 	suite_add_tcase(s, tc);
 	tc = tcase_create("unwind");
 	tcase_add_test(tc, goroutines);
+	tcase_add_test(tc, arguments);
+	tcase_add_test(tc, broken_arguments);
 	tcase_add_test(tc, interrupted);
 	tcase_add_test(tc, broken_stacks);
 	tcase_add_test(tc, no_stack);
@@ -414,7 +562,14 @@ Suite *test_suite(void)
 	suite_add_tcase(s, tc);
 	tc = tcase_create("stats");
 	tcase_add_test(tc, heap_goal);
+	tcase_add_test(tc, heap_trigger);
 	tcase_add_test(tc, gccontroller);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("profile");
+	tcase_add_test(tc, profile_cycles);
+	tcase_add_test(tc, profile_contentions);
+	tcase_add_test(tc, profile_damaged);
+	tcase_add_test(tc, profile_threads);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("seed");
 	tcase_add_test(tc, seeds);

@@ -47,9 +47,9 @@ START_TEST(edges)
 	uint32_t inl = pclntab_pcdata(&tab, &f, PCDATA_INLTREE);
 	ck_assert_int_eq(pclntab_value(&tab, &f, inl, F_PARK + 7), -1);
 	ck_assert_int_eq(pclntab_value(&tab, &f, inl, F_PARK + 8), 0);
-	ck_assert_uint_eq(pclntab_pcdata(&tab, &f, 3), 0);
+	ck_assert_uint_eq(pclntab_pcdata(&tab, &f, 4), 0);
 	ck_assert_uint_eq(pclntab_funcdata(&tab, &f, FUNCDATA_INLTREE), 0);
-	ck_assert_uint_eq(pclntab_funcdata(&tab, &f, 4), UINT32_MAX);
+	ck_assert_uint_eq(pclntab_funcdata(&tab, &f, 7), UINT32_MAX);
 	ck_assert_str_eq(pclntab_line(&tab, &f, F_PARK, &line), "/src/main.go");
 	ck_assert_uint_eq(line, 30);
 }

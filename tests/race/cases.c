@@ -3,15 +3,18 @@
  * cases.c - programs with a planted race, and the same with the synchronisation in place.
  *
  * cases NAME runs the synchronised form, cases NAME race the other. Two threads run first() and
- * second(); which of the two accesses comes first in time is forced by a pipe, which the detector
- * does not see, so a race is there in every run and its two functions are known.
+ * second(); which of the two accesses comes first in time is forced by a pipe in system calls that
+ * the detector does not see, so a race is there in every run and its two functions are known.
  */
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <threads.h>
 #include <unistd.h>
 
 static bool racy;
@@ -26,6 +29,8 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_spinlock_t spin;
 static pthread_barrier_t barrier;
 static sem_t sem;
+static mtx_t mtx;
+static int second_pipe[2];
 static int flag;
 static pthread_t first_thread;
 static char big[1024];
@@ -35,14 +40,14 @@ static size_t length = 100;
 
 static void done(void)
 {
-	if (write(pipefd[1], "x", 1) != 1)
+	if (syscall(SYS_write, pipefd[1], "x", 1) != 1)
 		abort();
 }
 
 static void wait_done(void)
 {
 	char c;
-	if (read(pipefd[0], &c, 1) != 1)
+	if (syscall(SYS_read, pipefd[0], &c, 1) != 1)
 		abort();
 }
 
@@ -220,6 +225,141 @@ static void sem2(void)
 	wait_done();
 	if (!racy)
 		sem_wait(&sem);
+	late_access();
+}
+
+static void c11_1(void)
+{
+	if (!racy)
+		mtx_lock(&mtx);
+	early_access();
+	if (!racy)
+		mtx_unlock(&mtx);
+	done();
+}
+
+static int c11_thread(void *arg)
+{
+	(void)arg;
+	if (!racy)
+		mtx_lock(&mtx);
+	late_access();
+	if (!racy)
+		mtx_unlock(&mtx);
+	return 7;
+}
+
+static void c11_2(void)
+{
+	thrd_t t;
+	int result = 0;
+	wait_done();
+	if (thrd_create(&t, c11_thread, NULL) != thrd_success || thrd_join(t, &result) ||
+		result != 7)
+		abort();
+	data++; /* ordered by the join */
+}
+
+/* The program's own pipe orders, when it uses it. */
+static void pipe_1(void)
+{
+	early_access();
+	if (!racy && write(second_pipe[1], "x", 1) != 1)
+		abort();
+	done();
+}
+
+static void pipe_2(void)
+{
+	char c;
+	wait_done();
+	if (!racy && read(second_pipe[0], &c, 1) != 1)
+		abort();
+	late_access();
+}
+
+/* Relaxed accesses order when fences stand beside them. */
+static void fence1(void)
+{
+	early_access();
+	if (!racy)
+		__atomic_thread_fence(__ATOMIC_RELEASE);
+	__atomic_store_n(&flag, 1, __ATOMIC_RELAXED);
+	done();
+}
+
+static void fence2(void)
+{
+	wait_done();
+	if (!__atomic_load_n(&flag, __ATOMIC_RELAXED))
+		abort();
+	if (!racy)
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	late_access();
+}
+
+/* A reader that locked twice still reads under the lock after the first unlock. */
+static void recursive1(void)
+{
+	pthread_rwlock_rdlock(&rw);
+	pthread_rwlock_rdlock(&rw);
+	pthread_rwlock_unlock(&rw);
+	if (racy)
+		pthread_rwlock_unlock(&rw);
+	early_access();
+	if (!racy)
+		pthread_rwlock_unlock(&rw);
+	done();
+}
+
+static void recursive2(void)
+{
+	wait_done();
+	pthread_rwlock_wrlock(&rw);
+	late_access();
+	pthread_rwlock_unlock(&rw);
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	late_access();
+}
+
+/* A handler knows what was done before it was installed; without one there is nothing to know. */
+static void signal1(void)
+{
+	early_access();
+	if (!racy)
+		signal(SIGUSR1, on_signal);
+	done();
+}
+
+static void signal2(void)
+{
+	wait_done();
+	if (racy)
+		late_access();
+	else
+		pthread_kill(pthread_self(), SIGUSR1);
+}
+
+void AnnotateHappensBefore(const char *file, int line, const volatile void *addr);
+void AnnotateHappensAfter(const char *file, int line, const volatile void *addr);
+
+static void annotate1(void)
+{
+	early_access();
+	if (!racy)
+		AnnotateHappensBefore(__FILE__, __LINE__, &flag);
+	done();
+}
+
+static void annotate2(void)
+{
+	wait_done();
+	if (!racy)
+		AnnotateHappensAfter(__FILE__, __LINE__, &flag);
 	late_access();
 }
 
@@ -404,6 +544,12 @@ static const struct pair {
 	{"barrier", barrier1, barrier2},
 	{"sem", sem1, sem2},
 	{"join", join1, join2},
+	{"c11", c11_1, c11_2},
+	{"pipe", pipe_1, pipe_2},
+	{"fence", fence1, fence2},
+	{"recursive", recursive1, recursive2},
+	{"annotate", annotate1, annotate2},
+	{"signal", signal1, signal2},
 	{"subword", subword1, subword2},
 	{"range", range1, range2},
 	{"heap", heap1, heap2},
@@ -428,14 +574,23 @@ static NOINLINE void run_pair(const struct pair *p)
 		pthread_join(first_thread, NULL);
 }
 
+/* A program linked with libtsan gets atexit() from the detector. */
+static void at_exit(void)
+{
+	other++;
+}
+
 int main(int argc, char **argv)
 {
+	if (atexit(at_exit))
+		return 3;
 	racy = argc > 2 && !strcmp(argv[2], "race");
 	pthread_spin_init(&spin, 0);
 	pthread_barrier_init(&barrier, NULL, 2);
 	sem_init(&sem, 0, 0);
+	mtx_init(&mtx, mtx_plain);
 	heap = old_heap = malloc(400);
-	if (pipe(pipefd) || argc < 2)
+	if (pipe(pipefd) || pipe(second_pipe) || argc < 2)
 		return 3;
 	for (unsigned i = 0; i < sizeof pairs / sizeof *pairs; i++) {
 		if (!strcmp(pairs[i].name, argv[1])) {

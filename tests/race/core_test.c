@@ -22,12 +22,12 @@ void on_race(const struct race *r)
 static void setup(void)
 {
 	shadow_map();
-	thread_main(&root);
+	thread_main(&root, 1);
 }
 
 static void fork_child(void)
 {
-	thread_begin(&child, thread_fork(&root, 0));
+	thread_begin(&child, thread_fork(&root, 0), 1);
 }
 
 static void assert_stack(uint32_t ctx, uint32_t mask, uint64_t leaf, uint32_t depth)
@@ -196,6 +196,41 @@ START_TEST(frames)
 }
 END_TEST
 
+#define CROWD 5000
+
+/*
+ * A word that one thread wrote and thousands of live ones read, all after it: no race, and neither
+ * the write nor any of the reads is lost.
+ */
+START_TEST(crowd)
+{
+	struct thread *readers = calloc(CROWD, sizeof *readers);
+	fork_child();
+	for (int i = 0; i < CROWD; i++)
+		thread_begin(&readers[i], thread_fork(&root, 0), 1);
+	access_bytes(&child, MEM, 8, 0, 1);
+	sync_release(&child, MEM + 4096);
+	for (int i = 1; i < CROWD; i++) {
+		sync_acquire(&readers[i], MEM + 4096);
+		access_bytes(&readers[i], MEM, 8, TAG_READ, 2);
+		access_bytes(&readers[i], MEM, 8, TAG_READ, 3); /* a hit */
+	}
+	ck_assert_int_eq(nraces, 0);
+	access_bytes(&readers[0], MEM, 8, TAG_READ, 4); /* knows nothing of the write */
+	ck_assert_int_eq(nraces, 1);
+	ck_assert_uint_eq(tag_tid(last.old_tag), tag_tid(child.tag));
+	for (int i = 0; i < CROWD; i++) {
+		if (i != CROWD / 2)
+			sync_merge(&readers[i], MEM + 8192);
+	}
+	sync_acquire(&root, MEM + 8192);
+	access_bytes(&root, MEM, 8, 0, 5); /* all but one of the reads came before */
+	ck_assert_int_eq(nraces, 2);
+	ck_assert_uint_eq(tag_tid(last.old_tag), tag_tid(readers[CROWD / 2].tag));
+	free(readers);
+}
+END_TEST
+
 static TCase *add(Suite *s, const char *name, const TTest *test)
 {
 	TCase *tc = tcase_create(name);
@@ -218,6 +253,7 @@ Suite *test_suite(void)
 	tcase_add_test(add(s, "sync", sync_order), sync_gone);
 	add(s, "heap", forgets_memory);
 	add(s, "frames", frames);
+	add(s, "crowd", crowd);
 	return s;
 }
 

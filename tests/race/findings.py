@@ -84,8 +84,11 @@ def options(program):
     check(code == 0 and "data race" in err, "exitcode=0 of GORT_RACE", code)
     code, out, err = finish(start(program, "counter", GORT_RACE="halt_on_error=1"))
     check(code == 66 and "done" not in out and err.count("data race (pid") == 1, "halt_on_error")
+    code, out, err = finish(start(program, "counter", TSAN_OPTIONS="report_bugs=false"))
+    check(code == 0 and "done" in out and not err, "report_bugs", code, err)
     with tempfile.TemporaryDirectory() as d:
-        p = start(program, "counter", GORT_RACE=f"log_path={d}/log,report_limit=1")
+        p = start(program, "counter", GORT_RACE=f"log_path='{d}/log',report_limit=1",
+                  TSAN_OPTIONS="report_bugs=false:report_bugs=yes")
         code, out, err = finish(p)
         with open(f"{d}/log.{p.pid}", encoding="utf-8") as f:
             text = f.read()

@@ -104,7 +104,7 @@ static void op_fork(uint32_t t)
 	if (tr.nthreads == MAXT || nlive() >= tr.shape->max_live)
 		return;
 	uint32_t n = tr.nthreads++;
-	thread_begin(&threads[n], thread_fork(&threads[t], 0));
+	thread_begin(&threads[n], thread_fork(&threads[t], 0), 1);
 	far_met += tag_tid(threads[n].tag) >= CLOCK_NEAR;
 	tr.live[n] = true;
 	memcpy(tr.clock[n], tr.clock[t], sizeof tr.clock[n]);
@@ -293,7 +293,7 @@ static void batch(const struct shape *shape, uint32_t number)
 	void *mem = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ck_assert(mem != MAP_FAILED);
 	shadow_map();
-	thread_main(&threads[0]);
+	thread_main(&threads[0], 1);
 	for (uint32_t i = 0; i < n; i++)
 		one_trace(shape, (uintptr_t)mem, number * n + i + 1);
 	ck_assert_uint_gt(races_met, n); /* the traces were not trivial */

@@ -74,9 +74,9 @@ static uint32_t race_all(enum mode m)
 	mode = m;
 	struct thread root = {0};
 	shadow_map();
-	thread_main(&root);
+	thread_main(&root, 1);
 	for (int i = 0; i < 2; i++)
-		thread_begin(&threads[i], thread_fork(&root, 0));
+		thread_begin(&threads[i], thread_fork(&root, 0), 1);
 	for (int i = 0; i < 2; i++)
 		ck_assert_int_eq(pthread_create(&th[i], NULL, run, &threads[i]), 0);
 	for (int i = 0; i < 2; i++)

@@ -42,7 +42,7 @@ START_TEST(members)
 	expect_entry("g.goid", GORT_ABI_OFFSET, offsetof(struct g, goid), 8);
 	expect_entry("g.sched.sp", GORT_ABI_OFFSET, offsetof(struct g, sched.sp), 8);
 	expect_entry("g.atomicstatus", GORT_ABI_OFFSET, offsetof(struct g, atomicstatus), 4);
-	expect_entry("g.name", GORT_ABI_OFFSET, offsetof(struct g, namebuf), GNAMELEN);
+	expect_entry("g.name", GORT_ABI_OFFSET, offsetof(struct g, name), 8);
 	expect_entry("g.waiting", GORT_ABI_OFFSET, offsetof(struct g, sudog.c), 8);
 	expect_entry("m.procid", GORT_ABI_OFFSET, offsetof(struct m, procid), 4);
 	expect_entry("p.runq", GORT_ABI_OFFSET, offsetof(struct p, runq), RUNQSIZE * 8);

@@ -24,7 +24,7 @@ END_TEST
 START_TEST(nil_dereference)
 {
 	victim_run(plain, "null", NULL);
-	expect_exit(2);
+	expect_killed(SIGSEGV);
 	expect("^panic: runtime error: invalid memory address or nil pointer dereference\n"
 	       "\\[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x[0-9a-f]+\\]\n\n"
 	       "goroutine 1 \\[running\\]:\n" FRAME("fail_by_null") FRAME("gort_main"));
@@ -34,7 +34,7 @@ END_TEST
 START_TEST(bad_address)
 {
 	victim_run(plain, "address", NULL);
-	expect_exit(2);
+	expect_killed(SIGSEGV);
 	expect("^unexpected fault address 0x123456780\nfatal error: fault\n"
 	       "\\[signal SIGSEGV: segmentation violation code=0x[12] addr=0x123456780 "
 	       "pc=0x[0-9a-f]+\\]\n\ngoroutine 1 \\[running\\]:\n" FRAME("fail_by_address"));
@@ -44,7 +44,7 @@ END_TEST
 START_TEST(division)
 {
 	victim_run(plain, "division", NULL);
-	expect_exit(2);
+	expect_killed(SIGFPE);
 	expect("^panic: runtime error: integer divide by zero\n"
 	       "\\[signal SIGFPE: floating-point exception code=0x1 addr=0x[0-9a-f]+ "
 	       "pc=0x[0-9a-f]+\\]\n\ngoroutine 1 \\[running\\]:\n" FRAME("fail_by_division"));
@@ -54,7 +54,7 @@ END_TEST
 START_TEST(fault_in_a_goroutine)
 {
 	victim_run(plain, "child", NULL);
-	expect_exit(2);
+	expect_killed(SIGSEGV);
 	expect("goroutine [0-9]+ \\[running\\]:\n" FRAME("fail_by_null")
 			FRAME("fail_in_goroutine") "created by gort_main in goroutine "
 						   "1\n\t/[^\n]*/victim\\.c:[0-9]+ \\+0x");
@@ -86,6 +86,7 @@ START_TEST(overflow)
 	expect_exit(2);
 	expect("^runtime: goroutine stack exceeds [0-9]+-byte limit\n"
 	       "runtime: sp=0x[0-9a-f]+ stack=\\[0x[0-9a-f]+, 0x[0-9a-f]+\\]\n"
+	       "runtime: goroutine 1 began in [a-z]+\n"
 	       "fatal error: stack overflow\n\ngoroutine 1 \\[running\\]:\n" FRAME("descend"));
 	expect("\\.\\.\\.[0-9]+ frames elided\\.\\.\\.\n" FRAME("descend"));
 	expect(FRAME("descend") FRAME("gort_main"));
@@ -139,9 +140,32 @@ START_TEST(level_all)
 {
 	const char *env[] = {plain[0], "GOTRACEBACK=all", NULL};
 	victim_run(env, "child", NULL);
-	expect_exit(2);
+	expect_killed(SIGSEGV);
 	expect("goroutine 1 \\[chan receive\\]:\n" FRAME("wait_forever"));
 	expect(FRAME("sleeper") "created by gort_main in goroutine 1");
+}
+END_TEST
+
+START_TEST(labels)
+{
+	const char *env[] = {plain[0], "GOTRACEBACK=all", "GORT_DEBUG=tracebacklabels=1", NULL};
+	victim_run(env, "labels", NULL);
+	expect_exit(2);
+	expect("\ngoroutine 1 \\[running\\]:\n");
+	expect("\\[chan receive labels:\\{\"kind\": \"a\", \"path\": \"/x\", "
+	       "\"user\": \"bob\"\\}\\]:\n");
+	expect("\\[chan receive labels:\\{\"kind\": \"a\", \"path\": \"/x\", "
+	       "\"user\": \"ann \\\\\"a\\\\\"\\\\n\"\\}\\]:\n");
+	expect("\\[chan receive labels:\\{\"path\": \"/x\", \"user\": \"bob\"\\}\\]:\n");
+}
+END_TEST
+
+START_TEST(labels_not_asked_for)
+{
+	const char *env[] = {plain[0], "GOTRACEBACK=all", NULL};
+	victim_run(env, "labels", NULL);
+	expect_exit(2);
+	expect_not("labels:");
 }
 END_TEST
 
@@ -185,6 +209,9 @@ static Suite *test_suite(void)
 	tcase_add_test(tc, level_system);
 	tcase_add_test(tc, level_all);
 	tcase_add_test(tc, level_crash);
+	tc = add_case(s, "labels");
+	tcase_add_test(tc, labels);
+	tcase_add_test(tc, labels_not_asked_for);
 	return s;
 }
 

@@ -85,6 +85,12 @@ static inline void expect_exit(int code)
 		"status %#x, wanted exit %d; it wrote:\n%s", v.status, code, v.text);
 }
 
+static inline void expect_killed(int sig)
+{
+	ck_assert_msg(WIFSIGNALED(v.status) && WTERMSIG(v.status) == sig,
+		"status %#x, wanted signal %d; it wrote:\n%s", v.status, sig, v.text);
+}
+
 static inline int matches(const char *pattern)
 {
 	regex_t re;

@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define APART __attribute__((noinline))
 /* The fault itself must happen, not a sanitizer's report of it. */
@@ -166,6 +168,188 @@ static APART int stand(const char *profile)
 	return 0;
 }
 
+static APART void locker(gort_mutex *mu)
+{
+	gort_mutex_lock(mu);
+	work_done++;
+}
+
+/* The same as schedtrace.go: goroutines in several states for a while, then a panic. */
+static APART int states(void)
+{
+	gort_mutex mu = {0};
+	gort_mutex_lock(&mu);
+	go(feeder, make_chan(int, 0));
+	go(locker, &mu);
+	go(sleeper);
+	gort_sleep(400 * 1000000ll);
+	gort_panicf("end");
+}
+
+static APART void send_one(chan(int) c)
+{
+	chan_send(c, 1);
+	work_done++;
+}
+
+static APART void recv_one(chan(int) c)
+{
+	chan_recv(c);
+	work_done++;
+}
+
+static APART void select_two(chan(int) c, chan(int) d)
+{
+	select
+	{
+		case_recv(c)
+		{
+		}
+		case_recv(d)
+		{
+		}
+	}
+}
+
+static APART void select_none(void)
+{
+	select
+	{
+	}
+}
+
+static APART void read_locker(gort_rwmutex *rw)
+{
+	gort_rwmutex_rlock(rw);
+}
+
+static APART void write_locker(gort_rwmutex *rw)
+{
+	gort_rwmutex_lock(rw);
+}
+
+static APART void wg_waiter(gort_waitgroup *wg)
+{
+	gort_wg_wait(wg);
+}
+
+static APART void cond_waiter(gort_cond *cv, gort_mutex *mu)
+{
+	gort_mutex_lock(mu);
+	gort_cond_wait(cv, mu);
+}
+
+/* The same ways to wait as in waits.go. */
+static APART int waits(void)
+{
+	gort_mutex mu = {0}, condmu = {0};
+	gort_rwmutex rw = {0};
+	gort_waitgroup wg = {0};
+	gort_cond cv = {0};
+	chan(int) nothing = NULL;
+	chan(int) c = make_chan(int, 0);
+	gort_mutex_lock(&mu);
+	gort_rwmutex_lock(&rw);
+	gort_wg_add(&wg, 1);
+	go(recv_one, c);
+	go(recv_one, nothing);
+	go(send_one, nothing);
+	go(send_one, make_chan(int, 0));
+	go(select_two, c, nothing);
+	go(select_none);
+	go(locker, &mu);
+	go(read_locker, &rw);
+	go(write_locker, &rw);
+	go(wg_waiter, &wg);
+	go(cond_waiter, &cv, &condmu);
+	go(sleeper);
+	wait_for_others();
+	kill(getpid(), SIGQUIT);
+	sleeper();
+	return 0;
+}
+
+static APART void branch_on(const int *value, chan(int) done)
+{
+	if (*value)
+		work_done++;
+	chan_send(done, 1);
+}
+
+/* What valgrind must report, in a goroutine's frame. */
+static APART int uninitialized(void)
+{
+	int *value = malloc(sizeof *value);
+	chan(int) done = make_chan(int, 0);
+	go(branch_on, value, done);
+	chan_recv(done);
+	free(value);
+	return 0;
+}
+
+static APART void inheritor(chan(int) c, int own)
+{
+	if (own)
+		gort_set_label("user", "ann \"a\"\n");
+	chan_recv(c);
+	work_done++;
+}
+
+/* Labels of its own, of the parent, replaced and taken away. */
+static APART int labels(void)
+{
+	chan(int) c = make_chan(int, 0);
+	gort_set_label("path", "/");
+	gort_set_label("user", "bob");
+	gort_set_label("kind", "a");
+	gort_set_label("path", "/x");
+	go(inheritor, c, 0);
+	go(inheritor, c, 1);
+	gort_set_label("kind", NULL);
+	gort_set_label("none", NULL);
+	go(inheritor, c, 0);
+	wait_for_others();
+	if (strcmp(gort_label("user"), "bob") || gort_label("kind") || gort_label("us"))
+		return 3;
+	gort_set_label("user", NULL);
+	gort_set_label("path", NULL);
+	fail_by_panic();
+	return 0;
+}
+
+static volatile sig_atomic_t told;
+
+static void go_on(int sig)
+{
+	told = sig;
+}
+
+/* For debug_usdt.c: when told, a known number of each thing that has a tracepoint. */
+static APART int probed(void)
+{
+	struct timespec tick = {0, 1000000};
+	chan(int) c = make_chan(int, 0);
+	signal(SIGUSR1, go_on);
+	dprintf(1, "ready\n");
+	while (!told) /* by a bare system call, which no tracepoint shows */
+		syscall(SYS_nanosleep, &tick, NULL);
+	for (int i = 0; i < 100; i++) {
+		go(send_one, c);
+		gort_gosched();
+		chan_recv(c);
+		gort_blocking_begin();
+		gort_blocking_end();
+	}
+	select
+	{
+		case_after(1000000)
+		{
+		}
+	}
+	gort_sleep(1000000);
+	return 0;
+}
+
 static void own_handler(int sig)
 {
 	dprintf(2, "own handler %d\n", sig);
@@ -198,6 +382,16 @@ int gort_main(int argc, char **argv)
 	}
 	if (!strcmp(how, "stand"))
 		return stand(argc > 2 ? argv[2] : NULL);
+	if (!strcmp(how, "states"))
+		return states();
+	if (!strcmp(how, "probed"))
+		return probed();
+	if (!strcmp(how, "waits"))
+		return waits();
+	if (!strcmp(how, "uninitialized"))
+		return uninitialized();
+	if (!strcmp(how, "labels"))
+		return labels();
 	if (!strcmp(how, "burn"))
 		return burn();
 	if (!strcmp(how, "leak"))

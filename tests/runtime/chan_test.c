@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* chan_test.c - channels behave as Go's: order, blocking, close, nil, panics. */
+#include "sync/chan.h"
+
 #include "child.h"
 
 struct big {
@@ -47,6 +49,19 @@ static void send_one(chan(int) c, int v)
 	chan_send(c, v);
 }
 
+/* Until n values are in the channel or with senders that wait. */
+static void await_sent(struct gort_chan *gc, int n)
+{
+	struct hchan *c = (struct hchan *)gc;
+	for (int sent = -1; sent != n; gort_gosched()) {
+		plock(&c->lock);
+		sent = (int)c->qcount;
+		for (struct sudog *sg = c->sendq.first; sg; sg = sg->next)
+			sent++;
+		unlock(&c->lock);
+	}
+}
+
 /* Senders that wait are served in the order in which they came, through a full buffer too. */
 static int fifo(int argc, char **argv)
 {
@@ -55,7 +70,7 @@ static int fifo(int argc, char **argv)
 		chan(int) c = make_chan(int, cap);
 		for (int i = 0; i < 8; i++) {
 			go(send_one, c, i);
-			gort_sleep(2 * ms); /* until it has queued up */
+			await_sent(GORT_CH(c), i + 1);
 		}
 		for (int i = 0; i < 8; i++)
 			REQUIRE(chan_recv(c) == i);
@@ -121,6 +136,72 @@ static int closing(int argc, char **argv)
 	return 0;
 }
 
+/* Elements of size bytes, received into nowhere when keep is false. */
+struct game {
+	struct gort_chan *side[2];
+	size_t size;
+	_Bool keep;
+};
+
+static void play(struct game *g, int me, waitgroup *wg)
+{
+	struct big ball = {{me}};
+	for (int i = 0; i < 200; i++) {
+		errno = 1 + me;
+		gort_chan_send(g->side[me], &ball);
+		REQUIRE(errno == 1 + me);
+		errno = 3 + me;
+		REQUIRE(gort_chan_recv(g->side[!me], g->keep ? &ball : NULL) && errno == 3 + me);
+	}
+	wg_done(wg);
+}
+
+/* A waiting goroutine finds its own errno again. */
+static int waits(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	static const size_t sizes[] = {1, 4, 8, 16, 160};
+	for (size_t i = 0; i < 10; i++) {
+		struct game g = {.size = sizes[i / 2], .keep = i % 2};
+		waitgroup wg = {0};
+		g.side[0] = gort_chan_make(g.size, 1);
+		g.side[1] = gort_chan_make(g.size, 0);
+		wg_add(&wg, 2);
+		go(play, &g, 0, &wg);
+		go(play, &g, 1, &wg);
+		wg_wait(&wg);
+	}
+	return 0;
+}
+
+static void receive_between(struct gort_chan *c, size_t size, waitgroup *wg)
+{
+	unsigned char room[32];
+	memset(room, 0xee, sizeof(room));
+	REQUIRE(gort_chan_recv(c, room + 8));
+	for (size_t i = 0; i < sizeof(room); i++)
+		REQUIRE(room[i] == (i - 8 < size ? 0x11 : 0xee));
+	wg_done(wg);
+}
+
+/* A receiver that waits gets the bytes of the element and no others. */
+static int exact(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	unsigned char element[16];
+	memset(element, 0x11, sizeof(element));
+	for (size_t size = 1; size <= sizeof(element); size++) {
+		struct gort_chan *c = gort_chan_make(size, 0);
+		waitgroup wg = {0};
+		wg_add(&wg, 1);
+		go(receive_between, c, size, &wg);
+		gort_gosched();
+		gort_chan_send(c, element);
+		wg_wait(&wg);
+	}
+	return 0;
+}
+
 static void never(chan(int) c, _Bool *came)
 {
 	(void)chan_recv(c);
@@ -149,6 +230,10 @@ END_TEST
 START_TEST(test_elements)
 {
 	expect_code(elements, 0);
+	for (int procs = 1; procs <= 2; procs++) {
+		ck_assert_int_eq(run_child(waits, procs)->code, 0);
+		ck_assert_int_eq(run_child(exact, procs)->code, 0);
+	}
 }
 END_TEST
 

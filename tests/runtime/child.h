@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "patience.h"
+
 struct child {
 	int code;         /* exit code, or 128 + signal */
 	char text[65536]; /* stdout and stderr */
@@ -41,7 +43,7 @@ static inline void child_main(mainfn *fn, int procs, int fd)
 	setenv("GORT_GOMAXPROCS", number, 1);
 	dup2(fd, 1);
 	dup2(fd, 2);
-	alarm(60); /* a child that hangs ends with 128 + SIGALRM */
+	alarm(patience(60)); /* a child that hangs ends with 128 + SIGALRM */
 	gort_run(fn, 1, argv);
 }
 

@@ -59,7 +59,7 @@ static int arguments(int argc, char **argv)
 	return 0;
 }
 
-static void append(char *c)
+static void note(char *c)
 {
 	static char text[8];
 	strcat(text, c);
@@ -72,15 +72,15 @@ static void append(char *c)
 
 static void inner(waitgroup *wg)
 {
-	defer(append, (char *)(uintptr_t) "b");
-	defer(append, (char *)(uintptr_t) "c");
+	defer(note, (char *)(uintptr_t) "b");
+	defer(note, (char *)(uintptr_t) "c");
 	wg_done(wg);
 	gort_goexit();
 }
 
 static void outer(waitgroup *wg)
 {
-	defer(append, (char *)(uintptr_t) "a");
+	defer(note, (char *)(uintptr_t) "a");
 	inner(wg);
 	REQUIRE(false);
 }
@@ -88,7 +88,7 @@ static void outer(waitgroup *wg)
 static void scoped(void)
 {
 	for (int i = 0; i < 1; i++) {
-		defer(append, (char *)(uintptr_t) "d");
+		defer(note, (char *)(uintptr_t) "d");
 		REQUIRE(atomic_load(&seen) == 3);
 		break;
 	}

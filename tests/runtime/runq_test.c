@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* runq_test.c - run queues, timers and stacks by themselves, with threads in the place of Ms. */
+/* runq_test.c - run queues by themselves, with threads in the place of Ms. */
 #include <check.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "mem/malloc.h"
+#include "patience.h"
 #include "sched/runq.h"
-#include "sched/stack.h"
 #include "sched/timer.h"
 
 /* Ps without a scheduler: all marked as running, so nobody is woken. */
@@ -47,9 +45,11 @@ static struct g *new_gs(int n)
 
 static uint32_t list_length(void)
 {
+	const struct gQueue *queues[] = {&sched.runq, &sched.runqnew, &sched.runqold};
 	uint32_t n = 0;
-	for (struct g *gp = sched.runq.first; gp; gp = gp->schedlink)
-		n++;
+	for (int i = 0; i < 3; i++)
+		for (struct g *gp = queues[i]->first; gp; gp = gp->schedlink)
+			n++;
 	return n;
 }
 
@@ -78,14 +78,34 @@ START_TEST(test_overflow)
 	for (int i = 0; i < 1000; i++)
 		runqputtail(allp[0], &gs[i]);
 	ck_assert_uint_le(runqlen(allp[0]), RUNQSIZE);
-	ck_assert_uint_eq(runqlen(allp[0]) + sched.runq.size, 1000);
-	ck_assert_uint_eq(list_length(), sched.runq.size);
-	ck_assert_uint_eq(load_rlx(&sched.runqsize), sched.runq.size);
+	ck_assert_uint_eq(runqlen(allp[0]) + list_length(), 1000);
+	ck_assert_uint_eq(load_rlx(&sched.runqsize), list_length());
 	for (struct g *gp; (gp = runqpick(allp[0]));)
 		got[gp->goid]++;
 	for (int i = 0; i < 1000; i++)
 		ck_assert_int_eq(got[i], 1);
-	ck_assert_uint_eq(sched.runq.size, 0);
+	ck_assert_uint_eq(load_rlx(&sched.runqsize), 0);
+}
+END_TEST
+
+/* The newest overflow runs first, and yet the oldest has its turn while more keeps coming. */
+START_TEST(test_depth_first)
+{
+	setup_ps(1);
+	struct p *pp = allp[0];
+	struct g *gs = new_gs(2000), *gp = NULL;
+	for (int i = 0; i < 2000; i++)
+		runqputtail(pp, &gs[i]);
+	while (runqlen(pp))
+		runqget(pp);
+	gp = runqpick(pp);
+	ck_assert_uint_ge(gp->goid, 1500);
+	int64_t end = nanotime() + patience(20) * 1000000000LL;
+	while (gp != &gs[0] && nanotime() < end) {
+		runqputtail(pp, gp);
+		gp = runqpick(pp);
+	}
+	ck_assert_ptr_eq(gp, &gs[0]);
 }
 END_TEST
 
@@ -170,6 +190,7 @@ static void race_owner(struct p *pp)
 		rnd = rnd * 1664525 + 1013904223;
 		store_rlx(&pp->wl, rnd >> 28 & 3);
 		store_rlx(&pp->stuck, rnd >> 27 & 1);
+		store_rlx(&pp->offer, load_rlx(&pp->schedtick) - (rnd >> 26 & 1));
 		pp->wakelen = 1;
 		put += burst(pp, put, rnd >> 4);
 		struct g *gp;
@@ -187,7 +208,7 @@ START_TEST(test_stealing)
 	for (int i = 0; i < 2; i++)
 		ck_assert_int_eq(pthread_create(&t[i], NULL, thief, allp[i + 1]), 0);
 	race_owner(allp[0]);
-	int64_t end = nanotime() + 20000000000;
+	int64_t end = nanotime() + patience(20) * 1000000000LL;
 	while (load_rlx(&race.left) > 0 && !load_rlx(&race.bad) && nanotime() < end) {
 		struct g *gp = runqpick(allp[0]);
 		if (gp)
@@ -198,7 +219,7 @@ START_TEST(test_stealing)
 		pthread_join(t[i], NULL);
 	ck_assert_int_eq(race.bad, 0);
 	ck_assert_int_eq(race.left, 0);
-	ck_assert_uint_eq(list_length(), sched.runq.size);
+	ck_assert_uint_eq(list_length(), load_rlx(&sched.runqsize));
 	ck_assert_uint_gt(allp[1]->stolen + allp[2]->stolen, 0);
 	for (int i = 0; i < NGS; i++)
 		ck_assert_int_eq(race.ran[i], 1);
@@ -220,113 +241,23 @@ START_TEST(test_runnext_steal)
 }
 END_TEST
 
-/* ---- timers ---- */
-
-#define NTIMERS 3000
-
-static int64_t lastwhen, clocknow;
-static int fired;
-
-static void fire(void *arg)
+/* An offer of runnext holds until the P's next decision. */
+START_TEST(test_runnext_offer)
 {
-	struct timer *t = arg;
-	ck_assert_int_ge(t->when, lastwhen);
-	ck_assert_int_le(t->when, clocknow);
-	lastwhen = t->when;
-	fired++;
-}
-
-START_TEST(test_heap)
-{
-	setup_ps(1);
-	struct timer *timers = calloc(NTIMERS, sizeof(*timers));
-	unsigned rnd = 7;
-	for (int i = 0; i < NTIMERS; i++) {
-		rnd = rnd * 1664525 + 1013904223;
-		timers[i] = (struct timer){.when = 1 + (rnd >> 8) % 10000, .f = fire};
-		timers[i].arg = &timers[i];
-		lock(&allp[0]->timers.lock);
-		timeradd(allp[0], &timers[i]);
-		unlock(&allp[0]->timers.lock);
-	}
-	for (clocknow = 0; clocknow <= 10000; clocknow += 7) {
-		timersrun(allp[0], clocknow);
-		ck_assert_int_gt(timeSleepUntil(), clocknow);
-	}
-	clocknow = 10001;
-	timersrun(allp[0], clocknow);
-	ck_assert_int_eq(fired, NTIMERS);
-	ck_assert_int_eq(timeSleepUntil(), INT64_MAX);
-	free(timers);
-}
-END_TEST
-
-/* ---- stacks ---- */
-
-START_TEST(test_stacks)
-{
-	setup_ps(1);
-	struct g *gs = new_gs(600);
-	for (int class = 0; class < NSTACKCLASS; class ++) {
-		for (int i = 0; i < 150; i++) {
-			struct g *gp = &gs[class * 150 + i];
-			gp->stackclass = (uint8_t) class;
-			stackalloc(allp[0], gp);
-			ck_assert_uint_eq(gp->stack.hi % 16, 0);
-			ck_assert_uint_gt(
-				gp->stack.hi - gp->stack.lo, (48u << 10) << 2 * class >> 1);
-			((char *)gp->stack.lo)[0] = 1;
-			((char *)gp->stack.hi)[-1] = 1;
-			ck_assert(stackguardhit(gp, gp->stack.lo - 1));
-			ck_assert(!stackguardhit(gp, gp->stack.lo));
-		}
-	}
-	for (int i = 1; i < 150; i++)
-		ck_assert_uint_ne(gs[i].stack.hi % 4096, gs[i - 1].stack.hi % 4096);
-}
-END_TEST
-
-/* The newest free stack is used first; the one being left only after the next exit. */
-START_TEST(test_stack_reuse)
-{
-	setup_ps(1);
-	struct g *gs = new_gs(4);
-	for (int i = 0; i < 3; i++) {
-		gs[i].stackclass = 1;
-		stackalloc(allp[0], &gs[i]);
-	}
-	uintptr_t first = gs[0].stack.hi, second = gs[1].stack.hi;
-	stackfreeself(allp[0], &gs[0]);
-	ck_assert_uint_eq(allp[0]->dying, first);
-	stackfreeself(allp[0], &gs[1]);
-	ck_assert_uint_eq(allp[0]->dying, second);
-	ck_assert_uint_eq(allp[0]->stackcache[1].first, first);
-	gs[3].stackclass = 0; /* another class cannot have it */
-	stackalloc(allp[0], &gs[3]);
-	ck_assert_uint_eq(allp[0]->dying, second);
-	stackalloc(allp[0], &gs[1]);
-	stackalloc(allp[0], &gs[0]);
-	ck_assert_uint_eq(gs[1].stack.hi, second);
-	ck_assert_uint_eq(gs[0].stack.hi, first);
-}
-END_TEST
-
-START_TEST(test_guard)
-{
-	setup_ps(1);
-	struct g *gs = new_gs(1);
-	gs->stackclass = 1;
-	stackalloc(allp[0], gs);
-	pid_t pid = fork();
-	if (pid == 0) {
-		signal(SIGSEGV, SIG_DFL);
-		signal(SIGBUS, SIG_DFL);
-		*(volatile char *)(gs->stack.lo - 1) = 1;
-		_exit(0);
-	}
-	int status;
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	setup_ps(2);
+	struct g *gs = new_gs(3);
+	struct m *mp = new_m();
+	runqputnext(allp[0], &gs[0]);
+	ck_assert(!runqworth(allp[0]));
+	wakefresh(allp[0]);
+	ck_assert(runqworth(allp[0]));
+	ck_assert_ptr_eq(runqsteal(mp, allp[1], nanotime()), &gs[0]);
+	runqputnext(allp[0], &gs[1]);
+	runnextalone(allp[0]);
+	ck_assert_ptr_eq(runqpick(allp[0]), &gs[1]);
+	runqputnext(allp[0], &gs[2]);
+	ck_assert(!runqworth(allp[0]));
+	ck_assert_ptr_null(runqsteal(mp, allp[1], nanotime()));
 }
 END_TEST
 
@@ -343,13 +274,11 @@ static Suite *test_suite(void)
 	Suite *s = suite_create("runq");
 	add(s, "order", test_order);
 	add(s, "overflow", test_overflow);
+	add(s, "depth_first", test_depth_first);
 	add(s, "fairness", test_fairness);
 	add(s, "stealing", test_stealing);
 	add(s, "runnext_steal", test_runnext_steal);
-	add(s, "heap", test_heap);
-	add(s, "stacks", test_stacks);
-	add(s, "stack_reuse", test_stack_reuse);
-	add(s, "guard", test_guard);
+	add(s, "runnext_offer", test_runnext_offer);
 	return s;
 }
 

@@ -35,6 +35,20 @@ prints() {
 	done
 }
 
+# until_prints PATTERN ARGUMENT...: gort is asked until a line of its output matches: the demo tells
+# its address before its goroutines have found their places.
+until_prints() {
+	local pattern=$1 deadline=$((SECONDS + 20))
+	shift
+	while
+		gives 0 "$@"
+		! grep -qE -e "$pattern" "$tmp/out" && [ $SECONDS -lt $deadline ]
+	do
+		sleep 0.05
+	done
+	prints "$pattern"
+}
+
 start_demo() {
 	coproc DEMO { exec "$GORT_BUILD/examples/demo" 2>"$tmp/demo.err"; }
 	demo=$DEMO_PID
@@ -50,15 +64,15 @@ ps)
 	;;
 stacks)
 	start_demo
-	gives 0 stacks "$demo"
-	prints '^4 goroutines \[chan receive' '^worker\(' 'demo\.c:[0-9]+' '^created by gort_main'
-	gives 0 stacks --go "$demo"
-	prints '^goroutine 1 \[chan receive' '^gort_main\('
+	until_prints '^4 goroutines \[chan receive' stacks "$demo"
+	prints '^worker\(' 'demo\.c:[0-9]+' '^created by gort_main'
+	until_prints '^goroutine 1 \[chan receive' stacks --go "$demo"
+	prints '^gort_main\('
 	;;
 top)
 	start_demo
-	gives 0 top --once "$demo"
-	prints "pid $demo" '^GOR +[0-9]+' ' gort_chan_recv chan\.c:[0-9]+'
+	until_prints ' (worker demo|gort_chan_recv chan)\.c:[0-9]+' top --once "$demo"
+	prints "pid $demo" '^GOR +[0-9]+'
 	;;
 record)
 	start_demo
@@ -70,13 +84,13 @@ sched)
 	start_demo
 	if [ "${GORT_WITHOUT-}" ]; then
 		gives 0 sched -d 200ms "$demo"
-		prints '^WAIT +p50 - ' 'waits for a CPU: switched off'
+		prints '^CPU +p50 - ' 'waits for a CPU: switched off'
 	else
 		"$GORT_BUILD/examples/gort-load" demo "$address" --conns 4 --seconds 30 \
 			>/dev/null 2>&1 &
 		pids+=($!)
 		gives 0 sched -d 1s "$demo"
-		prints '^WAIT +p50 [0-9.]+[num]?s .* [1-9][0-9,]* waits of [1-9]'
+		prints '^CPU +p50 [0-9.]+[num]?s .* [1-9][0-9,]* waits of [1-9]'
 	fi
 	;;
 refused)

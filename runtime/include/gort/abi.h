@@ -13,6 +13,7 @@
 #define GORT_ABI_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define GORT_ABI_MAGIC   "gort.abi"
@@ -36,7 +37,10 @@ struct gort_abi_entry {
 
 /*
  * What libgort calls on each happens-before edge. NULL members until libgort-race.so's constructor
- * fills the table: no weak symbols, which a non-PIE or static program would resolve to 0.
+ * fills the table: no weak symbols, which a non-PIE or static program would resolve to 0. Looked at
+ * once, when the scheduler starts: if it is empty then and the program has the runtime of
+ * ThreadSanitizer, libgort fills it with that one's functions. Contexts are of the detector's
+ * making.
  */
 struct gort_race_hooks {
 	void *(*go_start)(void *parent, uintptr_t pc); /* returns the child's race context */
@@ -45,7 +49,20 @@ struct gort_race_hooks {
 	void (*acquire)(void *ctx, const void *addr);
 	void (*release)(void *ctx, const void *addr);
 	void (*release_merge)(void *ctx, const void *addr);
+	void *(*thread)(void);                        /* the context of this OS thread itself */
+	void (*go_name)(void *ctx, const char *name); /* may be NULL */
+	/*
+	 * Called by what gort-cc compiles, before an access, at the entry of a function with the
+	 * return address, and at its end. how: enum gort_access. With gort-cc --race only there are
+	 * reads, entries and ends.
+	 */
+	void (*access)(const void *addr, size_t n, uint32_t how, uintptr_t pc);
+	void (*func_entry)(uintptr_t pc);
+	void (*func_exit)(void);
 };
+
+/* libgort's, which gort_abi.race points to. */
+extern struct gort_race_hooks gort_race __attribute__((visibility("default")));
 
 struct gort_abi {
 	char magic[8]; /* GORT_ABI_MAGIC without its NUL */
@@ -58,25 +75,51 @@ struct gort_abi {
 };
 
 /*
- * The finding record: one race or one leaked goroutine. race/ sends it over the SOCK_SEQPACKET
- * socket whose number is in GORT_FINDING_FD, one record a message, and waits for one byte in
- * answer; so the launcher symbolizes while the modules are still mapped and reports stay in order
- * with the program's own output. Fixed size: it is filled where nothing may be allocated.
+ * The finding record: a race, another misuse of threads, or one leaked goroutine. race/ sends it
+ * over the SOCK_SEQPACKET socket whose number is in GORT_FINDING_FD, one record a message without
+ * the stacks that are not used, and waits for one byte in answer, enum gort_finding_answer; so the
+ * launcher symbolizes while the modules are still mapped and reports stay in order with the
+ * program's own output. No pointers and an upper bound: it is filled where nothing may be
+ * allocated.
  */
 #define GORT_FINDING_FD_ENV "GORT_FINDING_FD"
 #define GORT_FINDING_MAGIC  0x676f7266u
 #define GORT_FINDING_PCS    64
-#define GORT_FINDING_STACKS 6
+#define GORT_FINDING_STACKS 64
 
-enum gort_finding_kind { GORT_FINDING_RACE = 1, GORT_FINDING_LEAK = 2 };
+enum gort_finding_kind {
+	GORT_FINDING_RACE = 1,
+	GORT_FINDING_LEAK = 2,
+	GORT_FINDING_FREED = 3,      /* a race whose earlier access is the free of the memory */
+	GORT_FINDING_LOCK_ORDER = 4, /* LOCKED and HELD stacks in turn, two for each lock */
+	GORT_FINDING_UNLOCK = 5,     /* ACCESS: the call; LOCK: the lock; the next four too */
+	GORT_FINDING_DOUBLE_LOCK = 6,
+	GORT_FINDING_READ_LOCK = 7,
+	GORT_FINDING_DESTROY_LOCKED = 9, /* PREVIOUS: where it was locked */
+	GORT_FINDING_BAD_LOCK = 10,
+	GORT_FINDING_THREAD_LEAK = 11, /* CREATED; seen: how many of them */
+	GORT_FINDING_SIGNAL_UNSAFE = 12,
+	GORT_FINDING_ERRNO = 13,
+	GORT_FINDING_KINDS
+};
+
+/* What the launcher did with a record. */
+enum gort_finding_answer { GORT_ANSWER_TOLD = 't', GORT_ANSWER_SUPPRESSED = 's' };
 
 enum gort_finding_role {
 	GORT_STACK_ACCESS = 1,   /* the access that found the race */
 	GORT_STACK_PREVIOUS = 2, /* the earlier access of the other thread */
 	GORT_STACK_CREATED = 3,  /* where the thread or goroutine `id` was created */
 	GORT_STACK_ALLOC = 4,    /* where the memory was allocated */
-	GORT_STACK_BLOCKED = 5   /* where a leaked goroutine is blocked */
+	GORT_STACK_BLOCKED = 5,  /* where a leaked goroutine is blocked */
+	GORT_STACK_LOCKED = 6,   /* where the thread took the lock addr, holding the one of HELD */
+	GORT_STACK_HELD = 7,     /* where it had taken that one, addr */
+	GORT_STACK_LOCK = 8,     /* where the lock addr was initialised */
+	GORT_STACK_OWNER = 9     /* no stack: the memory is the stack or the TLS of thread id */
 };
+
+/* flags of OWNER */
+#define GORT_OWNER_TLS 1u
 
 enum gort_access { GORT_ACCESS_READ = 0, GORT_ACCESS_WRITE = 1, GORT_ACCESS_ATOMIC = 2 };
 
@@ -88,7 +131,7 @@ struct gort_finding_stack {
 	uint64_t addr;   /* access: its address; ALLOC: start of the block */
 	uint32_t size;   /* access: its size; ALLOC: size of the block */
 	uint32_t access; /* enum gort_access bits */
-	int32_t tid;     /* OS thread id, 0 when gone */
+	int32_t tid;     /* OS thread id; 0 when gone, -1 when it runs but has none */
 	uint32_t flags;
 	char name[32]; /* thread or goroutine name, "" when none */
 	uint64_t pcs[GORT_FINDING_PCS];
@@ -96,12 +139,43 @@ struct gort_finding_stack {
 
 struct gort_finding {
 	uint32_t magic;
-	uint32_t size; /* of this structure */
+	uint32_t size; /* of the record: up to the last stack used */
 	uint32_t kind; /* enum gort_finding_kind */
 	uint32_t nstacks;
 	int32_t pid;
 	uint32_t seen; /* how often this pair was met up to now */
 	struct gort_finding_stack stacks[GORT_FINDING_STACKS];
 };
+
+/* The words of ThreadSanitizer, where it has the thing. */
+static inline const char *gort_finding_title(uint32_t kind)
+{
+	switch (kind) {
+	case GORT_FINDING_LEAK:
+		return "goroutine leak";
+	case GORT_FINDING_FREED:
+		return "heap-use-after-free";
+	case GORT_FINDING_LOCK_ORDER:
+		return "lock-order-inversion (potential deadlock)";
+	case GORT_FINDING_UNLOCK:
+		return "unlock of an unlocked mutex (or by a wrong thread)";
+	case GORT_FINDING_DOUBLE_LOCK:
+		return "double lock of a mutex";
+	case GORT_FINDING_READ_LOCK:
+		return "read lock of a write locked mutex";
+	case GORT_FINDING_DESTROY_LOCKED:
+		return "destroy of a locked mutex";
+	case GORT_FINDING_BAD_LOCK:
+		return "use of an invalid mutex (e.g. uninitialized or destroyed)";
+	case GORT_FINDING_THREAD_LEAK:
+		return "thread leak";
+	case GORT_FINDING_SIGNAL_UNSAFE:
+		return "signal-unsafe call inside of a signal";
+	case GORT_FINDING_ERRNO:
+		return "signal handler spoils errno";
+	default:
+		return "data race";
+	}
+}
 
 #endif

@@ -4,16 +4,28 @@
  * It defines no name without gort_ or GORT_; the short words (go, chan, defer) are in gort/go.h.
  *
  * What differs from threads:
- *  - A goroutine may continue on another OS thread after any call that can block. errno and
- *    __thread variables belong to the thread: do not keep their value or address over such a
- *    call.
- *  - Its stack is fixed: 256 KiB, or GORT_STACK=64k|256k|1m|8m for the whole program.
- *  - A call that blocks in the kernel blocks the OS thread. Put gort_blocking_begin and
- *    gort_blocking_end around it, and the other goroutines go on.
- *  - Memory of channels comes from the library. There is no collector yet: it is never given back.
+ *  - A goroutine may continue on another OS thread after any call that can block. __thread
+ *    variables belong to the thread: do not keep their value or address over such a call. errno
+ *    belongs to the goroutine, in code that includes gort/errno.h (go.h does); elsewhere compilers
+ *    may keep its address.
+ *  - Its stack is fixed: 256 KiB, or what gort_go_stack says, or GORT_STACK=64k|256k|1m|8m for
+ *    the whole program.
+ *  - Calls of libc that block (read, accept, poll, sleep, waitpid ...) let the other goroutines
+ *    run; so does whatever else blocks in the kernel, after 1 to 20 ms. gort_blocking_begin and
+ *    gort_blocking_end around a call that libgort does not know save that time. A waiting call is
+ *    not ended by a signal; signals arrive in channels (gort/signal.h).
+ *  - Who holds a pthread lock other than a normal mutex, or flockfile's, must not block in a
+ *    function of libgort. In the child of fork only async-signal-safe functions may be called
+ *    until exec, none of libgort.
+ *  - Channels and what gort_new makes are collected: they stay while a pointer to them, or into
+ *    them, is in a local or global or thread-local variable of any thread, or in another such
+ *    object. MEMORY FROM malloc OR mmap IS NOT LOOKED AT: an object whose only pointers are there
+ *    is lost. Nor is a thread looked at that blocks SIGURG. A pointer just behind the end of an
+ *    object does not keep it, one that is hidden (compressed, xor-ed, unaligned) does neither.
  *
  * Environment: GOMAXPROCS (how many goroutines run at once; by default the CPUs this process may
- * use), GORT_STACK. GORT_GOMAXPROCS overrides GOMAXPROCS for libgort alone.
+ * use), GOGC (how far the heap grows before it is collected, in percent of what is reachable, or
+ * off), GORT_STACK. GORT_GOMAXPROCS and GORT_GOGC override them for libgort alone.
  *
  * Unless said otherwise a function may be called by goroutines only; in another thread it ends the
  * program with a message. Errors that Go panics on print Go's text and exit 2.
@@ -44,6 +56,9 @@ typedef struct gort_string {
 	const char *ptr;
 	gort_isize len;
 } gort_string;
+
+/* NULL: no error. Go's error; gort/error.h */
+typedef const struct gort_errorobj *gort_error;
 
 struct gort_chan;
 
@@ -92,6 +107,14 @@ static inline void gort_call6(const struct gort_call *c)
  */
 GORT_API void gort_go(const struct gort_call *c);
 
+/*
+ * The same with a stack of 64 KiB, 256 KiB, 1 MiB or 8 MiB, the smallest that is not below size
+ * bytes; panics when size is larger. A 16th of it is guard: running into it ends the program with
+ * "fatal error: stack overflow". Memory is used only as deep as calls go, and given back some
+ * seconds after the goroutine has ended. runtime/sched/stack.c
+ */
+GORT_API void gort_go_stack(const struct gort_call *c, size_t size);
+
 /* Ends the calling goroutine after running its deferred calls. Go's runtime.Goexit. */
 GORT_NORETURN GORT_API void gort_goexit(void);
 
@@ -107,8 +130,38 @@ GORT_API void gort_sleep(gort_duration d);
  */
 GORT_API void gort_set_name(const char *name);
 
+/*
+ * Binds key to value, both copied, for the calling goroutine and for those that it starts from now
+ * on; NULL takes the key away. Shown by dumps under GORT_DEBUG=tracebacklabels=1, and part of
+ * snapshots. Go's pprof.SetGoroutineLabels and pprof.Do. runtime/sched/proflabel.c
+ */
+GORT_API void gort_set_label(const char *key, const char *value);
+/*
+ * What key is bound to in the calling goroutine, NULL when to nothing; valid until the goroutine
+ * sets a label or ends. Go's pprof.Label.
+ */
+GORT_API const char *gort_label(const char *key);
+
 /* Number of the calling goroutine as dumps print it; 0 in other threads. */
 GORT_API uint64_t gort_goid(void);
+
+/*
+ * From now on the calling goroutine runs on this OS thread only, and nothing else runs on it: for
+ * what belongs to a thread, such as name spaces or graphics contexts. Calls nest. If the goroutine
+ * ends before as many calls of unlock, its thread ends with it. The main goroutine begins on the
+ * process's main thread. Go's runtime.LockOSThread and UnlockOSThread. runtime/sched/lockedm.c
+ */
+GORT_API void gort_lock_os_thread(void);
+GORT_API void gort_unlock_os_thread(void);
+
+/*
+ * Lets at most n goroutines run at once from now on (256 at most) and returns how many could
+ * before. n < 1 changes nothing. Blocks until each running goroutine has come to a point where it
+ * can be stopped. The default is the number of CPUs in the affinity mask of the process, or the
+ * quota of its control groups (2 at least) if that is smaller. Go's runtime.GOMAXPROCS.
+ * runtime/sched/stw.c
+ */
+GORT_API int gort_gomaxprocs(int n);
 
 /* How many goroutines exist; any thread. Go's runtime.NumGoroutine. */
 GORT_API gort_isize gort_num_goroutine(void);
@@ -193,15 +246,13 @@ struct gort_select {
 	void *buf;
 	size_t bufsize; /* of buf, which all receives share */
 	size_t used;    /* of space */
-	void *heap;     /* what space and few had no room for */
 	uint64_t space[16] __attribute__((aligned(16)));
 	struct gort_case few[8];
 };
 
 /* All below: only for the macros. */
-GORT_API void *gort_select_alloc(struct gort_select *s, size_t size);
+GORT_API void *gort_select_alloc(size_t size);
 GORT_API void gort_select_grow(struct gort_select *s);
-GORT_API void gort_select_free(struct gort_select *s);
 
 static inline struct gort_select *gort_select_init(struct gort_select *s)
 {
@@ -211,14 +262,7 @@ static inline struct gort_select *gort_select_init(struct gort_select *s)
 	s->pass = 0;
 	s->default_id = 0;
 	s->bufsize = s->used = 0;
-	s->heap = NULL;
 	return s;
-}
-
-static inline void gort_select_end(struct gort_select *s)
-{
-	if (__builtin_expect(s->heap != NULL, 0))
-		gort_select_free(s);
 }
 
 static inline void gort_select_choose(struct gort_select *s)
@@ -240,7 +284,7 @@ static inline void *gort_select_room(struct gort_select *s, size_t size)
 {
 	size_t used = s->used + ((size + 15) & ~(size_t)15);
 	if (__builtin_expect(used > sizeof(s->space), 0))
-		return gort_select_alloc(s, size);
+		return gort_select_alloc(size);
 	void *p = (char *)s->space + s->used;
 	s->used = used;
 	return p;
@@ -367,31 +411,12 @@ typedef struct gort_once {
  */
 GORT_API void gort_once_do(gort_once *o, void (*fn)(void *arg), void *arg);
 
-/* ---- defer: runtime/lang/defer.c ---- */
+#include "gort/fast.h"
+#include "gort/gc.h"
+#include "gort/mem.h"
+#include "gort/panic.h"
 
-/* A deferred call, in the scope that it belongs to; defer() in go.h makes it. */
-struct gort_defer {
-	struct gort_defer *next;
-	struct gort_defer **list; /* head of its goroutine's list */
-	struct gort_call call;
-};
-
-GORT_API void gort_defer_push(struct gort_defer *d);
-
-/* End of the scope: runs the call. Unlinks it before, so that a panic in it cannot run it again. */
-static inline void gort_defer_pop(struct gort_defer *d)
-{
-	*d->list = d->next;
-	gort_call6(&d->call);
-}
-
-/* ---- panic and print ---- */
-
-/*
- * Ends the program with "panic: <text>", the stack of the goroutine, exit 2. runtime/lang/panic.c
- */
-GORT_NORETURN GORT_API void gort_panicf(const char *fmt, ...)
-	__attribute__((cold, format(printf, 1, 2)));
+/* ---- print ---- */
 
 enum gort_arg_kind {
 	GORT_ARG_INT,
@@ -400,7 +425,13 @@ enum gort_arg_kind {
 	GORT_ARG_CSTRING,
 	GORT_ARG_STRING,
 	GORT_ARG_BOOL,
-	GORT_ARG_POINTER
+	GORT_ARG_POINTER,
+	GORT_ARG_FLOAT,
+	GORT_ARG_ERROR,
+	GORT_ARG_ANY,     /* p: the data, len: its gort_itype */
+	GORT_ARG_STRINGS, /* these three: p, and len elements */
+	GORT_ARG_BYTES,
+	GORT_ARG_RUNES
 };
 
 struct gort_arg {
@@ -411,10 +442,10 @@ struct gort_arg {
 		double d;
 		const char *p;
 	} v;
-	gort_isize len; /* of GORT_ARG_STRING */
+	gort_isize len; /* of GORT_ARG_STRING and slices */
 };
 
-/* Prints n values to stdout with nothing between them; any thread. runtime/lang/print.c */
+/* Prints n values to stdout with nothing between them; any thread. gort/fmt.h */
 GORT_API void gort_print(const struct gort_arg *args, int n, bool newline);
 
 #ifdef __cplusplus

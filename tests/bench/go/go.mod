@@ -1,3 +1,3 @@
 module gort/bench
 
-go 1.21
+go 1.26

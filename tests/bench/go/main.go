@@ -1,174 +1,114 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-// Command core is the Go side of bench_core.c: the same operations by the same method, so that the
-// two may be compared line by line. See ../README.md for what one operation of each id is.
+// Command core is bench_core.c and its parts in Go: the same operations by the same method, file by
+// file, so that the two may be compared line by line. See ../README.md for what one operation of
+// each id is. It is kept to what gccgo 12 (Go 1.18) compiles too.
 package main
 
 import (
 	"fmt"
 	"os"
-	"runtime"
+	"sort"
 	"strconv"
-	"sync"
 	"time"
 )
 
-// batch is how many goroutines spawn_exit starts before it waits for all of them.
-const batch = 1000
+const samples = 5
 
-func spawnExit(n int) {
-	var wg sync.WaitGroup
-	for n > 0 {
-		now := min(n, batch)
-		wg.Add(now)
-		for i := 0; i < now; i++ {
-			go wg.Done()
+// bench is one benchmark; run or once is set.
+type bench struct {
+	id    string
+	run   func(n int) // n operations, timed as a whole; called many times
+	setup func()      // not timed, once before the first run; may be nil
+	once  func()      // measures by itself, called once, and reports
+	least int         // never fewer operations than that
+}
+
+var benches []bench
+
+func register(b ...bench) {
+	benches = append(benches, b...)
+}
+
+func envNumber(name string, otherwise int) int {
+	n, err := strconv.Atoi(os.Getenv(name))
+	if err != nil || n <= 0 {
+		return otherwise
+	}
+	return n
+}
+
+// scaled is n, or less by the factor GORT_BENCH_SCALE; at least 1.
+func scaled(n int) int {
+	if n /= envNumber("GORT_BENCH_SCALE", 1); n > 0 {
+		return n
+	}
+	return 1
+}
+
+func report(id string, value float64) {
+	fmt.Printf("%s %.2f\n", id, value)
+}
+
+func (b bench) timed(n int) time.Duration {
+	start := time.Now()
+	b.run(n)
+	return time.Since(start)
+}
+
+// calibrate finds how many operations take at least that long: it guesses from fewer, never 100
+// times as many.
+func (b bench) calibrate(least time.Duration) int {
+	n := 1
+	if b.least > 1 {
+		n = b.least
+	}
+	for {
+		took := b.timed(n)
+		if took >= least || n >= 1<<40 {
+			return n
 		}
-		wg.Wait()
-		n -= now
-	}
-}
-
-func yielder(n int, wg *sync.WaitGroup) {
-	for i := 0; i < n; i++ {
-		runtime.Gosched()
-	}
-	wg.Done()
-}
-
-func yield2(n int) {
-	var wg sync.WaitGroup
-	wg.Add(2)
-	go yielder(n/2, &wg)
-	go yielder(n-n/2, &wg)
-	wg.Wait()
-}
-
-func echo(in, out chan int) {
-	for v := range in {
-		out <- v
-	}
-	close(out)
-}
-
-func chanPingpong(n int) {
-	there, back := make(chan int), make(chan int)
-	go echo(there, back)
-	for i := 0; i < n; i++ {
-		there <- i
-		<-back
-	}
-	close(there)
-	<-back
-}
-
-func chanBuffered(n int) {
-	c := make(chan int, 128)
-	for i := 0; i < n; i++ {
-		c <- i
-		<-c
-	}
-}
-
-func uncontended(n int) {
-	var m sync.Mutex
-	for i := 0; i < n; i++ {
-		m.Lock()
-		m.Unlock()
-	}
-}
-
-func locker(n int, m *sync.Mutex, wg *sync.WaitGroup) {
-	for i := 0; i < n; i++ {
-		m.Lock()
-		m.Unlock()
-	}
-	wg.Done()
-}
-
-func mutexContended100(n int) {
-	var m sync.Mutex
-	var wg sync.WaitGroup
-	wg.Add(100)
-	for i := 0; i < 100; i++ {
-		share := n / 100
-		if i < n%100 {
-			share++
+		if took <= 0 {
+			took = 1
 		}
-		go locker(share, &m, &wg)
-	}
-	wg.Wait()
-}
-
-type table struct {
-	m    sync.Mutex
-	c    *sync.Cond
-	turn int
-}
-
-func player(n int, t *table, me int, wg *sync.WaitGroup) {
-	t.m.Lock()
-	for i := 0; i < n; i++ {
-		for t.turn != me {
-			t.c.Wait()
+		guess := 1.2 * float64(n) * float64(least) / float64(took)
+		if guess > 100*float64(n) {
+			guess = 100 * float64(n)
 		}
-		t.turn = 1 - me
-		t.c.Signal()
-	}
-	t.m.Unlock()
-	wg.Done()
-}
-
-func condPingpong(n int) {
-	var t table
-	var wg sync.WaitGroup
-	t.c = sync.NewCond(&t.m)
-	wg.Add(2)
-	go player(n, &t, 0, &wg)
-	go player(n, &t, 1, &wg)
-	wg.Wait()
-}
-
-var benches = []struct {
-	id  string
-	run func(n int)
-}{
-	{"spawn_exit", spawnExit},
-	{"yield_2", yield2},
-	{"chan_pingpong", chanPingpong},
-	{"chan_buffered", chanBuffered},
-	{"mutex", uncontended},
-	{"mutex_contended_100", mutexContended100},
-	{"cond_pingpong", condPingpong},
-}
-
-// measure doubles n until one run lasts at least d, and returns that run's nanoseconds per
-// operation.
-func measure(run func(int), d time.Duration) float64 {
-	for n := 1; ; n *= 2 {
-		start := time.Now()
-		run(n)
-		took := time.Since(start)
-		if took >= d || n >= 1<<40 {
-			return float64(took.Nanoseconds()) / float64(n)
+		if n++; int(guess) > n {
+			n = int(guess)
 		}
 	}
+}
+
+func (b bench) measure() {
+	nsPerOp := make([]float64, samples)
+	if b.setup != nil {
+		b.setup()
+	}
+	ms := envNumber("GORT_BENCH_MS", 100)
+	n := b.calibrate(time.Duration(ms) * time.Millisecond / samples)
+	for i := range nsPerOp {
+		nsPerOp[i] = float64(b.timed(n).Nanoseconds()) / float64(n)
+	}
+	sort.Float64s(nsPerOp)
+	report(b.id, nsPerOp[samples/2])
 }
 
 func main() {
-	ms, err := strconv.Atoi(os.Getenv("GORT_BENCH_MS"))
-	if err != nil || ms <= 0 {
-		ms = 100
-	}
-	least := time.Duration(ms) * time.Millisecond
-	found := false
 	for _, b := range benches {
-		if len(os.Args) < 2 || os.Args[1] == b.id {
-			found = true
-			fmt.Printf("%s %.2f\n", b.id, measure(b.run, least))
+		if len(os.Args) < 2 {
+			fmt.Println(b.id)
+		} else if os.Args[1] == b.id {
+			if b.once != nil {
+				b.once()
+			} else {
+				b.measure()
+			}
+			return
 		}
 	}
-	if !found {
+	if len(os.Args) > 1 {
 		fmt.Fprintf(os.Stderr, "core: no benchmark is called %s\n", os.Args[1])
 		os.Exit(2)
 	}

@@ -18,6 +18,8 @@ import (
 
 var total = flag.Int("n", 1000, "goroutines to park")
 var busy = flag.Int("busy", 0, "goroutines that hand a value round without end")
+var waits = flag.Bool("waits", false, "wait for objects of each kind, print them for each line")
+var metric = flag.Bool("figures", false, "print the own figures for each line of input")
 
 //go:noinline
 func recvDeep(c chan int, depth int) int {
@@ -145,6 +147,14 @@ func churn() {
 
 func main() {
 	flag.Parse()
+	if *metric {
+		serve()
+		return
+	}
+	if *waits {
+		serveWaits()
+		return
+	}
 	shared, strings := make(chan int), make(chan string)
 	many := []func(){
 		func() { parkRecv(shared) },
@@ -156,6 +166,11 @@ func main() {
 	go parkAccept()
 	go parkSyscall()
 	go parkLocked()
+	parkDeep()
+	for i := 0; i < 12; i++ {
+		go parkArgs(i)
+		go parkLabels(i)
+	}
 	for i := 3; i < *total; i++ {
 		go many[i%len(many)]()
 	}
@@ -165,5 +180,6 @@ func main() {
 	runtime.GC()
 	time.Sleep(200 * time.Millisecond)
 	fmt.Println("ready", os.Getpid())
+	beRestless()
 	<-shared
 }

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * chans.c - `gort chans`: which goroutines wait for which channel, lock, wait group or condition.
+ *
+ * Neither Go nor libgort notes who holds a mutex. A goroutine that stands still, does not wait for
+ * the lock and has its address on the stack "seems" to hold it, and a circle of such goroutines is
+ * named as a deadlock that is possible.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "err.h"
+#include "group.h"
+#include "human.h"
+#include "json.h"
+#include "out.h"
+#include "stacktext.h"
+#include "target.h"
+#include "waitgraph.h"
+
+#define IDS_SHOWN     5
+#define CIRCLES_SHOWN 8
+
+static const char *kind_name(const struct gsnap_obj *o)
+{
+	static const char *const names[] = {
+		"chan", "mutex", "rwmutex", "wait group", "cond", "semaphore"};
+	return o->addr ? names[o->kind] : "nil chan";
+}
+
+static const char *op_name(const struct gsnap_wait *w)
+{
+	static const char *const plain[] = {"receive", "send", "select", "lock", "rlock", "wait"};
+	if (w->in_select && w->op != GSNAP_SELECT)
+		return w->op == GSNAP_SEND ? "select send" : "select receive";
+	return plain[w->op];
+}
+
+static void print_where(struct out *out, const struct gsnap *s, uint32_t g)
+{
+	const struct gsnap_frame *f = top_frame(s, s->gs[g].stack);
+	if (!f)
+		out_printf(out, "-");
+	else if (f->file)
+		out_printf(out, "%s %s:%" PRIu32, base_name(f->func), base_name(f->file), f->line);
+	else
+		out_printf(out, "%s", base_name(f->func));
+}
+
+/* What only this kind of object has: capacity, whether it is locked, counters. */
+static void print_state(struct out *out, const struct gsnap_obj *o)
+{
+	if (o->kind == GSNAP_CHAN && o->addr)
+		out_printf(out, "  cap %s  len %s%s", human_count(o->cap).s, human_count(o->len).s,
+			o->set ? "  closed" : "");
+	else if (o->kind == GSNAP_MUTEX || o->kind == GSNAP_RWMUTEX)
+		out_printf(out, "  %s", o->set ? "locked" : "not locked");
+	if (o->kind == GSNAP_RWMUTEX && o->counter != GSNAP_UNKNOWN)
+		out_printf(out, "  %s readers", human_count(o->counter).s);
+	if (o->kind == GSNAP_WAITGROUP)
+		out_printf(out, "  counter %s", human_count(o->counter).s);
+}
+
+static void print_holders(struct out *out, const struct gsnap *s, uint32_t obj)
+{
+	const char *sep = "   seems held by";
+	for (uint32_t i = 0; i < s->nholds; i++) {
+		if (s->holds[i].obj != obj)
+			continue;
+		out_printf(out, "%s goroutine %" PRIu64 " (", sep, s->gs[s->holds[i].g].id);
+		print_where(out, s, s->holds[i].g);
+		out_printf(out, ")");
+		sep = " or";
+	}
+}
+
+static void print_row(struct out *out, const struct gsnap *s, const struct waitgraph *wg,
+	const struct waitgroup *group, const struct waitrow *row)
+{
+	int64_t oldest = GSNAP_UNKNOWN;
+	const struct gsnap_wait *first = &s->waits[wg->order[row->first]];
+	for (uint32_t i = 0; i < row->n; i++) {
+		int64_t w = g_wait(s, &s->gs[s->waits[wg->order[row->first + i]].g]);
+		oldest = w > oldest ? w : oldest;
+	}
+	out_printf(out, "%8s  %-14s ", human_count((int64_t)row->n * group->n).s, op_name(first));
+	print_where(out, s, first->g);
+	if (group->n == 1 && oldest != GSNAP_UNKNOWN)
+		out_printf(out, "  [oldest %s]", human_time(oldest).s);
+	out_printf(out, "  %s", group->n > 1 ? "e.g." : row->n > 1 ? "ids" : "id");
+	for (uint32_t i = 0; i < row->n && i < IDS_SHOWN; i++)
+		out_printf(out, " %" PRIu64, s->gs[s->waits[wg->order[row->first + i]].g].id);
+	out_printf(out, "%s\n", row->n > IDS_SHOWN || group->n > 1 ? " ..." : "");
+}
+
+static void print_group(struct out *out, const struct gsnap *s, const struct waitgraph *wg,
+	const struct waitgroup *group)
+{
+	const struct gsnap_obj *o = &s->objs[group->obj];
+	out_printf(out, "\n");
+	out_style(out, STYLE_ACCENT);
+	if (group->n > 1)
+		out_printf(out, "%s x ", human_count(group->n).s);
+	out_printf(out, "%s%s%s", kind_name(o), o->elem ? " " : "", o->elem ? o->elem : "");
+	if (group->n == 1 && o->addr)
+		out_printf(out, " 0x%" PRIx64, o->addr);
+	out_style(out, STYLE_PLAIN);
+	print_state(out, o);
+	print_holders(out, s, group->obj);
+	out_printf(out, "\n");
+	for (uint32_t i = 0; i < group->nrows; i++)
+		print_row(out, s, wg, group, &wg->rows[group->row + i]);
+}
+
+static void print_circle(struct out *out, const struct gsnap *s, const struct circle *c)
+{
+	out_printf(out, "\n");
+	out_style(out, STYLE_TROUBLE);
+	out_printf(
+		out, "! possible deadlock of %" PRIu32 " goroutine%s", c->n, c->n == 1 ? "" : "s");
+	out_style(out, STYLE_PLAIN);
+	out_printf(out, "\n");
+	for (uint32_t i = 0; i < c->n; i++) {
+		const struct gsnap_obj *o = &s->objs[c->obj[i]];
+		out_printf(out, "  goroutine %" PRIu64 " at ", s->gs[c->g[i]].id);
+		print_where(out, s, c->g[i]);
+		out_printf(out,
+			"\n    waits for %s 0x%" PRIx64 ", which goroutine %" PRIu64
+			" seems to hold\n",
+			kind_name(o), o->addr, s->gs[c->g[(i + 1) % c->n]].id);
+	}
+}
+
+/* Goroutines that wait for an object; in a select they do so several times. */
+static uint32_t waiting(const struct gsnap *s)
+{
+	uint8_t *seen = calloc(s->ngs + (size_t)1, 1);
+	uint32_t n = 0;
+	for (uint32_t i = 0; seen && i < s->nwaits; i++) {
+		n += !seen[s->waits[i].g];
+		seen[s->waits[i].g] = 1;
+	}
+	free(seen);
+	return n;
+}
+
+static void print_text(struct out *out, const struct opts *o, const struct gsnap *s,
+	const struct waitgraph *wg, const struct circle *circles, uint32_t ncircles)
+{
+	uint32_t shown = o->count >= 0 && (uint64_t)o->count < wg->ngroups ? (uint32_t)o->count
+									   : wg->ngroups;
+	print_title(out, "chans", s);
+	out_printf(out, "\n%s of %s goroutines wait for %s object%s\n", human_count(waiting(s)).s,
+		human_count(s->ngs).s, human_count(s->nobjs).s, s->nobjs == 1 ? "" : "s");
+	for (uint32_t i = 0; i < ncircles; i++)
+		print_circle(out, s, &circles[i]);
+	for (uint32_t i = 0; i < shown; i++)
+		print_group(out, s, wg, &wg->groups[i]);
+	if (shown < wg->ngroups)
+		out_printf(out, "\n%s more kinds of waits\n", human_count(wg->ngroups - shown).s);
+}
+
+static void json_waits(struct json *j, const struct gsnap *s, const struct waitgraph *wg,
+	const struct waitrow *row)
+{
+	for (uint32_t i = 0; i < row->n; i++) {
+		const struct gsnap_wait *w = &s->waits[wg->order[row->first + i]];
+		const struct gsnap_frame *f = top_frame(s, s->gs[w->g].stack);
+		jw_object(j, NULL);
+		jw_uint(j, "goroutine", s->gs[w->g].id);
+		jw_str(j, "to", op_name(w));
+		jw_int(j, "wait_ns", g_wait(s, &s->gs[w->g]));
+		jw_str(j, "at", f ? f->func : NULL);
+		jw_close_object(j);
+	}
+}
+
+static void json_facts(struct json *j, const struct gsnap *s, uint32_t obj)
+{
+	const struct gsnap_obj *o = &s->objs[obj];
+	jw_str(j, "kind", kind_name(o));
+	jw_hex(j, "address", o->addr);
+	if (o->kind == GSNAP_CHAN) {
+		jw_str(j, "element", o->elem);
+		jw_int(j, "cap", o->cap);
+		jw_int(j, "len", o->len);
+		jw_bool(j, "closed", o->set);
+	} else {
+		jw_bool(j, "locked", o->set);
+		jw_int(j, "counter", o->counter);
+	}
+	jw_array(j, "seem_to_hold");
+	for (uint32_t i = 0; i < s->nholds; i++)
+		if (s->holds[i].obj == obj)
+			jw_uint(j, NULL, s->gs[s->holds[i].g].id);
+	jw_close_array(j);
+}
+
+static uint32_t object_of(const struct gsnap *s, const struct waitgraph *wg, uint32_t row)
+{
+	return s->waits[wg->order[wg->rows[row].first]].obj;
+}
+
+/* Every object: a script can group them by what it wants. */
+static void json_objects(struct json *j, const struct gsnap *s, const struct waitgraph *wg)
+{
+	jw_lines(j, "objects");
+	for (uint32_t row = 0; row < wg->nrows;) {
+		uint32_t obj = object_of(s, wg, row);
+		jw_object(j, NULL);
+		json_facts(j, s, obj);
+		jw_array(j, "waits");
+		for (; row < wg->nrows && object_of(s, wg, row) == obj; row++)
+			json_waits(j, s, wg, &wg->rows[row]);
+		jw_close_array(j);
+		jw_close_object(j);
+	}
+	jw_close_array(j);
+}
+
+static void print_json(struct out *out, const struct gsnap *s, const struct waitgraph *wg,
+	const struct circle *circles, uint32_t ncircles)
+{
+	struct json j;
+	jw_begin(&j, out, "gort.chans/1");
+	jw_int(&j, "pid", s->pid);
+	jw_str(&j, "exe", s->exe);
+	jw_str(&j, "version", s->version);
+	jw_uint(&j, "goroutines", s->ngs);
+	jw_uint(&j, "waiting", waiting(s));
+	jw_lines(&j, "possible_deadlocks");
+	for (uint32_t i = 0; i < ncircles; i++) {
+		jw_array(&j, NULL);
+		for (uint32_t k = 0; k < circles[i].n; k++) {
+			jw_object(&j, NULL);
+			jw_uint(&j, "goroutine", s->gs[circles[i].g[k]].id);
+			jw_hex(&j, "waits_for", s->objs[circles[i].obj[k]].addr);
+			jw_close_object(&j);
+		}
+		jw_close_array(&j);
+	}
+	jw_close_array(&j);
+	json_objects(&j, s, wg);
+	jw_end(&j);
+}
+
+static int nothing(const struct gsnap *s)
+{
+	struct gsnap_err err;
+	err_what(&err, CLI_FAIL, "no goroutine of pid %d waits for a channel or a lock", s->pid);
+	err_why(&err, "none of its %s does", human_count(s->ngs).s);
+	err_try(&err, "gort stacks --all %d", s->pid);
+	return err_print(&err);
+}
+
+static int show(const struct opts *o, const struct gsnap *s)
+{
+	static struct out out;
+	struct circle circles[CIRCLES_SHOWN];
+	struct gsnap_err err;
+	struct waitgraph wg;
+	if (s->nwaits == 0)
+		return nothing(s);
+	int code = CLI_OK;
+	if (waitgraph_build(s, &wg)) {
+		err_what(
+			&err, CLI_FAIL, "not enough memory for %s waits", human_count(s->nwaits).s);
+		code = err_print(&err);
+	} else if (out_open(&out, o, STDOUT_FILENO, &err)) {
+		code = err_print(&err);
+	} else {
+		uint32_t n = waitgraph_circles(s, circles, CIRCLES_SHOWN);
+		if (o->format == FORMAT_TEXT)
+			print_text(&out, o, s, &wg, circles, n);
+		else
+			print_json(&out, s, &wg, circles, n);
+		code = out_close(&out);
+	}
+	waitgraph_free(&wg);
+	return code;
+}
+
+static int run_chans(const struct opts *o)
+{
+	struct gsnap_err err = {0};
+	struct gsnap s;
+	if (target_read(o, PROBE_STACKS | PROBE_WAITS, &s, &err))
+		return err_print(&err);
+	int code = show(o, &s);
+	gsnap_free(&s);
+	return code;
+}
+
+static const struct opt own[] = {
+	{"count", 'n', OPT_NUMBER, 0, offsetof(struct opts, count), "N",
+		"only the N most waited for"},
+	{0},
+};
+
+const struct command cmd_chans = {
+	.name = "chans",
+	.synopsis = "[options] <target>",
+	.summary = "who waits for which channel, lock, wait group, condition",
+	.examples = "gort chans 4121                    # most waited for first\n"
+		    "gort chans -n 5 checkout           # the five worst\n"
+		    "gort chans --json 4121             # every wait, for a script\n",
+	.notes =
+		"Neither Go nor libgort notes who locked a mutex. \"Seems held by\" names "
+		"goroutines\n"
+		"that stand still with its address on their stack; a circle of them is a possible\n"
+		"deadlock. gort leaks proves which goroutines of a Go program wait for ever.",
+	.own = own,
+	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC,
+	.min_args = 1,
+	.max_args = 1,
+	.run = run_chans,
+};

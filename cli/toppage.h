@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* toppage.h - the pages of `gort top`, built from topdata. */
+#ifndef GORT_CLI_TOPPAGE_H
+#define GORT_CLI_TOPPAGE_H
+
+#include "page.h"
+#include "topdata.h"
+
+/* How the goroutine table is laid out in a number of columns. */
+struct top_columns {
+	int created, blocked; /* widths; blocked 0: as wide as it is */
+	bool oldest;          /* a column for the longest wait */
+};
+struct top_columns top_columns(int width);
+
+/* Title, CPU, goroutines, scheduler, collector: the lines above the table. */
+void top_header(struct page *p, const struct topdata *d, const char *remark);
+/* The head of the table and one row of it. */
+void top_table_head(struct page *p, const struct topdata *d, const struct top_columns *c);
+void top_table_row(struct page *p, const struct topdata *d, const struct top_columns *c,
+	const struct livegroup *g);
+/* A row matches when what it shows contains the text, in whatever case. */
+bool top_row_matches(const struct topdata *d, const struct livegroup *g, const char *text);
+/* Why numbers are missing: each reason once, for all it covers. */
+void top_reasons(struct page *p, const struct topdata *d);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * goheap.h - the heap of a Go process, copied: its spans, the memory of those whose objects may
+ * hold pointers, and which slots are in use. The copy is not of one instant: the process runs on.
+ */
+#ifndef GORT_PROBES_GOHEAP_H
+#define GORT_PROBES_GOHEAP_H
+
+#include "gotarget.h"
+
+#define GO_PAGE 8192u
+
+/* Where the pointers of a span's objects are told: see $GOROOT/src/runtime/mbitmap.go. */
+enum gospan_kind {
+	GOSPAN_NOSCAN,
+	GOSPAN_BITMAP, /* objects of up to 512 bytes: a bit a word, at the end of the span */
+	GOSPAN_HEADER, /* larger ones: their first word is the address of their type */
+	GOSPAN_LARGE,  /* one object: the type is in the mspan */
+	GOSPAN_WORDS,  /* not told: every word may be a pointer */
+};
+
+/* The span class of the blocks that tiny objects without pointers share: 16 bytes, noscan. */
+#define GO_TINY_SPAN 5
+
+/* The marker meets spans in any order: what it needs of one is in one cache line. */
+struct gospan {
+	uint64_t start, elemsize;
+	const uint8_t *mem;   /* copy of [start, start + size), NULL for GOSPAN_NOSCAN */
+	const uint8_t *inuse; /* a bit for each slot from freeindex on, NULL: none of these is */
+	uint64_t *marks;      /* a bit a slot, clear at first */
+	uint64_t *scanned;    /* the marker: of those marked, which were looked into */
+	uint32_t nelems, freeindex, divmul;
+	uint8_t spanclass, kind;
+	bool opaque; /* the marker: some of its objects are not to be looked into */
+	bool queued; /* the marker: some are to be */
+
+	uint64_t size, type, specials;
+	uint64_t mspan; /* address of the structure itself */
+	uint64_t allocbits;
+	uint64_t first; /* slots of all spans before it */
+	size_t bitmap;  /* GOSPAN_BITMAP: where in mem the bits are */
+} __attribute__((aligned(128)));
+
+struct gobuffer {
+	uint8_t *mem;
+	size_t size;
+};
+
+struct goheap {
+	const struct gotarget *g;
+	struct gospan *spans;
+	uint32_t nspans;
+	uint64_t nslots; /* of all spans */
+	uint64_t lo, hi;
+	uint32_t *pages; /* of [lo, hi): number of the span + 1, 0 for none */
+	uint64_t *bits;
+	size_t nbits;
+	struct gobuffer most, late; /* copies: of all spans, and of those that changed meanwhile */
+	bool greentea; /* the collector keeps mark bits of its own at the end of small spans */
+	bool odd;      /* neither most nor hardly any of the small spans do: not understood */
+};
+
+/* A slot in use. */
+struct goobj {
+	struct gospan *span;
+	uint32_t index;
+};
+
+/*
+ * Copies the heap in two steps; what points into it is copied between them. Each: 0 or a negative
+ * errno; -EPROTO: the spans make no sense. The buffers of h are kept and used again when h was read
+ * before: fresh ones cost more than the copy.
+ */
+int goheap_begin(struct goheap *h, const struct gotarget *g);
+int goheap_settle(struct goheap *h);
+void goheap_free(struct goheap *h);
+
+static inline struct gospan *goheap_span(const struct goheap *h, uint64_t addr)
+{
+	if (addr < h->lo || addr >= h->hi)
+		return NULL;
+	uint32_t i = h->pages[(addr - h->lo) / GO_PAGE];
+	return i ? &h->spans[i - 1] : NULL;
+}
+
+static inline uint32_t gospan_index(const struct gospan *s, uint64_t addr)
+{
+	return s->divmul ? (uint32_t)(((addr - s->start) * (uint64_t)s->divmul) >> 32) : 0;
+}
+
+static inline uint64_t goobj_base(struct goobj o)
+{
+	return o.span->start + o.index * o.span->elemsize;
+}
+
+static inline bool gospan_inuse(const struct gospan *s, uint32_t i)
+{
+	return i < s->freeindex || (s->inuse && s->inuse[i / 8] >> (i % 8) & 1);
+}
+
+/* The object that addr points into; false when it points into none. */
+static inline bool goheap_find(const struct goheap *h, uint64_t addr, struct goobj *o)
+{
+	struct gospan *s = goheap_span(h, addr);
+	if (!s)
+		return false;
+	uint32_t i = gospan_index(s, addr);
+	*o = (struct goobj){s, i};
+	return i < s->nelems && gospan_inuse(s, i);
+}
+
+/* The word at an address: of the copy, and else as it is now. 0 when it cannot be read. */
+uint64_t goheap_word(const struct goheap *h, uint64_t addr);
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * goleak.c - goroutine leaks of a live Go process, proved by reachability from outside.
+ *
+ * The algorithm is that of Go's own goroutineleak profile (mgc.go, findGoroutineLeaks): a goroutine
+ * blocked on channels, locks or conditions is no root. Mark from everything else; whoever waits for
+ * something that was marked may be woken, so its stack is marked too; repeat until nobody is added.
+ * Who is left waits for what no one can reach. Saraph et al. (GOLF, ASPLOS 2025) prove it sound.
+ *
+ * Here the process runs on while it is copied. The goroutines are copied before and after the heap:
+ * one that moved in between is a root with both its stacks, every word of them. What a heap object
+ * gave to another while both were copied can still be lost, hence several passes (probe_leaks).
+ *
+ * With `freeze` its threads stand while it is copied; then one copy of the goroutines will do, and
+ * what threads have in registers counts as pointers, as all of a running goroutine's stack does.
+ *
+ * Beyond what Go finds: deferred calls of a goroutine do not keep its own channel, and locks that
+ * share a block of tiny objects are told apart as far as that can be (GO_UNSURE).
+ */
+#include "goleak.h"
+
+#include <errno.h>
+#include <string.h>
+#include "freeze.h"
+#include "goroots.h"
+
+void goleaker_init(struct goleaker *l, const struct gotarget *g)
+{
+	*l = (struct goleaker){.g = g};
+	gostackmap_init(&l->stacks, g);
+}
+
+void goleaker_free(struct goleaker *l)
+{
+	goheap_free(&l->heap);
+	gostackmap_free(&l->stacks);
+}
+
+static enum gowait kind_of(const struct golook *p, const struct gocopy *c)
+{
+	return gowait_kind(p->l->g, c);
+}
+
+/* ---- copying ---- */
+
+static int copy(struct golook *p)
+{
+	const struct gotarget *g = p->l->g;
+	int err = p->l->freeze ? 0 : gocopies_read(g, &p->before);
+	if (!err)
+		err = goheap_begin(&p->l->heap, g);
+	if (!err)
+		err = gocopies_read(g, &p->now);
+	if (!err)
+		err = goheap_settle(&p->l->heap);
+	p->state = calloc(p->now.n + 1, sizeof *p->state);
+	p->moved = calloc(p->before.n + 1, sizeof *p->moved);
+	return err ? err : p->state && p->moved ? 0 : -ENOMEM;
+}
+
+/* Who ran in between, ended or was born is a root. */
+static int compare_copies(struct golook *p)
+{
+	struct idmap index = {0};
+	bool oom = false;
+	if (p->l->freeze)
+		return 0;
+	for (size_t i = 0; i < p->before.n; i++) {
+		p->moved[i] = true;
+		oom |= !idmap_put(&index, p->before.v[i].addr, (uint32_t)i + 1);
+	}
+	for (size_t i = 0; i < p->now.n; i++) {
+		uint32_t k = idmap_get(&index, p->now.v[i].addr);
+		if (k && gocopy_stood_still(&p->before.v[k - 1], &p->now.v[i]))
+			p->moved[k - 1] = false;
+		else
+			p->state[i] = GOLOOK_ROOT;
+	}
+	idmap_free(&index);
+	return oom ? -ENOMEM : 0;
+}
+
+/* ---- marking ---- */
+
+static void mark_goroutine(struct golook *p, const struct gocopy *c, bool moved)
+{
+	uint64_t guessed = p->l->stacks.nguessed;
+	gostackmap_mark(&p->l->stacks, &p->mark, c, moved);
+	if (!moved && c->status == GSTATUS_WAITING) {
+		p->nquiet++;
+		p->nguessed += p->l->stacks.nguessed - guessed;
+	}
+}
+
+static void mark_roots(struct golook *p)
+{
+	for (size_t i = 0; i < p->now.n; i++) {
+		const struct gocopy *c = &p->now.v[i];
+		bool moved = p->state[i] == GOLOOK_ROOT;
+		if (!moved && kind_of(p, c) != GOWAIT_OTHER)
+			continue;
+		mark_goroutine(p, c, moved);
+		p->state[i] = GOLOOK_ROOT;
+	}
+	for (size_t i = 0; i < p->before.n; i++) {
+		const struct gocopy *c = &p->before.v[i];
+		if (p->moved[i] || kind_of(p, c) == GOWAIT_OTHER)
+			mark_goroutine(p, c, p->moved[i]);
+	}
+	gomark_drain(&p->mark);
+}
+
+/* A word of the goroutine's own stack that points to what lies before the lock in its block. */
+static bool holds_neighbour(const struct gocopy *c, uint64_t key)
+{
+	uint64_t block = key & ~15ull;
+	for (size_t k = 0; c->stack && k + 8 <= c->len; k += 8) {
+		uint64_t v;
+		memcpy(&v, c->stack + k, sizeof v);
+		if (v >= block && v < key - 8)
+			return true;
+	}
+	return false;
+}
+
+/* The strongest of what its keys say; a goroutine of which nothing is known may be woken. */
+static enum golive live(const struct golook *p, size_t i)
+{
+	const struct gocopy *c = &p->now.v[i];
+	enum gowait kind = kind_of(p, c);
+	enum golive best = p->waits.first[i] ? GO_DEAD : GO_LIVE;
+	if (kind == GOWAIT_FOREVER)
+		return GO_DEAD;
+	for (uint32_t k = p->waits.first[i]; k && best != GO_LIVE; k = p->waits.keys[k - 1].next) {
+		uint64_t addr = p->waits.keys[k - 1].addr;
+		/* A nil channel in a select never becomes ready. */
+		enum golive it = addr ? gomark_live(&p->mark, addr, kind != GOWAIT_CHAN) : GO_DEAD;
+		if (it == GO_UNSURE && holds_neighbour(c, addr))
+			it = GO_LIVE;
+		best = it == GO_DEAD ? best : it;
+	}
+	return best;
+}
+
+/* Adds those that may be woken; true when there was one. */
+static bool wake(struct golook *p, enum golive at_least)
+{
+	bool any = false;
+	for (size_t i = 0; i < p->now.n; i++) {
+		if (p->state[i] != GOLOOK_BLOCKED)
+			continue;
+		enum golive it = live(p, i);
+		if (it == GO_DEAD || (at_least == GO_LIVE && it != GO_LIVE))
+			continue;
+		p->state[i] = it == GO_LIVE ? GOLOOK_WOKEN : GOLOOK_UNSURE;
+		mark_goroutine(p, &p->now.v[i], false);
+		any = true;
+	}
+	gomark_drain(&p->mark);
+	return any;
+}
+
+/* Those of whom it is not sure come last: what they hold counts as reached, they are named. */
+static void fixed_point(struct golook *p)
+{
+	do
+		while (wake(p, GO_LIVE))
+			;
+	while (wake(p, GO_UNSURE));
+}
+
+/* ---- verdict ---- */
+
+/* What may make no sense in any process, since it was read while it changed. */
+#define TORN 4
+
+static const char *distrust(const struct golook *p)
+{
+	const struct gotypes *t = &p->mark.types;
+	if (p->l->heap.odd)
+		return "its small objects are not laid out as this version's should be";
+	if (t->unknown > t->n / 100 + TORN)
+		return "the types of more than one in a hundred kinds of objects make no sense";
+	if (p->nguessed > p->nquiet / 20 + TORN)
+		return "the stacks of more than one goroutine in twenty cannot be followed";
+	return NULL;
+}
+
+static int by_goid(const void *a, const void *b)
+{
+	const struct probe_leak *x = a, *y = b;
+	return (x->goid > y->goid) - (x->goid < y->goid);
+}
+
+static int report(const struct golook *p, struct probe_leaks *out)
+{
+	*out = (struct probe_leaks){.goroutines = p->now.n};
+	out->v = malloc((p->now.n + 1) * sizeof *out->v);
+	if (!out->v)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->now.n; i++) {
+		const struct gocopy *c = &p->now.v[i];
+		uint32_t k = p->waits.first[i];
+		out->blocked += kind_of(p, c) != GOWAIT_OTHER;
+		if (p->state[i] == GOLOOK_ROOT || p->state[i] == GOLOOK_WOKEN || c->goid == 1)
+			continue;
+		out->v[out->n++] = (struct probe_leak){
+			.goid = c->goid,
+			.depth = c->hi - c->sp,
+			.object = k ? p->waits.keys[k - 1].addr : 0,
+			.class = kind_of(p, c) == GOWAIT_FOREVER ? PROBE_LEAK_FOREVER
+				 : p->state[i] == GOLOOK_UNSURE  ? PROBE_LEAK_LIKELY
+								 : PROBE_LEAK_UNREACHABLE,
+		};
+	}
+	qsort(out->v, out->n, sizeof *out->v, by_goid);
+	return 0;
+}
+
+/*
+ * A goroutine that runs on a thread whose stack pointer is known has nothing below it. (One whose
+ * thread does the runtime's work on another stack keeps all of its own.)
+ */
+static void cut_running(struct gocopies *gs, uint64_t sp)
+{
+	for (size_t i = 0; i < gs->n; i++) {
+		struct gocopy *c = &gs->v[i];
+		if (c->status != GSTATUS_RUNNING || !c->stack || sp < c->base || sp >= c->hi)
+			continue;
+		c->stack += sp - c->base;
+		c->len -= sp - c->base;
+		c->base = sp;
+	}
+}
+
+/* All that is read of the process but types, which do not change. */
+static void gather(void *ctx, const struct freeze_regs *regs, size_t n)
+{
+	struct golook *p = ctx;
+	p->error = copy(p);
+	if (p->error)
+		return;
+	if (p->l->sp)
+		cut_running(&p->now, p->l->sp & ~7ull);
+	for (size_t i = 0; i < n; i++)
+		cut_running(&p->now, regs[i].general[FREEZE_RSP] & ~7ull);
+	gomark_init(&p->mark, &p->l->heap);
+	p->mark.oom = p->l->holders && !gomark_want_holders(&p->mark);
+	goroots_opaque(&p->mark, &p->before, &p->now);
+	p->error = compare_copies(p);
+	if (!p->error)
+		p->error = gowaits_find(&p->waits, &p->now, &p->mark, &p->l->stacks);
+	if (!p->error)
+		p->error = goroots_mark(&p->mark);
+	p->mark.owner = GOMARK_REGISTER;
+	if (n)
+		gomark_words(&p->mark, 0, (const uint8_t *)regs, n * sizeof *regs);
+	p->mark.owner = 0;
+}
+
+static int judge(struct golook *p, const char **why)
+{
+	gomark_drain(&p->mark);
+	mark_roots(p);
+	fixed_point(p);
+	if (p->mark.oom)
+		return -ENOMEM;
+	*why = distrust(p);
+	return *why ? -EPROTO : 0;
+}
+
+/* Reads the process; when it is to be frozen, while it is. */
+static int read_it(struct golook *p, const char **why)
+{
+	struct goleaker *l = p->l;
+	l->held_ns = 0;
+	if (!l->freeze) {
+		gather(p, NULL, 0);
+		return p->error;
+	}
+	int err = freeze_process(l->g->t, gather, p, &l->held_ns);
+	if (err == -ETIMEDOUT) {
+		*why = "not all of its threads could be stopped within half a second";
+		return -EPROTO;
+	}
+	return err ? err : p->error;
+}
+
+int golook_at(struct golook *p, struct goleaker *l, const char **why)
+{
+	*p = (struct golook){.l = l};
+	*why = "its heap cannot be found or makes no sense";
+	int err = read_it(p, why);
+	return err ? err : judge(p, why);
+}
+
+void golook_free(struct golook *p)
+{
+	gomark_free(&p->mark);
+	gowaits_free(&p->waits);
+	gocopies_free(&p->before);
+	gocopies_free(&p->now);
+	free(p->state);
+	free(p->moved);
+}
+
+int goleaker_pass(struct goleaker *l, struct probe_leaks *out, const char **why)
+{
+	struct golook p;
+	int err = golook_at(&p, l, why);
+	if (!err)
+		err = report(&p, out);
+	golook_free(&p);
+	return err;
+}
+
+void goleaks_intersect(struct probe_leaks *a, const struct probe_leaks *b)
+{
+	size_t n = 0, k = 0;
+	for (size_t i = 0; i < a->n; i++) {
+		struct probe_leak it = a->v[i];
+		while (k < b->n && b->v[k].goid < it.goid)
+			k++;
+		if (k == b->n || b->v[k].goid != it.goid || b->v[k].depth != it.depth ||
+			b->v[k].object != it.object)
+			continue;
+		it.class = b->v[k].class > it.class ? b->v[k].class : it.class;
+		a->v[n++] = it;
+	}
+	a->n = n;
+	a->goroutines = b->goroutines;
+	a->blocked = b->blocked;
+}

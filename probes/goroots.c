@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * goroots.c - marks what a Go process keeps alive whatever its goroutines do: variables of all
+ * modules, by their masks; finalizers and cleanups; and the Ps, which hold the timers.
+ *
+ * Caches of free sudogs are left out: a free sudog may still name what it was for. So are work
+ * buffers of the collector (p.wbBuf), which type masks leave out by themselves: a P is marked by
+ * its type, never word by word.
+ */
+#include "goroots.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MAX_MODULES  64
+#define MAX_PS       65536
+#define MAX_MS       70000
+#define MAX_SPECIALS (1u << 20)
+#define MAX_SECTION  (1ull << 32)
+#define SUDOGCACHES  (24 + 128 * 8) /* p.sudogcache and the array behind it, p.sudogbuf */
+
+/* ---- opaque: what leads to goroutines must not count as reaching what they hold ---- */
+
+void goroots_opaque(struct gomark *m, const struct gocopies *a, const struct gocopies *b)
+{
+	const struct gotarget *g = m->heap->g;
+	for (size_t i = 0; i < a->nallgs; i++)
+		gomark_opaque(m, a->allgs[i]);
+	for (size_t i = a->nallgs; i < b->nallgs; i++)
+		gomark_opaque(m, b->allgs[i]);
+	uint64_t mp = target_word(g->t, g->glob.allm);
+	for (unsigned n = 0; mp && n < MAX_MS; n++) {
+		gomark_opaque(m, mp);
+		gomark_opaque(m, target_word(g->t, mp + M_G0));
+		gomark_opaque(m, target_word(g->t, mp + g->lay->m_gsignal));
+		mp = target_word(g->t, mp + g->lay->m_alllink);
+	}
+	uint64_t allp[2];
+	if (!target_read(g->t, g->glob.allp, allp, sizeof allp))
+		return;
+	for (unsigned i = 0; i < allp[1] && i < MAX_PS; i++)
+		gomark_opaque(m, target_word(g->t, allp[0] + 8 * i));
+}
+
+/* ---- variables ---- */
+
+/* A section with its mask, runtime.bitvector: a bit a word. Without a mask every word counts. */
+static int mark_section(struct gomark *m, struct range r, uint64_t bitvector)
+{
+	const struct gotarget *g = m->heap->g;
+	uint64_t n = r.hi - r.lo, words = n / 8;
+	uint64_t skip = g->glob.sched ? g->glob.sched + g->lay->s_sudogcache : 0;
+	if (r.hi <= r.lo)
+		return 0;
+	if (n > MAX_SECTION)
+		return -EPROTO;
+	uint8_t *mem = malloc(n + 8), *mask = malloc(words / 8 + 1);
+	int err = mem && mask ? 0 : -ENOMEM;
+	if (!err && !target_read(g->t, r.lo, mem, n))
+		err = -EFAULT;
+	uint64_t bits = target_word(g->t, bitvector + 8);
+	if (!err && (target_u32(g->t, bitvector) < words ||
+			    !target_read(g->t, bits, mask, (words + 7) / 8)))
+		memset(mask, 0xff, words / 8 + 1);
+	for (uint64_t i = 0; !err && i < words; i++) {
+		uint64_t v;
+		memcpy(&v, mem + 8 * i, sizeof v);
+		m->slot = r.lo + 8 * i;
+		if (mask[i / 8] >> i % 8 & 1 && m->slot != skip)
+			gomark_ptr(m, v);
+	}
+	free(mem);
+	free(mask);
+	return err;
+}
+
+enum { MD_DATA = 0xd0, MD_BSS = 0xe0 }; /* moduledata.data, edata, bss, ebss */
+
+static int mark_variables(struct gomark *m)
+{
+	const struct gotarget *g = m->heap->g;
+	uint64_t md = g->md.addr;
+	int err = 0;
+	for (unsigned n = 0; md && n < MAX_MODULES && !err; n++) {
+		struct range data, bss;
+		if (!target_read(g->t, md + MD_DATA, &data, sizeof data) ||
+			!target_read(g->t, md + MD_BSS, &bss, sizeof bss))
+			return -EFAULT;
+		err = mark_section(m, data, md + g->lay->md_gcdatamask);
+		if (!err)
+			err = mark_section(m, bss, md + g->lay->md_gcbssmask);
+		md = target_word(g->t, md + g->lay->md_next);
+	}
+	return err;
+}
+
+/* ---- Ps ---- */
+
+/* The type of an object with a header, NULL when it has none that is known. */
+static const struct gotype *header_type(struct gomark *m, uint64_t addr)
+{
+	struct goobj o;
+	if (!goheap_find(m->heap, addr, &o) || o.span->kind != GOSPAN_HEADER ||
+		goobj_base(o) + 8 != addr)
+		return NULL;
+	const struct gotype *t = gotype_get(&m->types, goheap_word(m->heap, addr - 8));
+	return t && t->known && t->size <= o.span->elemsize - 8 ? t : NULL;
+}
+
+static bool mark_p(struct gomark *m, uint64_t p)
+{
+	const struct golayout *l = m->heap->g->lay;
+	const struct gotype *t = header_type(m, p);
+	uint64_t skip = l->p_sudogcache, skipend = skip + SUDOGCACHES;
+	if (!t || t->size <= skipend)
+		return false;
+	for (uint64_t i = 0; i < t->ptrbytes / 8; i++) {
+		m->slot = p + 8 * i;
+		if (t->mask[i / 64] >> i % 64 & 1 && (8 * i < skip || 8 * i >= skipend))
+			gomark_ptr(m, goheap_word(m->heap, m->slot));
+	}
+	return true;
+}
+
+static int mark_ps(struct gomark *m)
+{
+	const struct gotarget *g = m->heap->g;
+	uint64_t allp[2];
+	if (!target_read(g->t, g->glob.allp, allp, sizeof allp))
+		return -EFAULT;
+	for (unsigned i = 0; i < allp[1] && i < MAX_PS; i++)
+		if (!mark_p(m, target_word(g->t, allp[0] + 8 * i)))
+			return -EPROTO; /* its timers would be lost */
+	return 0;
+}
+
+/* ---- specials: finalizers and cleanups ---- */
+
+/* kinds: _KindSpecialFinalizer and _KindSpecialCleanup of mheap.go; 0: the version has none. */
+static void special_kinds(int minor, uint8_t *finalizer, uint8_t *cleanup)
+{
+	*finalizer = minor >= 25 ? 2 : 1;
+	*cleanup = minor >= 25 ? 7 : minor == 24 ? 6 : 0;
+}
+
+/*
+ * A finalizer keeps alive what its object points to, and its function, but not the object. The
+ * members after the special's header lie where they do in every version that has them.
+ */
+static void mark_special(struct gomark *m, struct gospan *s, const uint8_t *raw)
+{
+	const struct golayout *l = m->heap->g->lay;
+	uint8_t finalizer, cleanup, kind = raw[l->special_kind];
+	uint64_t off = 0, w[3];
+	memcpy(&off, raw + l->special_offset, l->minor >= 24 ? 8 : 2);
+	special_kinds(l->minor, &finalizer, &cleanup);
+	memcpy(w, raw + l->special_fn, sizeof w);
+	if (kind == finalizer) {
+		struct goobj o;
+		gomark_ptr(m, w[0]);
+		if (off < s->size && goheap_find(m->heap, s->start + off, &o))
+			gomark_object(m, o);
+	} else if (cleanup && kind == cleanup) {
+		gomark_ptr(m, w[0]);
+		gomark_ptr(m, l->minor >= 26 ? w[1] : 0);
+		gomark_ptr(m, l->minor >= 26 ? w[2] : 0);
+	}
+}
+
+static void mark_specials(struct gomark *m)
+{
+	uint8_t raw[64];
+	unsigned budget = MAX_SPECIALS;
+	for (uint32_t i = 0; i < m->heap->nspans; i++) {
+		uint64_t at = m->heap->spans[i].specials;
+		for (; at && budget; budget--) {
+			if (!target_read(m->heap->g->t, at, raw, 56))
+				break;
+			mark_special(m, &m->heap->spans[i], raw);
+			memcpy(&at, raw, sizeof at);
+		}
+	}
+}
+
+int goroots_mark(struct gomark *m)
+{
+	int err = mark_variables(m);
+	if (!err)
+		err = mark_ps(m);
+	if (err)
+		return err;
+	m->owner = GOMARK_SPECIAL;
+	mark_specials(m);
+	m->owner = 0;
+	return 0;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gortchans.c - what the goroutines of a program on libgort wait for: from g.sudog to the channel
+ * or to the word queued for. A select's first channel is known from there; that it is in the
+ * queues of others as well is seen when some goroutine of the snapshot waits for those.
+ */
+#include <errno.h>
+#include <string.h>
+#include "gortread.h"
+#include "holders.h"
+#include "waits.h"
+
+#define MAX_QUEUE (1u << 20)
+
+struct chans {
+	const struct gortread *r;
+	struct gsnap *out;
+	struct waits w;
+	struct idmap cases; /* select and object -> wait + 1 */
+	bool oom;
+};
+
+static uint64_t member_at(const struct gortread *r, uint64_t base, struct member m)
+{
+	uint64_t v = 0;
+	if (!m.size || m.size > sizeof v ||
+		!tmem_read(&r->mem, (taddr){base + m.offset}, &v, m.size))
+		return 0;
+	return v;
+}
+
+/* How far into the object the word lies that libgort queues for: see runtime/sync. */
+static uint64_t object_of(const struct waitmeaning *m, uint64_t elem)
+{
+	bool inside = m->kind == GSNAP_MUTEX || m->kind == GSNAP_RWMUTEX;
+	return inside ? elem - m->inside : elem;
+}
+
+static uint64_t case_key(uint32_t g, uint32_t obj)
+{
+	return (uint64_t)(obj + 1) << 32 | g;
+}
+
+static struct gsnap_wait *add(
+	struct chans *c, uint32_t g, const struct waitmeaning *m, uint64_t addr)
+{
+	struct gsnap_wait *wait = waits_add(&c->w, g, m, addr);
+	if (!wait ||
+		(wait->in_select && !idmap_put(&c->cases, case_key(g, wait->obj), c->out->nwaits)))
+		c->oom = true;
+	return wait;
+}
+
+static void add_waiting(struct chans *c, uint32_t gi, const struct waitmeaning *m)
+{
+	const struct glayout *lay = &c->r->lay;
+	const struct gsnap_g *gp = &c->out->gs[gi];
+	uint64_t sg = m->forever ? 0 : member_at(c->r, gp->addr, lay->g[G_SUDOG]), at = 0;
+	if (sg && member_at(c->r, sg, lay->sudog[W_G]) == gp->addr)
+		at = member_at(c->r, sg, lay->sudog[m->kind == GSNAP_CHAN ? W_C : W_ELEM]);
+	if (m->kind != GSNAP_CHAN && at)
+		at = object_of(m, at);
+	if (at || m->forever)
+		add(c, gi, m, at);
+}
+
+/* Selects in the queue of a channel: which way they wait, and those that are not known of here. */
+static void walk_queue(struct chans *c, uint32_t obj, uint64_t sg, enum gsnap_op op)
+{
+	const struct glayout *lay = &c->r->lay;
+	for (unsigned n = 0; sg && n < MAX_QUEUE; n++) {
+		uint32_t gi = waits_g(&c->w, member_at(c->r, sg, lay->sudog[W_G]));
+		const struct waitmeaning *m =
+			gi == GSNAP_NONE ? NULL : waits_meaning(&c->out->gs[gi]);
+		if (m && m->op == GSNAP_SELECT && !m->forever) {
+			uint32_t have = idmap_get(&c->cases, case_key(gi, obj));
+			struct gsnap_wait *wait = have ? &c->out->waits[have - 1]
+						       : add(c, gi, m, c->out->objs[obj].addr);
+			if (wait)
+				wait->op = (uint8_t)op;
+		}
+		sg = member_at(c->r, sg, lay->sudog[W_NEXT]);
+	}
+}
+
+static int64_t figure(const struct chans *c, uint64_t at, int which)
+{
+	struct member m = c->r->lay.chan[which];
+	return m.size ? (int64_t)member_at(c->r, at, m) : GSNAP_UNKNOWN;
+}
+
+static void fill_chan(struct chans *c, uint32_t obj)
+{
+	const struct glayout *lay = &c->r->lay;
+	struct gsnap_obj *o = &c->out->objs[obj];
+	uint64_t at = o->addr;
+	o->len = figure(c, at, C_LEN);
+	o->cap = figure(c, at, C_CAP);
+	o->elemsize = figure(c, at, C_ELEMSIZE);
+	o->set = figure(c, at, C_CLOSED) > 0;
+	walk_queue(c, obj, member_at(c->r, at, lay->chan[C_RECVQ]), GSNAP_RECV);
+	walk_queue(c, obj, member_at(c->r, at, lay->chan[C_SENDQ]), GSNAP_SEND);
+}
+
+static void fill_lock(const struct chans *c, struct gsnap_obj *o)
+{
+	uint32_t w[2];
+	if (!tmem_read(&c->r->mem, (taddr){o->addr}, w, sizeof w))
+		return;
+	o->set = w[0] & 1;
+	if (o->kind == GSNAP_WAITGROUP)
+		o->counter = (int32_t)w[1];
+}
+
+static uint64_t stack_end(void *ctx, const struct gsnap_g *gp)
+{
+	const struct gortread *r = ctx;
+	return member_at(r, gp->addr, r->lay.g[G_HI]);
+}
+
+int gortread_waits(struct gortread *r, struct gsnap *out)
+{
+	struct chans c = {.r = r, .out = out};
+	c.oom = !waits_init(&c.w, out);
+	for (uint32_t i = 0; i < out->ngs && !c.oom; i++) {
+		const struct waitmeaning *m = waits_meaning(&out->gs[i]);
+		if (m)
+			add_waiting(&c, i, m);
+	}
+	for (uint32_t i = 0; i < out->nobjs && !c.oom; i++) {
+		struct gsnap_obj *o = &out->objs[i];
+		if (o->addr && o->kind == GSNAP_CHAN)
+			fill_chan(&c, i);
+		else if (o->addr && o->kind != GSNAP_COND && o->kind != GSNAP_SEMA)
+			fill_lock(&c, o);
+	}
+	if (!c.oom && holders_find(&r->mem, out, stack_end, r))
+		c.oom = true;
+	idmap_free(&c.cases);
+	waits_free(&c.w);
+	return c.oom || out->oom ? -ENOMEM : 0;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gorunning.c - a goroutine that runs has its registers in the CPU, not in its g. A thread that the
+ * kernel has blocked meanwhile tells its stack pointer by itself (/proc/PID/task/TID/syscall) and
+ * is never stopped: that could end its system call early. Only one that is on a CPU is, when asked.
+ *
+ * While a thread stands, its g and its stack are copied, and nothing else is done.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "gorunning.h"
+#include "pause.h"
+
+#define COPY_MAX (256u << 10) /* bytes of a stack that are copied while its thread stands */
+
+struct look {
+	const struct gotarget *g;
+	const struct gsnap_g *gp;
+	struct gostack stack;
+	uint8_t *mem;
+	bool found;
+};
+
+static uint64_t word(const uint8_t *raw, size_t off)
+{
+	uint64_t v;
+	memcpy(&v, raw + off, sizeof v);
+	return v;
+}
+
+/*
+ * Where the goroutine's own stack ends while its thread is on another one: g0 for the runtime's own
+ * work, where the runtime has noted how it left, or has it in m for a call of the vDSO. A signal's
+ * stack may be entered anywhere: then nothing is known.
+ */
+static bool left_at(const struct look *l, const uint8_t *raw, uint64_t *sp, uint64_t *pc)
+{
+	const struct golayout *lay = l->g->lay;
+	uint64_t m = word(raw, G_M), vdso = target_word(l->g->t, m + lay->m_vdsosp);
+	uint64_t signal[2] = {0}, gsignal = target_word(l->g->t, m + lay->m_gsignal);
+	if (gsignal && !target_read(l->g->t, gsignal, signal, sizeof signal))
+		return false;
+	if (*sp >= signal[0] && *sp < signal[1])
+		return false;
+	*sp = vdso ? vdso : word(raw, G_SCHEDSP);
+	*pc = vdso ? target_word(l->g->t, m + lay->m_vdsopc) : word(raw, G_SCHEDPC);
+	return true;
+}
+
+/* Copies the stack from sp on. */
+static void look_at(void *ctx, uint64_t pc, uint64_t sp)
+{
+	struct look *l = ctx;
+	uint8_t raw[G_MAXSIZE];
+	uint32_t status;
+	const struct golayout *lay = l->g->lay;
+	if (!target_read(l->g->t, l->gp->addr, raw, lay->g_size))
+		return;
+	memcpy(&status, raw + lay->g_atomicstatus, sizeof status);
+	uint64_t lo = word(raw, G_STACKLO), hi = word(raw, G_STACKHI), m = word(raw, G_M);
+	if ((status & ~(uint32_t)G_SCAN) != GSTATUS_RUNNING ||
+		word(raw, lay->g_goid) != l->gp->id ||
+		target_word(l->g->t, m + lay->m_curg) != l->gp->addr)
+		return;
+	bool own = sp >= lo && sp < hi;
+	if ((!own && !left_at(l, raw, &sp, &pc)) || sp < lo || sp >= hi)
+		return;
+	size_t len = hi - sp < COPY_MAX ? hi - sp : COPY_MAX;
+	if (!target_read(l->g->t, sp, l->mem, len))
+		return;
+	l->stack = (struct gostack){.pc = pc, .sp = sp, .mem = l->mem, .len = len, .trap = own};
+	l->found = true;
+}
+
+/* "running" of a thread on a CPU; else the stack pointer and pc are the last two numbers. */
+static bool blocked_at(const struct target *t, pid_t tid, uint64_t *sp, uint64_t *pc)
+{
+	char file[64], path[160], text[256] = "";
+	snprintf(file, sizeof file, "task/%d/syscall", tid);
+	FILE *f = fopen(target_path(t, file, path, sizeof path), "re");
+	bool read = f && fgets(text, sizeof text, f);
+	if (f)
+		fclose(f);
+	char *last = read ? strrchr(text, ' ') : NULL;
+	if (!last)
+		return false;
+	*pc = strtoull(last + 1, NULL, 16);
+	*last = '\0';
+	last = strrchr(text, ' ');
+	*sp = last ? strtoull(last + 1, NULL, 16) : 0;
+	return *sp != 0;
+}
+
+/* Whether `inner` is the id that a thread of the process has in its own pid namespace. */
+static bool has_inner_tid(const struct target *t, pid_t tid, pid_t inner)
+{
+	char file[64], path[160], line[256];
+	pid_t last = 0;
+	snprintf(file, sizeof file, "task/%d/status", tid);
+	FILE *f = fopen(target_path(t, file, path, sizeof path), "re");
+	while (f && fgets(line, sizeof line, f)) {
+		if (strncmp(line, "NSpid:", 6))
+			continue;
+		char *p = line + 6, *end;
+		for (long v; (v = strtol(p, &end, 10)), end > p; p = end)
+			last = (pid_t)v;
+	}
+	if (f)
+		fclose(f);
+	return last == inner;
+}
+
+/* m.procid is what gettid says inside; a container's threads have other ids here. 0: none. */
+static pid_t outer_tid(const struct target *t, pid_t inner)
+{
+	pid_t *tids, found = has_inner_tid(t, inner, inner) ? inner : 0;
+	size_t n = found ? 0 : target_threads(t, &tids);
+	for (size_t i = 0; i < n && !found; i++)
+		if (has_inner_tid(t, tids[i], inner))
+			found = tids[i];
+	if (n)
+		free(tids);
+	return found;
+}
+
+static void count(struct gsnap_pause *p, int error, int64_t ns)
+{
+	if (error == -ETIMEDOUT)
+		p->late++;
+	else if (error)
+		p->refused++;
+	else
+		p->threads++;
+	p->total_ns += ns;
+	p->longest_ns = ns > p->longest_ns ? ns : p->longest_ns;
+}
+
+static void read_one(struct goreader *rd, struct look *l, struct gsnap *s)
+{
+	uint64_t sp, pc, now_sp, now_pc;
+	int64_t ns = 0;
+	pid_t tid = outer_tid(l->g->t, l->gp->tid);
+	if (!tid)
+		return;
+	if (blocked_at(l->g->t, tid, &sp, &pc)) {
+		look_at(l, pc, sp);
+		/* What was copied while it went on is worthless. */
+		l->found &=
+			blocked_at(l->g->t, tid, &now_sp, &now_pc) && now_sp == sp && now_pc == pc;
+	} else if (s->pause.max_ns) {
+		int error = pause_thread(tid, s->pause.max_ns, look_at, l, &ns);
+		count(&s->pause, error, ns);
+	}
+	if (l->found)
+		goreader_stack(rd, (uint32_t)(l->gp - s->gs), &l->stack);
+}
+
+void gorunning_read(struct goreader *rd, const struct gotarget *g, struct gsnap *s)
+{
+	uint8_t *mem = malloc(COPY_MAX);
+	for (uint32_t i = 0; mem && i < s->ngs; i++) {
+		struct look l = {.g = g, .gp = &s->gs[i], .mem = mem};
+		if (l.gp->status == GSTATUS_RUNNING && l.gp->tid && l.gp->stack == GSNAP_NONE)
+			read_one(rd, &l, s);
+	}
+	free(mem);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gowait.h - what each waiting goroutine of a Go process waits for: the objects of which one must
+ * be reached by somebody for it ever to go on.
+ */
+#ifndef GORT_PROBES_GOWAIT_H
+#define GORT_PROBES_GOWAIT_H
+
+#include "gocopy.h"
+#include "gostackmap.h"
+
+/* Kinds of waits that only another goroutine can end. */
+enum gowait {
+	GOWAIT_OTHER,   /* none of these: timer, network, running, runnable ... */
+	GOWAIT_CHAN,    /* channels, one or (select) several */
+	GOWAIT_LOCK,    /* a semaphore: Mutex, RWMutex, WaitGroup */
+	GOWAIT_COND,    /* a sync.Cond */
+	GOWAIT_FOREVER, /* nil channel, select without cases */
+};
+
+/* runtime.semtable of Go up to 1.25, copied: GO_SEMROOTS roots of GO_SEMWORDS words. */
+enum { GO_SEMROOTS = 251, GO_SEMWORDS = 8, GO_SEMTREAP = 1 };
+bool gowait_semtable(const struct gotarget *g, uint64_t *table);
+
+/* How a goroutine waits. */
+enum gowait gowait_kind(const struct gotarget *g, const struct gocopy *c);
+
+struct gowaitkey {
+	uint64_t addr; /* of the channel, the semaphore or the Cond */
+	uint32_t next; /* index + 1 of the goroutine's next one */
+};
+
+struct gowaits {
+	const struct gocopies *gs;
+	struct idmap by_addr; /* g -> index in gs + 1 */
+	uint32_t *first;      /* per goroutine: index + 1 of its first key, 0: none is known */
+	struct gowaitkey *keys;
+	size_t n, cap;
+	bool oom;
+};
+
+/*
+ * Finds the keys of all goroutines that wait so. Their sudogs become opaque to the marker: a
+ * waiter keeps nothing alive. 0 or -ENOMEM.
+ */
+int gowaits_find(
+	struct gowaits *w, const struct gocopies *gs, struct gomark *m, struct gostackmap *stacks);
+void gowaits_free(struct gowaits *w);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* elfsym.h - the functions in the symbol table of an ELF image, without libc. */
+#ifndef GORT_RACE_ELFSYM_H
+#define GORT_RACE_ELFSYM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct elfsym {
+	const unsigned char *image;
+	size_t len;
+	uint64_t sym, nsym, str, nstr; /* offsets and sizes of the tables inside the image */
+	uint64_t phoff, phnum;
+	uint64_t next;
+};
+
+/* False when it is no x86-64 ELF image, or has no .symtab. */
+bool elfsym_open(struct elfsym *e, const void *image, size_t len);
+
+/* The next function's name, terminated, and its address in the file's terms; NULL at the end. */
+const char *elfsym_next(struct elfsym *e, uint64_t *value);
+
+/* What the program headers say. */
+struct elfload {
+	uint64_t lo, hi;           /* of all that is loaded */
+	uint64_t phdr;             /* where the headers themselves are */
+	uint64_t text_lo, text_hi; /* of the executable segment that holds `at` */
+};
+
+bool elfsym_load(const struct elfsym *e, uint64_t at, struct elfload *load);
+
+#endif

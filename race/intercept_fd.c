@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * intercept_fd.c - file descriptors as sync objects: what one thread writes into a pipe another
+ * reads from it, so the reader knows what the writer did before.
+ *
+ * Writing releases, reading acquires. Each descriptor has a channel: the two ends of a pipe or
+ * socket pair share one, as do duplicates; all other sockets share one, since the detector does not
+ * know which connects to which, and so do all files.
+ *
+ * The number itself is memory too: using a descriptor reads it, opening and closing it write it, so
+ * a close() beside a use in another thread is a race.
+ */
+#include "builtins.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "front.h"
+
+#define MAX_FDS 65536
+
+enum {
+	FILES = 1,
+	SOCKETS = 2,
+	OWN = 3
+}; /* OWN + fd: the channel that began with that descriptor */
+
+static struct {
+	_Atomic uint32_t channel[MAX_FDS]; /* 0: opened behind our back, as a file */
+	uint64_t use[MAX_FDS];             /* accessed as the descriptors' memory */
+	char sync[MAX_FDS + OWN];          /* addresses of the channels */
+} fds;
+
+static bool known(int fd)
+{
+	return me.tag && fd >= 0 && fd < MAX_FDS;
+}
+
+/* 0: none. Standard output is written by all, and read by nobody in this program. */
+static uintptr_t channel_of(int fd)
+{
+	uint32_t c = load_rlx(&fds.channel[fd]);
+	if (!c && fd <= STDERR_FILENO)
+		return 0;
+	return (uintptr_t)&fds.sync[c ? c : FILES];
+}
+
+static INLINE void fd_uses(int fd, uint64_t pc)
+{
+	if (known(fd))
+		libc_access(&fds.use[fd], 8, TAG_READ, pc);
+}
+
+static INLINE void fd_releases(int fd, uint64_t pc)
+{
+	if (!known(fd))
+		return;
+	fd_uses(fd, pc);
+	if (channel_of(fd))
+		sync_merge(&me, channel_of(fd));
+}
+
+static INLINE void fd_acquires(int fd, uint64_t pc)
+{
+	if (!known(fd))
+		return;
+	fd_uses(fd, pc);
+	if (channel_of(fd))
+		sync_acquire(&me, channel_of(fd));
+}
+
+/* Until the second thread is created nothing is recorded, but channels are kept. */
+static INLINE int fd_set_channel(int fd, uint32_t channel, uint64_t weak, uint64_t pc)
+{
+	if (!active || fd < 0 || fd >= MAX_FDS)
+		return fd;
+	store_rlx(&fds.channel[fd], channel);
+	if (me.tag)
+		libc_access(&fds.use[fd], 8, weak, pc);
+	return fd;
+}
+
+static INLINE int fd_opened(int fd, uint32_t channel, uint64_t pc)
+{
+	return fd_set_channel(fd, channel, 0, pc);
+}
+
+/*
+ * By dup2(): whoever uses the number at the same time meets the old file or the new one, which
+ * daemons rely on, so it only counts as a use.
+ */
+static INLINE int fd_replaced(int fd, uint32_t channel, uint64_t pc)
+{
+	return fd_set_channel(fd, channel, TAG_READ, pc);
+}
+
+static INLINE void fd_closes(int fd, uint64_t pc)
+{
+	if (!known(fd))
+		return;
+	libc_access(&fds.use[fd], 8, 0, pc);
+	memory_forget((uintptr_t)&fds.use[fd], 8);
+	if (channel_of(fd))
+		sync_merge(&me, channel_of(fd));
+}
+
+static void pair_opened(const int pair[2], uint64_t pc)
+{
+	if (pair[0] < 0 || pair[0] >= MAX_FDS)
+		return;
+	fd_opened(pair[0], OWN + (uint32_t)pair[0], pc);
+	fd_opened(pair[1], OWN + (uint32_t)pair[0], pc);
+}
+
+EXPORT int pipe(int pair[2])
+{
+	int err = NEXT(pipe)(pair);
+	if (!err)
+		pair_opened(pair, PC);
+	return err;
+}
+
+EXPORT int pipe2(int pair[2], int flags)
+{
+	int err = NEXT(pipe2)(pair, flags);
+	if (!err)
+		pair_opened(pair, PC);
+	return err;
+}
+
+EXPORT int socketpair(int domain, int type, int protocol, int pair[2])
+{
+	int err = NEXT(socketpair)(domain, type, protocol, pair);
+	if (!err)
+		pair_opened(pair, PC);
+	return err;
+}
+
+EXPORT int socket(int domain, int type, int protocol)
+{
+	return fd_opened(NEXT(socket)(domain, type, protocol), SOCKETS, PC);
+}
+
+EXPORT int eventfd(unsigned n, int flags)
+{
+	int fd = NEXT(eventfd)(n, flags);
+	return fd_opened(fd, OWN + (uint32_t)fd, PC);
+}
+
+EXPORT int epoll_create(int n)
+{
+	int fd = NEXT(epoll_create)(n);
+	return fd_opened(fd, OWN + (uint32_t)fd, PC);
+}
+
+EXPORT int epoll_create1(int flags)
+{
+	int fd = NEXT(epoll_create1)(flags);
+	return fd_opened(fd, OWN + (uint32_t)fd, PC);
+}
+
+static uint32_t same_channel(int fd)
+{
+	return fd >= 0 && fd < MAX_FDS ? load_rlx(&fds.channel[fd]) : 0;
+}
+
+EXPORT int dup(int fd)
+{
+	fd_uses(fd, PC);
+	return fd_opened(NEXT(dup)(fd), same_channel(fd), PC);
+}
+
+EXPORT int dup2(int fd, int to)
+{
+	fd_uses(fd, PC);
+	if (fd == to)
+		return NEXT(dup2)(fd, to);
+	return fd_replaced(NEXT(dup2)(fd, to), same_channel(fd), PC);
+}
+
+EXPORT int dup3(int fd, int to, int flags)
+{
+	fd_uses(fd, PC);
+	return fd_replaced(NEXT(dup3)(fd, to, flags), same_channel(fd), PC);
+}
+
+EXPORT int close(int fd)
+{
+	fd_closes(fd, PC);
+	return NEXT(close)(fd);
+}
+
+EXPORT int connect(int fd, const struct sockaddr *addr, socklen_t n)
+{
+	fd_releases(fd, PC);
+	return NEXT(connect)(fd, addr, n);
+}
+
+EXPORT int accept(int fd, struct sockaddr *restrict addr, socklen_t *restrict n)
+{
+	int got = NEXT(accept)(fd, addr, n);
+	if (got < 0)
+		return got;
+	fd_acquires(fd, PC);
+	return fd_opened(got, SOCKETS, PC);
+}
+
+EXPORT int accept4(int fd, struct sockaddr *restrict addr, socklen_t *restrict n, int flags)
+{
+	int got = NEXT(accept4)(fd, addr, n, flags);
+	if (got < 0)
+		return got;
+	fd_acquires(fd, PC);
+	return fd_opened(got, SOCKETS, PC);
+}
+
+EXPORT ssize_t read(int fd, void *buf, size_t n)
+{
+	ssize_t got = NEXT(read)(fd, buf, n);
+	if (got > 0)
+		writes(buf, (size_t)got, PC);
+	if (got >= 0)
+		fd_acquires(fd, PC);
+	return got;
+}
+
+EXPORT ssize_t pread(int fd, void *buf, size_t n, off_t at)
+{
+	ssize_t got = NEXT(pread)(fd, buf, n, at);
+	if (got > 0)
+		writes(buf, (size_t)got, PC);
+	if (got >= 0)
+		fd_acquires(fd, PC);
+	return got;
+}
+
+EXPORT ssize_t readv(int fd, const struct iovec *v, int n)
+{
+	ssize_t got = NEXT(readv)(fd, v, n);
+	if (got >= 0)
+		fd_acquires(fd, PC);
+	return got;
+}
+
+EXPORT ssize_t recv(int fd, void *buf, size_t n, int flags)
+{
+	ssize_t got = NEXT(recv)(fd, buf, n, flags);
+	if (got > 0)
+		writes(buf, (size_t)got, PC);
+	if (got >= 0)
+		fd_acquires(fd, PC);
+	return got;
+}
+
+EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
+{
+	ssize_t got = NEXT(recvmsg)(fd, m, flags);
+	if (got >= 0)
+		fd_acquires(fd, PC);
+	return got;
+}
+
+EXPORT ssize_t write(int fd, const void *buf, size_t n)
+{
+	fd_releases(fd, PC);
+	reads(buf, n, PC);
+	return NEXT(write)(fd, buf, n);
+}
+
+EXPORT ssize_t pwrite(int fd, const void *buf, size_t n, off_t at)
+{
+	fd_releases(fd, PC);
+	reads(buf, n, PC);
+	return NEXT(pwrite)(fd, buf, n, at);
+}
+
+EXPORT ssize_t writev(int fd, const struct iovec *v, int n)
+{
+	fd_releases(fd, PC);
+	return NEXT(writev)(fd, v, n);
+}
+
+EXPORT ssize_t send(int fd, const void *buf, size_t n, int flags)
+{
+	fd_releases(fd, PC);
+	reads(buf, n, PC);
+	return NEXT(send)(fd, buf, n, flags);
+}
+
+EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	fd_releases(fd, PC);
+	return NEXT(sendmsg)(fd, m, flags);
+}
+
+/* What was done before a descriptor was added is known to whoever gets its events. */
+EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	fd_releases(epfd, PC);
+	fd_uses(fd, PC);
+	return NEXT(epoll_ctl)(epfd, op, fd, event);
+}
+
+EXPORT int epoll_wait(int epfd, struct epoll_event *events, int n, int timeout)
+{
+	int got = NEXT(epoll_wait)(epfd, events, n, timeout);
+	if (got > 0)
+		fd_acquires(epfd, PC);
+	return got;
+}
+
+EXPORT int epoll_pwait(
+	int epfd, struct epoll_event *events, int n, int timeout, const sigset_t *mask)
+{
+	int got = NEXT(epoll_pwait)(epfd, events, n, timeout, mask);
+	if (got > 0)
+		fd_acquires(epfd, PC);
+	return got;
+}

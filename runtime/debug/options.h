@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * options.h - what the environment asks of libgort. options.c has the table: a new option is a
+ * member here and a line there.
+ */
+#ifndef GORT_DEBUG_OPTIONS_H
+#define GORT_DEBUG_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* How much a dying program tells: GOTRACEBACK. */
+enum tracelevel { TRACE_NONE, TRACE_SINGLE, TRACE_ALL, TRACE_SYSTEM, TRACE_CRASH };
+
+/* How the collector learns of stores: GORT_GCMODE. 0: by the stamp of gort-cc. */
+enum gcmode { GCMODE_BARRIER = 1, GCMODE_KERNEL, GCMODE_STW };
+
+struct options {
+	int32_t gomaxprocs;     /* GOMAXPROCS, 0 = not given */
+	int32_t traceback;      /* GOTRACEBACK, enum tracelevel */
+	int64_t stack;          /* GORT_STACK, bytes of a goroutine's stack, 0 = not given */
+	int32_t gcmode;         /* GORT_GCMODE, enum gcmode, 0 = not given */
+	int32_t gogc;           /* GOGC, percent; -1 = off */
+	int32_t leakcheck;      /* GORT_LEAKCHECK=1: look for goroutines left over at the end */
+	const char *cpuprofile; /* GORT_CPUPROFILE, file to write a CPU profile to, or NULL */
+};
+
+extern struct options options;
+
+/* GORT_DEBUG=name=value,...: Go's names where Go has the option (its runtime's `debug`). */
+struct debugvars {
+	int32_t asyncpreemptoff; /* 1: goroutines yield only when they call the library */
+	int32_t preempt;         /* for tests: preempt whatever runs each so many us, 0 = never */
+	int32_t preemptsignal;   /* number of the signal for it, 0 = SIGURG */
+	int32_t clobberfree;     /* 1: what the collector frees is overwritten */
+	int32_t gccheckmark;     /* 1: each collection is checked by a second look at everything */
+	int32_t gcstress;        /* collect at each so many calls of gort_malloc, 0 = never */
+	int32_t gctrace;         /* 1: print a line for each collection */
+	int32_t schedtrace;      /* print the scheduler's state each so many ms, 0 = never */
+	int32_t scheddetail;     /* 1: schedtrace prints each P, M and G too */
+	int32_t stackidle;       /* ms that a stack is free before its memory is given back */
+	int32_t stackguard;      /* 1: no guard pages but mprotect's; 2: none at all */
+	int32_t rseqoff;         /* 1: no restartable sequences, as on a kernel that has none */
+	int32_t tracebacklabels; /* 1: dumps show the labels of goroutines */
+};
+
+extern struct debugvars debug;
+
+/*
+ * Reads the environment, once, before anything else of the runtime starts: afterwards options and
+ * debug only change through their owners. A value that makes no sense is named on standard error
+ * and left out. Of a program that runs with somebody else's privileges (AT_SECURE) the environment
+ * is not trusted and not read.
+ */
+void optionsinit(void);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* map.h - what the files of maps share. */
+#ifndef GORT_LANG_MAP_H
+#define GORT_LANG_MAP_H
+
+#include "gort/map.h"
+
+/* A number that nobody can guess. */
+uint64_t gort_maprandom(void);
+
+/* The slot of key, whose hash is h; NULL when there is none. */
+void *mapfind(struct gort_map *m, const void *key, uint64_t h);
+void *maplookup(struct gort_map *m, const void *key);
+
+#endif

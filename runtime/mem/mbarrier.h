@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mbarrier.h - what the collector sees of the write barrier. */
+#ifndef GORT_MEM_MBARRIER_H
+#define GORT_MEM_MBARRIER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct wbblock;
+
+/*
+ * Turns the barrier on or off. The world is stopped: no thread is inside a no-stop section.
+ */
+void wbenable(bool on);
+
+/*
+ * Calls shade for each entry of a full block of the log; false when there was none. Any thread,
+ * while the program runs. What it calls must not store through the barrier.
+ */
+bool wbdrain(void (*shade)(uintptr_t old));
+/*
+ * The same for all there is, blocks of Ps included; returns how many entries there were. The world
+ * is stopped. Entries may be of an earlier cycle, and anything that looked like a pointer.
+ */
+size_t wbflush(void (*shade)(uintptr_t old));
+
+/*
+ * The name of a loaded module that was not made by gort-cc and is not of libc; NULL when there is
+ * none. Valid until it is unloaded. gcmode.c
+ */
+const char *unstamped(void);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mcache.c - the slow side of a P's cache of spans (Go's mcache.go, malloc.go nextFree). */
+#include "mem/mgc.h"
+#include "mem/mheap.h"
+
+static void refillAllocCache(struct mspan *s, uint32_t word)
+{
+	s->allocCache = ~s->bits[word].alloc;
+}
+
+uint32_t nextFreeIndex(struct mspan *s)
+{
+	uint32_t index = s->freeindex;
+	while (index < s->nelems && s->allocCache == 0) {
+		index = (index + 64) & ~63u;
+		if (index < s->nelems)
+			refillAllocCache(s, index / 64);
+	}
+	if (index < s->nelems)
+		index += (uint32_t)__builtin_ctzll(s->allocCache);
+	if (index >= s->nelems) {
+		s->freeindex = s->nelems;
+		return s->nelems;
+	}
+	uint32_t next = index + 1;
+	s->allocCache = next % 64 ? ~s->bits[next / 64].alloc >> next % 64 : 0;
+	if (next % 64 == 0 && next < s->nelems)
+		refillAllocCache(s, next / 64);
+	s->freeindex = next;
+	return index;
+}
+
+static void giveback(struct mcache *c, struct mspan *s)
+{
+	c->nsmall[SPANCLASS(s->sizeclass, s->kind)] += s->allocCount - s->allocCountBefore;
+	uncacheSpan(s);
+}
+
+struct mspan *mcacherefill(struct mcache *c, unsigned spanclass)
+{
+	if (c->alloc[spanclass])
+		giveback(c, c->alloc[spanclass]);
+	struct mspan *s = c->alloc[spanclass] = cacheSpan(spanclass);
+	gcaccount((s->nelems - s->allocCount) * s->elemsize);
+	return s;
+}
+
+void mcacherelease(struct mcache *c)
+{
+	for (unsigned i = 0; i < NSPANCLASS; i++)
+		if (c->alloc[i])
+			giveback(c, c->alloc[i]);
+	for (unsigned i = 0; i < NSPANCLASS; i++)
+		c->alloc[i] = NULL;
+	c->tiny = 0;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mcentral.c - the spans of a class that no P has (Go's mcentral.go).
+ *
+ * A span that has not been swept since the last collection is in the lists of its own, and whoever
+ * takes it off sweeps it: no other has it then. The two pairs of lists change places when a
+ * collection ends, at which time all have been swept.
+ */
+#include "mem/mgc.h"
+#include "mem/mheap.h"
+
+/* Spans that are full after sweeping, before a fresh one is taken instead. */
+#define SWEEPBUDGET 100
+
+static void listput(struct mspanlist *l, struct mspan *s)
+{
+	s->next = l->first;
+	l->first = s;
+	l->n++;
+}
+
+static struct mspan *listget(struct mspanlist *l)
+{
+	struct mspan *s = l->first;
+	if (!s)
+		return NULL;
+	l->first = s->next;
+	l->n--;
+	s->next = NULL;
+	return s;
+}
+
+static inline unsigned swept(void)
+{
+	return mheap.sweepcycle & 1;
+}
+
+static struct mspan *takepartial(struct mcentral *c)
+{
+	lock(&c->lock);
+	struct mspan *s = listget(&c->partial[swept()]);
+	unlock(&c->lock);
+	return s;
+}
+
+struct mspan *takeunswept(struct mcentral *c)
+{
+	unsigned unswept = !swept();
+	if (!c->partial[unswept].first && !c->full[unswept].first) /* a hint: others take only */
+		return NULL;
+	lock(&c->lock);
+	struct mspan *s = listget(&c->partial[unswept]);
+	if (!s)
+		s = listget(&c->full[unswept]);
+	unlock(&c->lock);
+	return s;
+}
+
+void putswept(struct mspan *s)
+{
+	struct mcentral *c = &mheap.central[SPANCLASS(s->sizeclass, s->kind)];
+	lock(&c->lock);
+	listput(s->allocCount < s->nelems ? &c->partial[swept()] : &c->full[swept()], s);
+	unlock(&c->lock);
+}
+
+/* A span in which sweeping found a free slot. */
+static struct mspan *sweepforone(struct mcentral *c)
+{
+	for (unsigned i = 0; i < SWEEPBUDGET; i++) {
+		struct mspan *s = takeunswept(c);
+		if (!s)
+			return NULL;
+		sweepspan(s);
+		if (s->allocCount < s->nelems)
+			return s;
+		putswept(s);
+	}
+	return NULL;
+}
+
+struct mspan *cacheSpan(unsigned spanclass)
+{
+	struct mcentral *c = &mheap.central[spanclass];
+	unsigned sizeclass = spanclass % NSIZECLASS;
+	size_t npages = sizeclasses.npages[sizeclass];
+	struct mspan *s = takepartial(c);
+	if (!s)
+		s = sweepforone(c);
+	if (!s) {
+		sweepcredit(npages);
+		s = mheapalloc(npages, sizeclass, (enum spankind)(spanclass / NSIZECLASS),
+			sizeclasses.size[sizeclass]);
+	}
+	s->allocCountBefore = s->allocCount;
+	return s;
+}
+
+/* From now on the alloc bits alone tell what exists: marking looks at nothing else. */
+static void settlebits(struct mspan *s)
+{
+	uint32_t w = 0, n = s->freeindex;
+	for (; n >= 64; w++, n -= 64)
+		s->bits[w].alloc = UINT64_MAX;
+	if (n)
+		s->bits[w].alloc |= ((uint64_t)1 << n) - 1;
+}
+
+void uncacheSpan(struct mspan *s)
+{
+	settlebits(s);
+	putswept(s);
+}

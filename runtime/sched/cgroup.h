@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* cgroup.h - the CPU quota of the control groups that this process is in. */
+#ifndef GORT_SCHED_CGROUP_H
+#define GORT_SCHED_CGROUP_H
+
+#include <stdint.h>
+
+/*
+ * The smallest quota of them all in CPUs, rounded up; INT32_MAX when there is none. root goes in
+ * front of every path: "", or for tests a directory.
+ */
+int32_t cgroupcpus(const char *root);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * park.h - blocking, waking and switching, inlined where goroutines wait (Go's gopark, goready,
+ * schedule, execute). proc.c has the protocol.
+ *
+ * Inline, because most of what a switch costs is mispredicted returns: the CPU predicts those of
+ * the goroutine that was left, so each call between the program and the switch adds one. Sends and
+ * receives avoid the last one too: sync/chan_amd64.S.
+ */
+#ifndef GORT_SCHED_PARK_H
+#define GORT_SCHED_PARK_H
+
+#include "base/throw.h"
+#include "debug/usdt.h"
+#include "sched/asm.h"
+#include "sched/proc.h"
+#include "sched/runq.h"
+#include "sched/sanitizer.h"
+#include "sched/stack.h"
+
+/* The decision when somebody wants something of this M: m.events. proc.c */
+struct g *pickevent(struct m *mp);
+
+static inline __attribute__((always_inline)) void execute(struct m *mp, struct g *gp)
+{
+	mp->curg = gp;
+	gp->m = mp;
+	store_rlx(&gp->atomicstatus, _Grunning);
+	usdt_go_start(gp);
+}
+
+/*
+ * Leaves from's stack for to, which has been switched out, or is g0. Returns when from runs again,
+ * on whatever M: nothing read before may be used after.
+ */
+static inline __attribute__((always_inline)) void mresume(struct g *from, struct g *to)
+{
+	int saved = errnoload(); /* from's own, wherever it goes on */
+	san_leave(from, to->stack.lo, to->stack.hi);
+	goswitch(&from->sched, &to->sched);
+	errnostore(saved);
+	san_enter(from);
+}
+
+/*
+ * One that has not run yet gets a stack that looks as if it had switched in goexit. So there is one
+ * place where a function switches, and goroutines that wait alike are found at one pc.
+ */
+static inline void bindstack(struct p *pp, struct g *gp)
+{
+	if (unlikely(gp->stack.hi == 0)) {
+		stackalloc(pp, gp);
+		gofresh(&gp->sched, gp->stack.hi);
+	}
+}
+
+static inline __attribute__((always_inline)) void mswitch(
+	struct p *pp, struct g *from, struct g *to)
+{
+	bindstack(pp, to);
+	mresume(from, to);
+}
+
+/*
+ * Whether next can run at once: fresh, or completely switched out. Pairs with goswitch's store of
+ * sp.
+ */
+static inline bool canrun(struct g *gp)
+{
+	return gp->stack.hi == 0 || load_acq(&gp->sched.sp) != 0;
+}
+
+/* One scheduling decision, on a goroutine's stack. */
+static inline __attribute__((always_inline)) struct g *pick(struct m *mp)
+{
+	return likely(!load_rlx(&mp->events)) ? runqpick(mp->p) : pickevent(mp);
+}
+
+/*
+ * gp, which runs here, has been put where somebody will find it: returns what runs instead, ready
+ * to be switched to; gp itself when it goes on.
+ */
+static inline __attribute__((always_inline)) struct g *choose(struct m *mp, struct g *gp)
+{
+	struct p *pp = mp->p;
+	struct g *next = pick(mp);
+	gp->m = NULL;
+	if (likely(next == gp || (next && !next->wired && canrun(next)))) {
+		execute(mp, next);
+	} else {
+		mp->nextg = next;
+		next = mp->g0;
+		mp->curg = NULL;
+	}
+	bindstack(pp, next);
+	return next;
+}
+
+static inline __attribute__((always_inline)) void schedule(struct m *mp, struct g *gp)
+{
+	struct g *next = choose(mp, gp);
+	if (next != gp)
+		mresume(gp, next);
+}
+
+static inline void markwaiting(struct g *gp, waitReason reason)
+{
+	gp->waitreason = (uint8_t)reason;
+	gp->waitsince = load_rlx(&sched.now);
+	store_rlx(&gp->atomicstatus, _Gwaiting);
+	usdt_go_block(gp);
+}
+
+/*
+ * Blocks the calling goroutine. l is held and the goroutine is already on a queue that l guards;
+ * it is marked as waiting, then l is released, so a waker that holds l sees it waiting. Returns
+ * once somebody called goready.
+ */
+static inline __attribute__((always_inline)) void goparkunlock(struct mutex *l, waitReason reason)
+{
+	struct m *mp = getm();
+	struct g *gp = mp->curg;
+	markwaiting(gp, reason);
+	unlock(l);
+	schedule(mp, gp);
+}
+
+/*
+ * The same up to the switch: returns what runs instead, which the caller switches to as the last
+ * thing it does; the calling goroutine itself when it goes on.
+ */
+static inline __attribute__((always_inline)) struct g *goparkchoose(
+	struct g *gp, struct mutex *l, waitReason reason)
+{
+	struct m *mp = getm();
+	markwaiting(gp, reason);
+	unlock(l);
+	return choose(mp, gp);
+}
+
+/*
+ * Where gp goes on: for one that does so soon, not for many at once. Nowhere yet when it still
+ * runs.
+ */
+static inline void prefetchframe(const struct g *gp)
+{
+	uintptr_t sp = load_rlx(&gp->sched.sp);
+	__builtin_prefetch((void *)sp);
+	__builtin_prefetch((void *)(sp + 64));
+}
+
+/* Makes a waiting goroutine runnable, next on this P. Caller took it off its queue; needs a P. */
+static inline __attribute__((always_inline)) void goready(struct g *gp)
+{
+	if (unlikely(load_rlx(&gp->atomicstatus) != _Gwaiting))
+		throw("goready: goroutine %lu has status %u", (unsigned long)gp->goid,
+			load_rlx(&gp->atomicstatus));
+	store_rlx(&gp->atomicstatus, _Grunnable);
+	usdt_go_unblock(gp);
+	runqputnext(getm()->p, gp);
+}
+
+/* At one P: whether goreadyfast may be used: there is room, and nobody need be told. */
+static inline bool canreadyfast(void)
+{
+	struct p *pp = getm()->p;
+	return load_rlx(&pp->runqtail) - load_rlx(&pp->runqhead) < RUNQSIZE &&
+	       !load_rlx(&sched.sysmonwait);
+}
+
+/* goready without a call, so that whoever uses it needs no stack frame. */
+static inline void goreadyfast(struct g *gp)
+{
+	struct p *pp = getm()->p;
+	struct g *old = pp->runnext;
+	store_rlx(&gp->atomicstatus, _Grunnable);
+	prefetchframe(gp);
+	usdt_go_unblock(gp);
+	pp->runnext = gp;
+	if (!old)
+		return;
+	uint32_t t = load_rlx(&pp->runqtail);
+	store_rlx(&pp->runq[t % RUNQSIZE], old);
+	store_rlx(&pp->runqtail, t + 1);
+}
+
+/*
+ * At one P: gp, which runs here, goes to the end of the ring and the first of the ring runs, when
+ * that is all there is to decide. False, with nothing done, otherwise.
+ */
+static inline __attribute__((always_inline)) bool rotate(struct m *mp, struct g *gp)
+{
+	struct p *pp = mp->p;
+	uint32_t h = load_rlx(&pp->runqhead), t = load_rlx(&pp->runqtail);
+	uint32_t tick = load_rlx(&pp->schedtick) + 1;
+	struct g *next = load_rlx(&pp->runq[h % RUNQSIZE]);
+	if (h == t || t - h >= RUNQSIZE || pp->runnext || tick % 64 == 0 || load_rlx(&pp->slow))
+		return false;
+	if (load_rlx(&mp->events) || next->wired || next->stack.hi == 0 || !canrun(next))
+		return false;
+	store_rlx(&pp->schedtick, tick);
+	store_rlx(&pp->runq[t % RUNQSIZE], gp);
+	store_rlx(&pp->runqtail, t + 1);
+	store_rlx(&pp->runqhead, h + 1);
+	store_rlx(&gp->atomicstatus, _Grunnable);
+	usdt_go_sched(gp);
+	gp->m = NULL;
+	execute(mp, next);
+	mresume(gp, next);
+	return true;
+}
+
+#endif

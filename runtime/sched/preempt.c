@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * preempt.c - taking the CPU from a goroutine that does not give it up (Go's preempt.go).
+ *
+ * sysmon sees the same scheduling decision for 10 ms while somebody waits, and calls preemptone. It
+ * asks twice at once: GATE_PREEMPT makes the next call of the library yield; and a signal makes the
+ * thread's handler inject a call of asyncPreempt (preempt_amd64.S), if that is safe. If it is not,
+ * sysmon asks again after 50 to 250 us, at random, so that no loop stays in step with it.
+ *
+ * Safe points. A goroutine is switched out at an arbitrary instruction only if
+ *  1. the pc is in the program's own text (text.c): not in libgort, not in libc;
+ *  2. the marker of gort/fast.h does not follow within 64 bytes: no inlined critical section;
+ *  3. the stack pointer is on the goroutine's stack, with room for the frame and the scheduler;
+ *  4. it runs with a P, and gcold.locks is 0: it holds nothing that belongs to the thread.
+ *
+ * The compiler may have kept the address of a thread-local variable, or of errno, in a register. So
+ * a goroutine that was switched out like this continues on the same M, up to its next call of the
+ * library that switches: it waits in m.pinned, which nobody steals from (proc.c, pickpinned).
+ *
+ * No system call of the program is interrupted if we can help it. The signal goes only to a thread
+ * that the kernel calls running; and entersyscall waits for a signal that is on its way. What is
+ * left is a thread that enters the kernel by itself between the look and the signal.
+ *
+ * Memory order: m.signalpending is stored by sysmon before it looks at p.m and p.status, and loaded
+ * by entersyscall after it gave p up. The membarrier between sysmon's two makes one see the other.
+ *
+ * Rejected: switching in the handler and letting sigreturn restore the registers, which would keep
+ * the alternate stack and the signal mask of the M for as long as the goroutine waits.
+ */
+#include "sched/preempt.h"
+
+#include <cpuid.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/task.h"
+#include "debug/module.h"
+#include "debug/options.h"
+#include "mem/mgc.h"
+#include "sched/preemptfp.h"
+#include "sched/proc.h"
+#include "sched/text.h"
+
+#define RED_ZONE 128
+/* From the interrupted stack pointer to rbp of asyncPreempt, and its pushes below. */
+#define FRAME_SIZE (RED_ZONE + 8 + 16 + 14 * 8)
+/* What the scheduler needs below the frame, timers' functions included. */
+#ifdef GORT_ASAN
+#define SCHED_ROOM (24u << 10)
+#else
+#define SCHED_ROOM (6u << 10)
+#endif
+#define MARKER_REACH 64
+/* entersyscall waits for a signal at most this long: it may be blocked. */
+#define SIGNAL_NS 1000000
+
+struct preemptfp preemptfp;
+
+_Static_assert(offsetof(struct preemptfp, mask) == PREEMPTFP_MASK &&
+		       offsetof(struct preemptfp, kind) == PREEMPTFP_KIND,
+	"preempt_amd64.S knows the offsets");
+
+extern void asyncPreempt(void);
+void asyncpreempt2(void);
+
+/* ---- start ---- */
+
+static uint64_t xgetbv(void)
+{
+	uint32_t lo, hi;
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	return (uint64_t)hi << 32 | lo;
+}
+
+void preemptfpchoose(uint32_t best)
+{
+	uint32_t a, b, c, d;
+	preemptfp = (struct preemptfp){.size = 512, .kind = PREEMPTFP_FXSAVE};
+	if (best < PREEMPTFP_XSAVE || !__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) ||
+		!__get_cpuid_count(0xd, 0, &a, &b, &c, &d))
+		return;
+	preemptfp.mask = xgetbv();
+	preemptfp.kind = PREEMPTFP_XSAVE;
+	preemptfp.size = b;
+	if (best >= PREEMPTFP_XSAVEC && __get_cpuid_count(0xd, 1, &a, &b, &c, &d) && (a & 2)) {
+		preemptfp.kind = PREEMPTFP_XSAVEC;
+		preemptfp.size = b;
+	}
+	preemptfp.size = (preemptfp.size + 63) & ~63ull;
+}
+
+void preemptinit(void)
+{
+	preemptfpchoose(PREEMPTFP_XSAVEC);
+	textrefresh();
+}
+
+void preemptminit(struct m *mp)
+{
+	__asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(mp->mxcsr), "=m"(mp->fpucw));
+}
+
+int preemptsignal(void)
+{
+	return debug.preemptsignal ? debug.preemptsignal : SIGURG;
+}
+
+bool signalthread(int32_t tid)
+{
+	long pid = rawsyscall(SYS_getpid, 0, 0, 0, 0);
+	return rawsyscall(SYS_tgkill, pid, tid, preemptsignal(), 0) == 0;
+}
+
+/* ---- asking, on sysmon ---- */
+
+/* Whether the kernel has the thread on a CPU or waiting for one; true when it does not tell. */
+static bool onrunqueue(int32_t tid)
+{
+	char text[256];
+	readtask(tid, "stat", text, sizeof(text));
+	const char *end = strrchr(text, ')'); /* the name of the thread may hold anything */
+	return !end || end[1] != ' ' || end[2] == 'R';
+}
+
+static void signalm(struct p *pp, struct m *mp)
+{
+	if (!load_acq(&sched.gcwaiting)) { /* else a goroutine that stands may hold their locks */
+		textrefresh();
+		modules_refresh();
+	}
+	if (!debug.preempt && !onrunqueue(mp->procid))
+		return;
+	store_rlx(&mp->signalpending, 1);
+	membarrier_all();
+	if (*(struct m *volatile *)&pp->m == mp && load_acq(&pp->status) == _Prunning)
+		signalthread(mp->procid);
+	else
+		store_rlx(&mp->signalpending, 0);
+}
+
+void closegate(struct m *mp)
+{
+	uint32_t open = GATE_OPEN;
+	if (cas_acqrel(&mp->gate, &open, GATE_PREEMPT) && single)
+		__atomic_store_n(mp->elide, GORT_GATED, __ATOMIC_RELAXED);
+}
+
+void preemptone(struct p *pp, uint32_t tick)
+{
+	struct m *mp = *(struct m *volatile *)&pp->m;
+	if (!mp || !*(struct g *volatile *)&mp->curg)
+		return;
+	store_rlx(&mp->preempttick, tick);
+	or_acqrel(&mp->events, EVENT_PREEMPT);
+	closegate(mp);
+	if (!debug.asyncpreemptoff)
+		signalm(pp, mp);
+}
+
+void preemptwait(struct m *mp)
+{
+	int64_t start = nanotime();
+	while (load_acq(&mp->signalpending) && nanotime() - start < SIGNAL_NS)
+		procyield(10);
+}
+
+/* ---- deciding, in the handler ---- */
+
+/* The request is for the slice that runs now, and not for one that ended meanwhile. */
+static bool wantasync(struct m *mp, struct p *pp)
+{
+	if (debug.preempt)
+		return true;
+	return (load_rlx(&mp->events) & EVENT_PREEMPT) &&
+	       load_rlx(&mp->preempttick) == load_rlx(&pp->schedtick);
+}
+
+static bool markerfollows(uintptr_t pc, uintptr_t end)
+{
+	static const unsigned char marker[] = {0x0f, 0x1f, 0x80, 0x67, 0x6f, 0x72, 0x74};
+	size_t n = end - pc < MARKER_REACH ? end - pc : MARKER_REACH;
+	return memmem((const void *)pc, n, marker, sizeof(marker)) != NULL;
+}
+
+bool instopsafe(const struct g *gp, uintptr_t pc, uintptr_t sp)
+{
+	uintptr_t end;
+	return sp > gp->stack.lo && sp <= gp->stack.hi && usertext(pc, &end) &&
+	       !markerfollows(pc, end) && readgstatus((struct g *)gp) == _Grunning;
+}
+
+static bool asyncsafepoint(const struct g *gp, uintptr_t pc, uintptr_t sp)
+{
+	uintptr_t need = FRAME_SIZE + preemptfp.size + 64 + SCHED_ROOM;
+	return instopsafe(gp, pc, sp) && sp - gp->stack.lo >= need && gcold(gp)->locks == 0;
+}
+
+/* Makes the interrupted instruction look like a call of fn. */
+__attribute__((no_sanitize("address"))) static void pushcall(ucontext_t *uc, void (*fn)(void))
+{
+	greg_t *r = uc->uc_mcontext.gregs;
+	r[REG_RSP] -= RED_ZONE + 8;
+	*(volatile greg_t *)r[REG_RSP] = r[REG_RIP];
+	r[REG_RIP] = (greg_t)fn;
+}
+
+bool injectcall(ucontext_t *uc, void (*fn)(void))
+{
+	struct m *mp = getm();
+	const greg_t *r = uc->uc_mcontext.gregs;
+	if (!mp || !mp->curg ||
+		!asyncsafepoint(mp->curg, (uintptr_t)r[REG_RIP], (uintptr_t)r[REG_RSP]))
+		return false;
+	pushcall(uc, fn);
+	return true;
+}
+
+void sigpreempt(ucontext_t *uc)
+{
+	struct m *mp = getm();
+	if (gcstophere(mp, uc) || !mp)
+		return;
+	struct p *pp = mp->p;
+	struct g *gp = mp->curg;
+	const greg_t *r = uc->uc_mcontext.gregs;
+	store_rel(&mp->signalpending, 0);
+	if (!pp || !gp || !wantasync(mp, pp))
+		return;
+	if (asyncsafepoint(gp, (uintptr_t)r[REG_RIP], (uintptr_t)r[REG_RSP])) {
+		xadd_rlx(&mp->npreempted, 1);
+		pushcall(uc, asyncPreempt);
+	} else {
+		xadd_rlx(&mp->nrefused, 1);
+		handoffforeign(mp, pp, uc);
+	}
+}
+
+void preempted(struct m *mp)
+{
+	uint32_t want = GATE_PREEMPT;
+	if (cas_acqrel(&mp->gate, &want, GATE_OPEN))
+		*mp->elide = single;
+}
+
+/* The gate of syscall.c, for an entry that may not change its M: false when the P is gone. */
+static bool enterwithp(struct m *mp)
+{
+	uint32_t back = GATE_BACK;
+	for (unsigned i = 0; load_acq(&mp->gate) == GATE_PROBED; i++)
+		osyield_backoff(i);
+	preempted(mp);
+	if (cas_acqrel(&mp->gate, &back, GATE_OPEN))
+		*mp->elide = single;
+	return load_acq(&mp->gate) == GATE_OPEN;
+}
+
+/*
+ * Called by asyncPreempt. Others must not inherit what the goroutine was in the middle of: the x87
+ * stack, and control words that it changed for a while. The slot that it is about to store to goes
+ * with it: a scan of its stack must find that, and others store meanwhile.
+ */
+__attribute__((used)) void asyncpreempt2(void)
+{
+	int saved = errno;
+	struct m *mp = getm();
+	__asm__ volatile("fninit\n\tfldcw %0\n\tldmxcsr %1" : : "m"(mp->fpucw), "m"(mp->mxcsr));
+	struct gcold *cold = gcold(mp->curg);
+	cold->pending = gort_pending;
+	if (enterwithp(mp))
+		gopreemptasync();
+	gort_pending = cold->pending; /* the same thread */
+	errno = saved;                /* on the same thread again */
+}

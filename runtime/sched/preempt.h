@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preempt.h - taking the CPU from a goroutine that does not give it up (Go's preempt.go). */
+#ifndef GORT_SCHED_PREEMPT_H
+#define GORT_SCHED_PREEMPT_H
+
+#include <ucontext.h>
+
+#include "sched/runtime2.h"
+
+/* Before the first goroutine: how to save registers, what the program's code is. */
+void preemptinit(void);
+/* On each M that runs goroutines, by its own thread. */
+void preemptminit(struct m *mp);
+
+/*
+ * sysmon: asks the goroutine of pp, which has run since the decision numbered tick, to give way: at
+ * its next call of the library or, if it makes none, by a signal. May be repeated.
+ */
+void preemptone(struct p *pp, uint32_t tick);
+/*
+ * The next call that mp's goroutine makes of the library yields, or collects. With one P also of an
+ * inlined operation: a loop of these has no safe point.
+ */
+void closegate(struct m *mp);
+
+/*
+ * Whether gp, which was interrupted at pc with this stack pointer, is in the program's text and in
+ * no section of libgort that was inlined there.
+ */
+bool instopsafe(const struct g *gp, uintptr_t pc, uintptr_t sp);
+
+/* The signal of GORT_DEBUG=preemptsignal=N, by default SIGURG. */
+int preemptsignal(void);
+/* Sends it to a thread of this process; false when that has ended. Async-signal-safe. */
+bool signalthread(int32_t tid);
+/* Its handler, on the alternate stack with every signal blocked. */
+void sigpreempt(ucontext_t *uc);
+/*
+ * In a signal handler: the interrupted goroutine goes on in fn, a function in assembly that begins
+ * as asyncPreempt, as if the instruction at its pc had called it. False when its pc is no safe
+ * point, or its stack has no room.
+ */
+bool injectcall(ucontext_t *uc, void (*fn)(void));
+/*
+ * entersyscall: a preemption signal that is on its way to this thread arrives before this returns,
+ * so that it does not interrupt the system call.
+ */
+void preemptwait(struct m *mp);
+
+/*
+ * Its handler was refused: gives the P of mp away if mp has looped for 10 ms in code in which it
+ * cannot be preempted. syscall.c
+ */
+void handoffforeign(struct m *mp, struct p *pp, const ucontext_t *uc);
+
+/* On its own M: a request of preemptone is met, or has been overtaken by another decision. */
+void preempted(struct m *mp);
+/* proc.c: the calling goroutine lets others run, by request. Async: it resumes on this M only. */
+void gopreempt(void);
+void gopreemptasync(void);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * stw.c - stopping the world, and changing the number of Ps in it (Go's proc.go: stopTheWorld,
+ * startTheWorld, procresize).
+ *
+ * A P stops, that is gets the status _Pgcstop, in one of four ways:
+ *  - idle, or in a system call: the stopper takes it, by sched.lock or by compare-and-swap of
+ *    p.status; the M that comes back from the call finds none;
+ *  - running the program's text, when the stop is for the collector: the handler of the preemption
+ *    signal stops it there (gcstandp); P and M stay together;
+ *  - running: EVENT_STOP makes the next scheduling decision of its M end on g0, which gives the P
+ *    up (gcstopm), and the goroutine is preempted so that the decision comes;
+ *  - on its way from one M to another, or in sysmon's hands: whoever has it finds sched.gcwaiting,
+ *    under sched.lock before it would make the P idle, or in findrunnable before it looks for work.
+ * sched.stopwait counts those that are missing, under sched.lock; at 0 sched.stopnote is signalled.
+ * A running P may change its M between the stopper's look and its mark, so the stopper marks and
+ * preempts again each 100 us.
+ *
+ * Invariants:
+ *  1. A goroutine stops only where it may be switched out, or in the program's text outside of
+ *     inlined sections. So nobody stands in the middle of the runtime nor of an inlined section,
+ *     and lock elision may be turned on or off (`single`).
+ *  2. The stopper keeps its P, status _Prunning.
+ *  3. A struct p is never freed: allp has MAXGOMAXPROCS slots, nallp of them were ever used, and
+ *     those from gomaxprocs on are _Pdead, with empty queues and no timers. They keep their caches
+ *     for when they are used again.
+ */
+#include "sched/stw.h"
+
+#include "base/throw.h"
+#include "mem/malloc.h"
+#include "mem/mgc.h"
+#include "sched/preempt.h"
+#include "sched/proc.h"
+#include "sched/race.h"
+#include "sched/runq.h"
+#include "sched/text.h"
+#include "sched/timer.h"
+
+#define AGAIN_NS 100000
+
+static gort_mutex worldsema; /* held while the world is stopped, and by who stops it */
+static bool standing;        /* Ps may stop in the signal handler; guarded by sched.lock */
+
+/* ---- stopping ---- */
+
+void gcstopp(struct p *pp)
+{
+	store_rlx(&pp->status, _Pgcstop);
+	int32_t left = load_rlx(&sched.stopwait) - 1;
+	store_rel(&sched.stopwait, left); /* pairs with the acquire in stopTheWorld */
+	if (left == 0)
+		notewakeup(&sched.stopnote);
+}
+
+void gcstopm(struct m *mp)
+{
+	if (mp->spinning) {
+		mp->spinning = false;
+		store_sc(&sched.nmspinning, 0);
+	}
+	lock(&sched.lock);
+	if (load_rlx(&sched.gcwaiting))
+		gcstopp(releasep(mp));
+	and_acqrel(&mp->events, ~(uint32_t)EVENT_STOP);
+	unlock(&sched.lock);
+}
+
+/* With sched.lock held: all Ps that no M runs. */
+static void stopothers(struct p *mine)
+{
+	for (struct p *pp; (pp = pidleget());)
+		gcstopp(pp);
+	for (int32_t i = 0; i < gomaxprocs; i++) {
+		uint32_t status = _Psyscall;
+		if (allp[i] != mine && cas_acqrel(&allp[i]->status, &status, _Pidle))
+			gcstopp(allp[i]);
+	}
+}
+
+static void preemptall(struct p *mine)
+{
+	for (int32_t i = 0; i < gomaxprocs; i++) {
+		struct p *pp = allp[i];
+		struct m *mp = *(struct m *volatile *)&pp->m;
+		if (pp == mine || load_acq(&pp->status) != _Prunning || !mp)
+			continue;
+		or_acqrel(&mp->events, EVENT_STOP);
+		preemptone(pp, load_rlx(&pp->schedtick));
+	}
+}
+
+static void stopworld(bool stand)
+{
+	gort_mutex_lock(&worldsema);
+	struct m *mp = getm();
+	struct p *pp = mp->p;
+	mp->noretake++; /* the waits below are the runtime's */
+	textrefresh();  /* not in the stop: a goroutine that stands may hold the loader's lock */
+	if (stand)
+		gcstopbegin();
+	noteclear(&sched.stopnote);
+	lock(&sched.lock);
+	standing = stand;
+	store_rlx(&sched.stopwait, gomaxprocs - 1);
+	store_sc(&sched.gcwaiting, true);
+	stopothers(pp);
+	unlock(&sched.lock);
+	while (load_acq(&sched.stopwait) > 0) {
+		preemptall(pp);
+		futexsleep(&sched.stopnote.key, 0, AGAIN_NS);
+	}
+}
+
+void stopTheWorld(void)
+{
+	stopworld(false);
+}
+
+void stopTheWorldGC(void)
+{
+	stopworld(true);
+}
+
+bool gcstandp(struct m *mp, uint32_t *turn)
+{
+	lock(&sched.lock);
+	bool stop = standing && load_rlx(&sched.gcwaiting) && load_rlx(&mp->p->status) == _Prunning;
+	*turn = gcturn(); /* does not change before this P has stopped */
+	if (stop)
+		gcstopp(mp->p);
+	and_acqrel(&mp->events, ~(uint32_t)EVENT_STOP);
+	unlock(&sched.lock);
+	return stop;
+}
+
+/* ---- another number of Ps ---- */
+
+static void pinit(int32_t id)
+{
+	struct p *pp = allp[id];
+	if (!pp) {
+		pp = allp[id] = persistentalloc(sizeof(*pp));
+		pp->id = id;
+		timersinit(pp);
+		if (id >= load_rlx(&nallp))
+			store_rel(&nallp, id + 1);
+	}
+	store_rlx(&pp->status, _Pgcstop);
+}
+
+/* Everything that waits in pp goes to the global queue, its timers to the first P. */
+static void pdestroy(struct p *pp)
+{
+	struct g *gp;
+	timersmove(allp[0], pp);
+	lock(&sched.lock);
+	while ((gp = runnextget(pp)) || (gp = runqget(pp)))
+		globrunqput(gp);
+	unlock(&sched.lock);
+	store_rlx(&pp->status, _Pdead);
+}
+
+/* The P of mp will be no more: continues on the first one. */
+static void changep(struct m *mp)
+{
+	store_rlx(&releasep(mp)->status, _Pgcstop);
+	store_rlx(&allp[0]->status, _Pidle);
+	acquirep(mp, allp[0]);
+}
+
+static void procresize(struct m *mp, int32_t procs)
+{
+	int32_t old = gomaxprocs;
+	for (int32_t i = old; i < procs; i++)
+		pinit(i);
+	if (mp->p->id >= procs)
+		changep(mp);
+	compiler_barrier(); /* threads without a P read gomaxprocs, then allp */
+	*(int32_t volatile *)&gomaxprocs = procs;
+	single = procs == 1 && !raceenabled;
+	*mp->elide = single;
+	for (int32_t i = procs; i < old; i++)
+		pdestroy(allp[i]);
+	runqresize();
+}
+
+/* ---- starting ---- */
+
+/* With sched.lock held. Returns the Ps with goroutines, linked; the others are idle. */
+static struct p *releaseall(struct p *mine)
+{
+	struct p *busy = NULL;
+	for (int32_t i = gomaxprocs; i-- > 0;) {
+		struct p *pp = allp[i];
+		if (pp == mine)
+			continue;
+		if (pp->m) { /* stands in the handler */
+			store_rel(&pp->status, _Prunning);
+			continue;
+		}
+		store_rlx(&pp->status, _Pidle);
+		if (runqempty(pp)) {
+			pidleput(pp);
+		} else {
+			pp->link = busy;
+			busy = pp;
+		}
+	}
+	return busy;
+}
+
+void startTheWorld(int32_t procs)
+{
+	struct m *mp = getm();
+	if (procs != gomaxprocs)
+		procresize(mp, procs);
+	lock(&sched.lock);
+	store_sc(&sched.gcwaiting, false);
+	struct p *busy = releaseall(mp->p);
+	uint32_t n = load_rlx(&sched.runqsize);
+	unlock(&sched.lock);
+	gcletgo(); /* threads that stand may hold locks of libc, which startm needs */
+	for (struct p *next; busy; busy = next) {
+		next = busy->link;
+		busy->link = NULL;
+		startm(busy, false);
+	}
+	for (; n > 0 && load_rlx(&sched.npidle) > 0; n--)
+		startm(NULL, false);
+	wakep(); /* at least one looks for what timers and the poller have */
+	mp->noretake--;
+	gort_mutex_unlock(&worldsema);
+}
+
+int gort_gomaxprocs(int n)
+{
+	getgchecked("gort_gomaxprocs");
+	if (n < 1 || n == gomaxprocs)
+		return gomaxprocs;
+	stopTheWorld();
+	int old = gomaxprocs; /* another goroutine may have been faster */
+	startTheWorld(n < MAXGOMAXPROCS ? n : MAXGOMAXPROCS);
+	return old;
+}

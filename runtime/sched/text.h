@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* text.h - which addresses hold code of the program itself. */
+#ifndef GORT_SCHED_TEXT_H
+#define GORT_SCHED_TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Brings the table up to date with the loaded modules. Takes the loader's lock for a moment: not in
+ * signal handlers.
+ */
+void textrefresh(void);
+
+/* Whether pc is in libgort. Async-signal-safe. */
+bool gorttext(uintptr_t pc);
+
+/*
+ * Whether a goroutine may be preempted at pc as far as the place of the code goes; *end is then
+ * where its section ends. Async-signal-safe.
+ */
+bool usertext(uintptr_t pc, uintptr_t *end);
+/* Whether pc is in libgort. Async-signal-safe. */
+bool gorttext(uintptr_t pc);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* main.c - what a test program does: its flags, its tests, its benchmarks (Go's testing.M). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+
+#include "base/clock.h"
+#include "debug/options.h"
+#include "gort/debug.h"
+#include "mem/malloc.h"
+#include "testing/internal.h"
+
+static struct gort_test *registered;
+
+void gort_test_add(struct gort_test *e)
+{
+	e->next = registered;
+	registered = e;
+}
+
+/* As they stand in the files: compilers and linkers have their own order of constructors. */
+static int by_place(const void *a, const void *b)
+{
+	const struct gort_test *x = *(struct gort_test *const *)a,
+			       *y = *(struct gort_test *const *)b;
+	int order = strcmp(x->file, y->file);
+	return order ? order : x->line - y->line;
+}
+
+static struct gort_test **sorted(int *n)
+{
+	*n = 0;
+	for (struct gort_test *e = registered; e; e = e->next)
+		++*n;
+	struct gort_test **all = mallocgc(((size_t)*n + 1) * sizeof(*all)), **at = all;
+	for (struct gort_test *e = registered; e; e = e->next)
+		*at++ = e;
+	qsort(all, (size_t)*n, sizeof(*all), by_place);
+	return all;
+}
+
+static void shuffle(struct gort_test **all, int n, uint64_t seed)
+{
+	outf("-test.shuffle %lld\n", (long long)flags.seed);
+	for (int i = n - 1; i > 0; i--) {
+		seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+		int k = (int)((seed >> 33) % (uint64_t)(i + 1));
+		struct gort_test *e = all[i];
+		all[i] = all[k];
+		all[k] = e;
+	}
+}
+
+static void list(struct gort_test *const *all, int n)
+{
+	for (int i = 0; i < n; i++) {
+		char *name = test_name(all[i]);
+		if (pattern_match(&flags.list_, name, false))
+			outf("%s\n", name);
+	}
+}
+
+static int search(struct gort_test *const *all, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (all[i]->fuzz && pattern_match(&flags.fuzz_, test_name(all[i]), false))
+			return fuzz_search(all[i]);
+	outf("testing: warning: no fuzz tests to fuzz\n");
+	return 0;
+}
+
+/* Go's message; all goroutines follow. */
+static void timed_out(void)
+{
+	struct buf b = {0};
+	buf_printf(&b, "test timed out after %gs\nrunning tests:", (double)flags.timeout / 1e9);
+	tests_running(&b);
+	buf_add(&b, "", 1);
+	options.traceback = TRACE_ALL;
+	gort_panictext(b.p);
+}
+
+static bool run_all(struct gort_test **all, int n, bool *none)
+{
+	bool passed = true, ran = false;
+	struct gort_call call = {(void (*)(void))timed_out, 0, {0}};
+	gort_timer *timer = flags.timeout > 0 ? gort_after_func(flags.timeout, &call) : NULL;
+	for (long i = 0; i < flags.count && (passed || !flags.failfast); i++)
+		passed = tests_run(all, n, &ran) && passed;
+	*none = !ran && !flags.bench;
+	if (*none && flags.v)
+		outf("testing: warning: no tests to run\n");
+	if (passed && flags.bench)
+		passed = benches_run(all, n);
+	gort_timer_free(timer);
+	return passed;
+}
+
+/* As go test prints it of a package: PASS only where more than the verdict is wanted. */
+static void verdict(bool passed, bool none, double took)
+{
+	const char *mark = flags.marked ? "\x16" : "", *name = program_invocation_short_name;
+	if (!passed)
+		outf("%sFAIL\n%sFAIL\t%s\t%.3fs\n%s", mark, mark, name, took,
+			flags.marked ? "" : "FAIL\n");
+	else
+		outf("%s%s%sok  \t%s\t%.3fs%s\n", flags.v || flags.bench ? mark : "",
+			flags.v || flags.bench ? "PASS\n" : "", mark, name, took,
+			none ? " [no tests to run]" : "");
+}
+
+static int run(struct gort_test **all, int n)
+{
+	int64_t start = nanotime();
+	int bad = flags.cpuprofile ? gort_cpuprofile_start(flags.cpuprofile) : 0;
+	if (bad) {
+		fprintf(stderr, "testing: can't start cpu profile: %s\n", strerror(-bad));
+		return 2;
+	}
+	bool none, passed = run_all(all, n, &none);
+	if (flags.cpuprofile)
+		gort_cpuprofile_stop();
+	verdict(passed, none, (double)(nanotime() - start) / 1e9);
+	return passed ? 0 : 1;
+}
+
+int gort_test_main(int argc, char **argv)
+{
+	int n;
+	if (!flags_parse(argc, argv))
+		return 2;
+	if (flags.json)
+		return json_run(argc, argv);
+	struct gort_test **all = sorted(&n);
+	if (flags.list) {
+		list(all, n);
+		return 0;
+	}
+	if (flags.fuzz)
+		return search(all, n);
+	if (flags.shuffle)
+		shuffle(all, n, (uint64_t)flags.seed);
+	return run(all, n);
+}

@@ -1,0 +1,3 @@
+module gort.test/golayout
+
+go 1.22

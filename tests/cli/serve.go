@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// serve.go - a program with Go's own /debug/pprof, so that serve.py can compare gort's with it.
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	_ "net/http/pprof"
+	"runtime"
+	"time"
+)
+
+//go:noinline
+func waiter(c chan int) {
+	<-c
+}
+
+//go:noinline
+func starter(c chan int) {
+	waiter(c)
+	println("over")
+}
+
+//go:noinline
+func lost(c chan int) {
+	<-c
+}
+
+var hoarded [][]byte
+
+//go:noinline
+func hoard(n int) {
+	for i := 0; i < n; i++ {
+		hoarded = append(hoarded, make([]byte, 1<<20))
+	}
+}
+
+func main() {
+	for i := 0; i < 3; i++ {
+		go lost(make(chan int))
+	}
+	hoard(20)
+	runtime.GC()
+	c := make(chan int)
+	for i := 0; i < 40; i++ {
+		go starter(c)
+	}
+	time.Sleep(50 * time.Millisecond)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("http://%s\n", listener.Addr())
+	err = http.Serve(listener, nil)
+	runtime.KeepAlive(c)
+	panic(err)
+}

@@ -1,0 +1,3 @@
+module gort/lang
+
+go 1.26

@@ -1,0 +1,3 @@
+module gort.test/gochurn
+
+go 1.22

@@ -1,0 +1,3 @@
+module gort.test/goleaks
+
+go 1.22

@@ -1,0 +1,3 @@
+module gort.test/goleaktest
+
+go 1.22

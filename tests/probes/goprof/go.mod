@@ -1,0 +1,3 @@
+module gort.test/goprof
+
+go 1.22

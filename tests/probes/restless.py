@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Looks into Go programs that never stand still, for as long as you like.
+
+usage: restless.py GORT SECONDS TARGET...
+
+Each TARGET (built from gotarget/) runs as one that creates and ends goroutines at full speed, as
+one that executes itself anew all the time, as one that forks children, and as one that soon exits.
+The commands of GORT look at each of them in turn. GORT may find a program gone or unreadable, but
+must not crash, hang, leak, or end with a code that says nothing: it is best built with sanitizers.
+The programs must still run, unless they were meant to end.
+
+Exit status: 0 all well, 1 not.
+"""
+import collections
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+COMMANDS = ["stacks", "stacks --go", "stacks --json --all", "stacks --pause --go",
+            "top --once -d 50ms", "gc -d 50ms", "sched --without bpf -d 50ms", "chans", "leaks",
+            "leaks --held -n 1", "leaks --freeze", "heap", "ps",
+            "record -e goroutine -o WORK/profile.pb.gz", "record -e heap -o WORK/heap.pb.gz"]
+WAYS = {"busy": "-n 500 -busy 200", "exec": "-n 300 -busy 20 -restless exec",
+        "fork": "-n 300 -busy 20 -restless fork", "exit": "-n 300 -busy 20 -restless exit"}
+CODES = {0: "ok", 1: "undecided", 3: "gone", 5: "not readable", 66: "findings"}
+TIMEOUT = 120  # seconds of one look, on a machine that is busy with other things
+
+
+class Target:
+    """One program, started again whenever it has ended."""
+
+    def __init__(self, path, way):
+        self.command = [path, *WAYS[way].split()]
+        self.way = way
+        self.process = None
+
+    def pid(self):
+        if self.process and self.process.poll() is not None and self.way != "exit":
+            sys.exit(f"{' '.join(self.command)} ended with {self.process.returncode}")
+        if not self.process or self.process.poll() is not None:
+            self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL,
+                                            stderr=subprocess.DEVNULL, process_group=0)
+        return str(self.process.pid)
+
+    def end(self):
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, 9)
+            self.process.wait()
+
+
+def look(gort, command, pid, work, seen):
+    """One look; whether all was well."""
+    words = command.replace("WORK", str(work)).split()
+    env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:exitcode=99",
+               UBSAN_OPTIONS="halt_on_error=1:exitcode=99")
+    words += [] if command == "ps" else [pid]
+    try:
+        done = subprocess.run([gort, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              text=True, env=env, timeout=TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        print(f"gort {' '.join(words)}: still there after {TIMEOUT} s")
+        return False
+    seen[command.split()[0], CODES.get(done.returncode, str(done.returncode))] += 1
+    if done.returncode in CODES and "Sanitizer" not in done.stderr:
+        return True
+    print(f"gort {' '.join(words)}: exit {done.returncode}\n{done.stderr[-3000:]}")
+    return False
+
+
+def soak(gort, seconds, targets, work):
+    seen, bad, looks, end = collections.Counter(), 0, 0, time.monotonic() + seconds
+    while time.monotonic() < end and bad < 5:
+        for command in COMMANDS:
+            for target in targets:
+                bad += not look(gort, command, target.pid(), work, seen)
+                looks += 1
+    for (command, what), n in sorted(seen.items()):
+        print(f"{command:8} {what:12} {n}")
+    print(f"{looks} looks, {bad} bad")
+    return bad
+
+
+def main():
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    targets = [Target(os.path.abspath(path), way) for path in sys.argv[3:] for way in WAYS]
+    try:
+        with tempfile.TemporaryDirectory() as work:
+            bad = soak(sys.argv[1], float(sys.argv[2]), targets, pathlib.Path(work))
+    finally:
+        for target in targets:
+            target.end()
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()

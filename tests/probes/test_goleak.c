@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * goheap.c, gomark.c, gowait.c and goleak.c on the process of goheapimage.h, whole and damaged.
+ * With GOIMAGE_WRITE=DIR the case `seed` writes the seed of the fuzz target instead of comparing.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "goheapimage.h"
+#include "probes/goleak.h"
+
+Suite *test_suite(void);
+
+static struct goheapimage im;
+static struct gomemory memory = {im.bytes, sizeof im.bytes};
+static struct target t;
+static struct gotarget g;
+
+/* The verdict of one look on the image as it is. */
+static int look(struct probe_leaks *leaks)
+{
+	struct goleaker l;
+	const char *why;
+	goheapimage_open(&g, &t, &memory);
+	goleaker_init(&l, &g);
+	int e = goleaker_pass(&l, leaks, &why);
+	goleaker_free(&l);
+	return e;
+}
+
+static void expect_leaked(size_t n, const uint64_t *goids)
+{
+	struct probe_leaks leaks;
+	ck_assert_int_eq(look(&leaks), 0);
+	ck_assert_uint_eq(leaks.n, n);
+	for (size_t i = 0; i < n; i++)
+		ck_assert_uint_eq(leaks.v[i].goid, goids[i]);
+	free(leaks.v);
+}
+
+START_TEST(unreachable)
+{
+	struct probe_leaks leaks;
+	goheapimage_make(&im);
+	ck_assert_int_eq(look(&leaks), 0);
+	ck_assert_uint_eq(leaks.goroutines, 3);
+	ck_assert_uint_eq(leaks.blocked, 2);
+	ck_assert_uint_eq(leaks.n, 1);
+	ck_assert_uint_eq(leaks.v[0].goid, 5);
+	ck_assert_uint_eq(leaks.v[0].object, addr_of(IM_CHAN_A));
+	ck_assert_int_eq(leaks.v[0].class, PROBE_LEAK_UNREACHABLE);
+	free(leaks.v);
+}
+END_TEST
+
+/* What keeps goroutine 5 alive, one thing at a time: then it is no leak. */
+START_TEST(kept)
+{
+	goheapimage_make(&im);
+	hput64(&im, IM_DATA + 16, addr_of(IM_CHAN_A) + 40); /* an inner pointer in a variable */
+	expect_leaked(0, NULL);
+
+	goheapimage_make(&im);
+	hput64(&im, IM_CHAN_B, addr_of(IM_CHAN_A)); /* through another object */
+	expect_leaked(0, NULL);
+
+	goheapimage_make(&im);
+	im.bytes[IM_MASK] = 1; /* the first word of the P */
+	hput64(&im, IM_LARGE + 8, addr_of(IM_CHAN_A));
+	expect_leaked(0, NULL);
+
+	goheapimage_make(&im);
+	hput64(&im, IM_STACKS + 2 * 0x400 + 0x3e0, addr_of(IM_CHAN_A)); /* once 6 is woken */
+	expect_leaked(0, NULL);
+}
+END_TEST
+
+/* What does not: a word that is no pointer, a waiter's own record, memory not in use. */
+START_TEST(not_kept)
+{
+	goheapimage_make(&im);
+	hput64(&im, IM_DATA + 16, addr_of(IM_CHAN_A));
+	im.bytes[IM_DATAMASK] = 0;
+	expect_leaked(1, (const uint64_t[]){5});
+
+	goheapimage_make(&im);
+	hput64(&im, IM_LARGE + 8, addr_of(IM_CHAN_A));
+	expect_leaked(1, (const uint64_t[]){5});
+
+	goheapimage_make(&im);
+	hput64(&im, IM_DATA, addr_of(IM_SMALL + 2 * SMALL)); /* the sudog of 5 */
+	expect_leaked(1, (const uint64_t[]){5});
+
+	goheapimage_make(&im);
+	hput64(&im, IM_STACKS + 0x3f0, 0); /* nobody has channel B either */
+	hput64(&im, IM_STACKS + 0x400 + 0x3e0, addr_of(IM_CHAN_B)); /* but 5, which is leaked */
+	expect_leaked(2, (const uint64_t[]){5, 6});
+}
+END_TEST
+
+/* A process that is not understood gets no verdict. */
+START_TEST(distrusted)
+{
+	struct probe_leaks leaks;
+	goheapimage_make(&im);
+	hput64(&im, IM_TYPE, 8001); /* no size of a type: the P and its timers would be lost */
+	ck_assert_int_eq(look(&leaks), -EPROTO);
+	goheapimage_make(&im);
+	hput64(&im, IM_ALLSPANS + 8, 1ull << 40);
+	ck_assert_int_eq(look(&leaks), -EPROTO);
+	goheapimage_make(&im);
+	hput64(&im, IM_MODULE + 0xd8, addr_of(1ull << 33));
+	ck_assert_int_eq(look(&leaks), -EPROTO);
+	goheapimage_make(&im);
+	hput64(&im, IM_ALLSPANS, 8);
+	ck_assert_int_eq(look(&leaks), -EFAULT);
+}
+END_TEST
+
+/* A circle of sudogs ends. */
+START_TEST(circular)
+{
+	goheapimage_make(&im);
+	goheapimage_open(&g, &t, &memory);
+	size_t at = IM_SMALL + 2 * SMALL;
+	hput64(&im, at + g.lay->sudog_waitlink, addr_of(at));
+	expect_leaked(1, (const uint64_t[]){5});
+}
+END_TEST
+
+/* Objects of less than 16 bytes share blocks; a lock in one is told from its neighbours. */
+START_TEST(tiny)
+{
+	struct goheap heap = {0};
+	struct gomark m;
+	uint64_t lock = addr_of(IM_SMALL) + 4, second = lock + 8;
+	goheapimage_make(&im);
+	goheapimage_open(&g, &t, &memory);
+	goheapimage_span(&im, g.lay, 0, IM_SMALL, 16, 512, GO_TINY_SPAN);
+	ck_assert_int_eq(goheap_begin(&heap, &g), 0);
+	ck_assert_int_eq(goheap_settle(&heap), 0);
+	gomark_init(&m, &heap);
+	ck_assert_int_eq(gomark_live(&m, lock, true), GO_DEAD);
+	gomark_ptr(&m, lock + 4); /* a neighbour behind it */
+	gomark_drain(&m);
+	ck_assert_int_eq(gomark_live(&m, lock, true), GO_DEAD);
+	ck_assert_int_eq(gomark_live(&m, lock, false), GO_LIVE);
+	gomark_ptr(&m, lock - 4); /* the start of the object that it is in */
+	gomark_drain(&m);
+	ck_assert_int_eq(gomark_live(&m, lock, true), GO_LIVE);
+	ck_assert_int_eq(gomark_live(&m, second, true), GO_LIVE);
+	gomark_free(&m);
+	gomark_init(&m, &heap);
+	memset(heap.spans[0].marks, 0, 64);
+	gomark_ptr(&m, addr_of(IM_SMALL)); /* perhaps of the same object, perhaps of another */
+	gomark_drain(&m);
+	ck_assert_int_eq(gomark_live(&m, second, true), GO_UNSURE);
+	ck_assert_int_eq(gomark_live(&m, 0x10, true), GO_LIVE);
+	gomark_free(&m);
+	goheap_free(&heap);
+}
+END_TEST
+
+START_TEST(intersection)
+{
+	struct probe_leak a[] = {{2, 10, 20, 0}, {3, 10, 20, 0}, {5, 10, 20, 0}, {7, 1, 2, 0}};
+	struct probe_leak b[] = {{1, 1, 1, 0}, {3, 11, 20, 0}, {5, 10, 20, 1}, {7, 1, 3, 0}};
+	struct probe_leaks x = {.v = a, .n = 4}, y = {.v = b, .n = 4};
+	goleaks_intersect(&x, &y);
+	ck_assert_uint_eq(x.n, 1);
+	ck_assert_uint_eq(x.v[0].goid, 5);
+	ck_assert_int_eq(x.v[0].class, PROBE_LEAK_LIKELY); /* the weaker of both */
+}
+END_TEST
+
+START_TEST(seed)
+{
+	static uint8_t have[HEAPIMAGE_SIZE + 1];
+	const char *dir = getenv("GOIMAGE_WRITE");
+	char path[512];
+	goheapimage_make(&im);
+	snprintf(path, sizeof path, "%s/goheap/process", dir ? dir : GOIMAGE_SEEDS);
+	FILE *f = fopen(path, dir ? "wb" : "rb");
+	ck_assert_msg(f, "%s", path);
+	if (dir) {
+		ck_assert_uint_eq(fwrite(im.bytes, 1, sizeof im.bytes, f), sizeof im.bytes);
+	} else {
+		ck_assert_uint_eq(fread(have, 1, sizeof have, f), sizeof im.bytes);
+		ck_assert_msg(!memcmp(have, im.bytes, sizeof im.bytes), "%s is old", path);
+	}
+	fclose(f);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+	Suite *s = suite_create("goleak");
+	TCase *tc = tcase_create("verdict");
+	tcase_add_test(tc, unreachable);
+	tcase_add_test(tc, kept);
+	tcase_add_test(tc, not_kept);
+	tcase_add_test(tc, distrusted);
+	tcase_add_test(tc, circular);
+	tcase_add_test(tc, tiny);
+	tcase_add_test(tc, intersection);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("seed");
+	tcase_add_test(tc, seed);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+#include "check_main.h"

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bugs.c - programs with a planted misuse of locks, threads or signals, and the same without it.
+ *
+ * bugs NAME runs the clean form, bugs NAME race the other. Nothing here hangs on timing: threads
+ * run one after the other, and what must have ended is waited for.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static bool planted;
+static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER,
+		       c = PTHREAD_MUTEX_INITIALIZER, gate = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t rw = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_spinlock_t spin;
+static pid_t tid;
+static void *volatile block;
+
+#define NOINLINE __attribute__((noinline))
+
+static void *run(void *arg)
+{
+	((void (*)(void))arg)();
+	return NULL;
+}
+
+static void in_thread(void (*fn)(void))
+{
+	pthread_t t;
+	pthread_create(&t, NULL, run, (void *)fn);
+	pthread_join(t, NULL);
+}
+
+static NOINLINE void lock_ab(void)
+{
+	pthread_mutex_lock(&a);
+	pthread_mutex_lock(&b);
+	pthread_mutex_unlock(&b);
+	pthread_mutex_unlock(&a);
+}
+
+static NOINLINE void lock_ba(void)
+{
+	pthread_mutex_lock(&b);
+	pthread_mutex_lock(&a);
+	pthread_mutex_unlock(&a);
+	pthread_mutex_unlock(&b);
+}
+
+static NOINLINE void lock_bc(void)
+{
+	pthread_mutex_lock(&b);
+	pthread_mutex_lock(&c);
+	pthread_mutex_unlock(&b);
+	pthread_mutex_unlock(&c);
+}
+
+static NOINLINE void lock_ca(void)
+{
+	pthread_mutex_lock(&c);
+	pthread_mutex_lock(&a);
+	pthread_mutex_unlock(&a);
+	pthread_mutex_unlock(&c);
+}
+
+static void order(void)
+{
+	in_thread(lock_ab);
+	in_thread(planted ? lock_ba : lock_ab);
+}
+
+static void order3(void)
+{
+	in_thread(lock_ab);
+	in_thread(lock_bc);
+	if (planted)
+		in_thread(lock_ca);
+}
+
+static void gated_ab(void)
+{
+	pthread_mutex_lock(&gate);
+	lock_ab();
+	pthread_mutex_unlock(&gate);
+}
+
+static void gated_ba(void)
+{
+	pthread_mutex_lock(&gate);
+	lock_ba();
+	pthread_mutex_unlock(&gate);
+}
+
+/* Under a common lock the two orders cannot meet; once without it they can. */
+static void gated(void)
+{
+	in_thread(gated_ab);
+	in_thread(gated_ba);
+	if (planted) {
+		in_thread(lock_ab);
+		in_thread(lock_ba);
+	}
+}
+
+static void try_ba(void)
+{
+	pthread_mutex_lock(&b);
+	if (!pthread_mutex_trylock(&a))
+		pthread_mutex_unlock(&a);
+	pthread_mutex_unlock(&b);
+}
+
+/* Who tries does not wait. */
+static void attempt(void)
+{
+	in_thread(lock_ab);
+	in_thread(planted ? lock_ba : try_ba);
+}
+
+static NOINLINE void write_then_lock(void)
+{
+	pthread_rwlock_wrlock(&rw);
+	pthread_mutex_lock(&a);
+	pthread_mutex_unlock(&a);
+	pthread_rwlock_unlock(&rw);
+}
+
+static NOINLINE void lock_then_read(void)
+{
+	pthread_mutex_lock(&a);
+	pthread_rwlock_rdlock(&rw);
+	pthread_rwlock_unlock(&rw);
+	pthread_mutex_unlock(&a);
+}
+
+static void rwlock(void)
+{
+	in_thread(write_then_lock);
+	in_thread(planted ? lock_then_read : write_then_lock);
+}
+
+/* The address of a lock that is gone is another lock. */
+static void reuse(void)
+{
+	pthread_mutex_t *m = malloc(sizeof *m);
+	pthread_mutex_init(m, NULL);
+	pthread_mutex_lock(&a);
+	pthread_mutex_lock(m);
+	pthread_mutex_unlock(m);
+	pthread_mutex_unlock(&a);
+	if (!planted) {
+		pthread_mutex_destroy(m);
+		pthread_mutex_init(m, NULL);
+	}
+	pthread_mutex_lock(m);
+	pthread_mutex_lock(&a);
+	pthread_mutex_unlock(&a);
+	pthread_mutex_unlock(m);
+	pthread_mutex_destroy(m);
+	free(m);
+}
+
+static NOINLINE void give(pthread_mutex_t *m)
+{
+	pthread_mutex_unlock(m);
+}
+
+static void give_a(void)
+{
+	give(&a);
+}
+
+static void unlock(void)
+{
+	if (!planted)
+		pthread_mutex_lock(&a);
+	give(&a);
+}
+
+static void unlock_other(void)
+{
+	pthread_mutex_lock(&a);
+	if (planted)
+		in_thread(give_a);
+	else
+		give(&a);
+}
+
+static NOINLINE void give_rw(void)
+{
+	pthread_rwlock_unlock(&rw);
+}
+
+static void unlock_rw(void)
+{
+	if (!planted)
+		pthread_rwlock_rdlock(&rw);
+	give_rw();
+}
+
+static NOINLINE void read_rw(void)
+{
+	pthread_rwlock_rdlock(&rw);
+}
+
+/* glibc refuses the second one. */
+static void read_own(void)
+{
+	pthread_rwlock_wrlock(&rw);
+	if (!planted)
+		pthread_rwlock_unlock(&rw);
+	read_rw();
+	pthread_rwlock_unlock(&rw);
+}
+
+static NOINLINE void write_rw(void)
+{
+	pthread_rwlock_wrlock(&rw);
+}
+
+static void write_own(void)
+{
+	write_rw();
+	if (!planted)
+		pthread_rwlock_unlock(&rw);
+	write_rw();
+	pthread_rwlock_unlock(&rw);
+}
+
+static NOINLINE void give_spin(void)
+{
+	pthread_spin_unlock(&spin);
+}
+
+static void unlock_spin(void)
+{
+	pthread_spin_init(&spin, 0);
+	if (!planted)
+		pthread_spin_lock(&spin);
+	give_spin();
+}
+
+static NOINLINE void end_of(pthread_mutex_t *m)
+{
+	pthread_mutex_destroy(m);
+}
+
+static NOINLINE void take(pthread_mutex_t *m)
+{
+	pthread_mutex_lock(m);
+}
+
+static void destroy(void)
+{
+	take(&a);
+	if (!planted)
+		give(&a);
+	end_of(&a);
+}
+
+static void destroyed(void)
+{
+	if (planted)
+		end_of(&a);
+	take(&a);
+}
+
+/* A mutex that tells its owner so is no bug; the other form would wait for ever. */
+static void twice(void)
+{
+	pthread_mutexattr_t attr;
+	pthread_mutexattr_init(&attr);
+	if (!planted)
+		pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK);
+	pthread_mutex_init(&a, &attr);
+	pthread_mutex_lock(&a);
+	take(&a);
+}
+
+/* The thread itself, which the kernel knows until its destructors have run. */
+static void say_tid(void)
+{
+	__atomic_store_n(&tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELAXED);
+}
+
+static NOINLINE void start_thread(pthread_t *t)
+{
+	pthread_create(t, NULL, run, (void *)say_tid);
+}
+
+static void leak(void)
+{
+	pthread_t t[3];
+	for (int i = 0; i < 3; i++) {
+		__atomic_store_n(&tid, 0, __ATOMIC_RELAXED);
+		start_thread(&t[i]);
+		if (!planted)
+			pthread_join(t[i], NULL);
+		while (!__atomic_load_n(&tid, __ATOMIC_RELAXED))
+			sched_yield();
+		while (!syscall(SYS_tgkill, getpid(), __atomic_load_n(&tid, __ATOMIC_RELAXED), 0))
+			sched_yield();
+	}
+}
+
+static NOINLINE void allocate(int sig)
+{
+	if (planted)
+		block = malloc((size_t)sig);
+}
+
+static NOINLINE void set_errno(int sig)
+{
+	int before = errno;
+	close(-1);
+	if (!planted)
+		errno = before;
+	(void)sig;
+}
+
+static void with_handler(void (*fn)(int))
+{
+	struct sigaction act = {.sa_handler = fn};
+	sigaction(SIGUSR1, &act, NULL);
+	raise(SIGUSR1);
+}
+
+static void sig_malloc(void)
+{
+	with_handler(allocate);
+	free(block);
+}
+
+static void sig_errno(void)
+{
+	with_handler(set_errno);
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(void);
+} bugs[] = {
+	{"order", order},
+	{"order3", order3},
+	{"gated", gated},
+	{"attempt", attempt},
+	{"rwlock", rwlock},
+	{"reuse", reuse},
+	{"unlock", unlock},
+	{"unlock_other", unlock_other},
+	{"unlock_rw", unlock_rw},
+	{"read_own", read_own},
+	{"write_own", write_own},
+	{"unlock_spin", unlock_spin},
+	{"destroy", destroy},
+	{"destroyed", destroyed},
+	{"twice", twice},
+	{"leak", leak},
+	{"sig_malloc", sig_malloc},
+	{"sig_errno", sig_errno},
+};
+
+int main(int argc, char **argv)
+{
+	planted = argc > 2 && !strcmp(argv[2], "race");
+	for (unsigned i = 0; argc > 1 && i < sizeof bugs / sizeof *bugs; i++) {
+		if (strcmp(bugs[i].name, argv[1]))
+			continue;
+		bugs[i].fn();
+		printf("done\n");
+		return 0;
+	}
+	return 3;
+}

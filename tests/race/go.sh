@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# go.sh CASE: gort-race on Go programs, each way.
+set -u
+gort_race=$GORT_BUILD/bin/gort-race
+here=$(cd "$(dirname "$0")" && pwd)
+programs=$GORT_BUILD/race_go
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+export GORACE="atexit_sleep_ms=0"
+
+fail() {
+	echo "FAIL: $*" >&2
+	head -n 60 "$work/out" "$work/err" >&2
+	exit 1
+}
+
+# expect CODE COMMAND...
+expect() {
+	local want=$1 code
+	shift
+	timeout 200 "$@" >"$work/out" 2>"$work/err"
+	code=$?
+	[ $code = "$want" ] || fail "$*: exit $code, not $want"
+}
+
+said() {
+	grep -q -e "$1" "$work/err" || fail "not on standard error: $1"
+}
+
+# program NAME COMMAND...: go build under that name unless it is there; cases run side by side.
+program() {
+	local out=$programs/$1
+	shift
+	mkdir -p "$programs"
+	[ "$out" -nt "$here/go_cases.go" ] && return
+	"$@" -o "$work/program" "$here/go_cases.go" 2>"$work/err" >"$work/out" || fail "$*"
+	mv "$work/program" "$out"
+}
+
+# clean_and_race CASE [N]
+clean_and_race() {
+	expect 0 "$gort_race" "$programs/race" "$1" clean "${@:2}"
+	[ ! -s "$work/err" ] || fail "not silent"
+	expect 66 "$gort_race" "$programs/race" "$1" race "${@:2}"
+	said '^WARNING: DATA RACE'
+	grep -q '^done' "$work/out" || fail "its output was lost"
+}
+
+# Addresses are of one run.
+plain() {
+	sed -E 's/0x00[0-9a-f]{10}/ADDRESS/' "$1"
+}
+
+command -v go >/dev/null || { echo "no go"; exit 77; }
+case $1 in
+# The report is word for word that of Go's own detector.
+words)
+	program race go build -race
+	expect 66 "$programs/race" simple race
+	plain "$work/err" >"$work/stock"
+	expect 66 "$gort_race" "$programs/race" simple race
+	plain "$work/err" | diff "$work/stock" - >"$work/out" || fail "not Go's words"
+	expect 66 env GORT_RACE=atexit_sleep_ms=0 GORACE=strip_path_prefix=tests/ "$gort_race" \
+		"$programs/race" simple race
+	said '^      race/go_cases.go:'
+	expect 9 "$gort_race" --exit-code 9 "$programs/race" simple race
+	expect 66 "$gort_race" -o "$work/report" "$programs/race" simple race
+	grep -q '^Found 1 data race' "$work/report" || fail "no report in the file"
+	[ ! -s "$work/err" ] || fail "-o, but something on standard error"
+	expect 66 "$gort_race" -f json -o "$work/json" "$programs/race" simple race
+	python3 -m json.tool "$work/json" "$work/out" || fail "no JSON"
+	grep -q '"func": "main.lateWrite"' "$work/out" || fail "no function in the JSON"
+	[ ! -s "$work/err" ] || fail "JSON, but something on standard error"
+	;;
+cases)
+	program race go build -race
+	clean_and_race simple
+	clean_and_race atomics
+	clean_and_race history 1000000
+	clean_and_race many 1000
+	clean_and_race churn 20000
+	;;
+refused)
+	program stripped go build -race '-ldflags=-s -w'
+	program plain go build
+	expect 125 "$gort_race" "$programs/stripped" simple race
+	said 'symbols were stripped'
+	expect 125 "$gort_race" "$programs/plain" simple race
+	said 'without -race'
+	expect 125 "$gort_race" go vet
+	said 'build, env, install, run and test'
+	printf '#!/bin/sh\nexit 3\n' >"$work/go"
+	chmod +x "$work/go"
+	expect 125 "$gort_race" "$work/go" env GOROOT
+	said 'GOROOT'
+	;;
+# Linked in: the detector works without the launcher and without symbols.
+farm)
+	GOCACHE=$(go env GOCACHE) XDG_CACHE_HOME=$work/cache
+	export GOCACHE XDG_CACHE_HOME
+	program farmed "$gort_race" go build '-ldflags=-s -w'
+	expect 66 "$programs/farmed" simple race
+	said '^Found 1 data race'
+	expect 0 "$programs/farmed" simple clean
+	printf '#!/bin/sh\nexec %s "$@"\n' "$(command -v go)" >"$work/go"
+	chmod +x "$work/go"
+	expect 0 "$gort_race" "$work/go" env GOROOT
+	grep -q "^$work/cache/gort/" "$work/out" || fail "no farm through a script"
+	mkdir "$work/mod"
+	cat >"$work/mod/x_test.go" <<-END
+		package x
+
+		import "testing"
+
+		var v int
+
+		func TestRace(t *testing.T) {
+			done := make(chan bool)
+			go func() { v++; done <- true }()
+			v++
+			<-done
+		}
+	END
+	echo 'module x' >"$work/mod/go.mod"
+	cd "$work/mod" || exit 1
+	expect 66 "$gort_race" go test ./...
+	grep -q 'race detected during execution of test' "$work/out" || fail "the test passed"
+	;;
+*)
+	fail "no case $1"
+	;;
+esac

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# report.sh CASES BUGS MODE: what gort-race does with a finding beside printing it.
+#
+# suppress   --ignore, a file of gort's and one of TSan's hide what they match and nothing else
+# baseline   what is known passes, what is new fails
+# files      SARIF, JUnit and GitHub's annotations name the finding and its place
+set -u
+cases=$1 bugs=$2 mode=$3
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+unset TSAN_OPTIONS GORT_RACE GORACE GITHUB_STEP_SUMMARY
+race=$GORT_BUILD/bin/gort-race
+
+fail() {
+	echo "$*"
+	cat err
+	exit 1
+}
+
+# want CODE REPORTS argument...
+want() {
+	local code=$1 reports=$2
+	shift 2
+	timeout 60 "$race" "$@" >out 2>err
+	local got=$?
+	[ $got -eq "$code" ] || fail "$*: exit $got, not $code"
+	grep -q '^done$' out || fail "$*: did not finish"
+	[ "$(grep -c '^WARNING' err)" = "$reports" ] || fail "$*: not $reports reports"
+}
+
+suppress() {
+	want 66 1 "$cases" counter race
+	want 0 0 --ignore 'race:^early_access$' "$cases" counter race
+	grep -q 'suppressed by race:' err || fail "a suppression is not told of"
+	want 66 1 --ignore 'race:^early$' "$cases" counter race
+	want 66 1 --ignore 'deadlock:early_access' "$cases" counter race
+	echo 'race:^data$ # the variable' >ours
+	want 0 0 --suppressions ours "$cases" counter race
+	printf '# of TSan\nrace:nothing\nrace:late_acc*s\n' >theirs
+	export TSAN_OPTIONS="verbosity=0:suppressions='$work/theirs'"
+	want 0 0 "$cases" counter race
+	echo 'deadlock:lock_ab' >theirs
+	want 66 1 "$cases" counter race
+	want 0 0 "$bugs" order race
+	want 66 1 "$bugs" unlock race
+	export TSAN_OPTIONS=suppressions=nowhere
+	timeout 60 "$race" "$cases" counter race >out 2>err
+	[ $? -eq 125 ] || fail "a file that is not there"
+}
+
+baseline() {
+	want 0 1 --baseline known --update-baseline "$cases" counter race
+	want 0 0 --baseline known "$cases" counter race
+	want 66 1 --baseline known "$bugs" order race
+}
+
+files() {
+	want 66 1 --sarif r.sarif --junit r.xml --github "$bugs" order race
+	grep -q '^::error file=.*bugs.c,line=.*lock-order-inversion' err || fail "no annotation"
+	grep -q '"ruleId":"gort/deadlock-lock-order"' r.sarif || fail "no result in SARIF"
+	grep -q '"locations":\[{"physicalLocation":{"artifactLocation":{"uri":"[^"]*bugs.c"' \
+		r.sarif || fail "no place in SARIF"
+	grep -q 'tests="1" failures="1"' r.xml || fail "no failure in JUnit"
+	want 0 0 --sarif r.sarif "$bugs" order
+	grep -q '"results":\[' r.sarif || fail "no SARIF without findings"
+	grep -q ruleId r.sarif && fail "a finding in SARIF"
+	return 0
+}
+
+"$mode"

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fair_test.c - nobody starves: counted in turns, not in time. */
+#include "child.h"
+
+#include <poll.h>
+
+static volatile long turns, handoffs;
+static volatile bool stop;
+
+static void yielder(void)
+{
+	while (!stop) {
+		turns++;
+		gort_gosched();
+	}
+}
+
+static void partner(chan(int) in, chan(int) out)
+{
+	chan_range (v, in)
+		chan_send(out, v);
+}
+
+/* Two that wake each other by runnext leave a third its share: one decision in 64. */
+static int runnext_pair(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	chan(int) there = make_chan(int, 0), back = make_chan(int, 0);
+	go(partner, there, back);
+	go(yielder);
+	for (handoffs = 0; handoffs < 64000; handoffs += 2) {
+		chan_send(there, 1);
+		(void)chan_recv(back);
+	}
+	dprintf(2, "%ld turns in %ld handoffs\n", turns, handoffs);
+	return turns >= handoffs / 64 - 10 ? 8 : 1;
+}
+
+START_TEST(test_runnext)
+{
+	struct child *c = run_child(runnext_pair, 1);
+	ck_assert_msg(c->code == 8, "exit %d: %s", c->code, c->text);
+}
+END_TEST
+
+/* Handoffs of a pair that keeps the CPU for a millisecond each, until the third has n turns. */
+static long handoffs_for(long n, chan(int) there, chan(int) back)
+{
+	long first = turns, count = 0;
+	for (; turns < first + n; count += 2) {
+		int64_t until = monotonic() + 1 * ms;
+		while (monotonic() < until)
+			;
+		chan_send(there, 1);
+		(void)chan_recv(back);
+	}
+	return count;
+}
+
+/*
+ * Such a pair shares one slice of 10 ms, as in Go: the third has its turn long before 64 decisions.
+ * sysmon sees to it, which may come late where much else runs: then once more.
+ */
+static int slow_pair(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	chan(int) there = make_chan(int, 0), back = make_chan(int, 0);
+	go(partner, there, back);
+	go(yielder);
+	int64_t deadline = monotonic() + patience(50) * sec;
+	while (monotonic() < deadline)
+		if (handoffs_for(100, there, back) < 100 * 20)
+			return 8;
+	return 1;
+}
+
+START_TEST(test_slow_pair)
+{
+	struct child *c = run_child(slow_pair, 1);
+	ck_assert_msg(c->code == 8, "exit %d: %s", c->code, c->text);
+}
+END_TEST
+
+/* Turns of goroutines that use up their slices, all others' share of the CPU beside them. */
+static cond nobody;
+
+static void hog(int id)
+{
+	static volatile int last;
+	while (!stop) {
+		if (last != id) {
+			last = id;
+			turns++;
+		}
+		cond_signal(&nobody);
+	}
+}
+
+/* What a timer wakes runs after the slice that goes on then, not after those queued behind it. */
+static int beside_hogs(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	for (int i = 1; i <= 4; i++)
+		go(hog, i);
+	int64_t deadline = monotonic() + patience(50) * sec;
+	while (monotonic() < deadline) {
+		long first = turns;
+		for (int i = 0; i < 10; i++)
+			gort_sleep(1 * ms);
+		if (turns - first < 10 * 4)
+			return 8;
+	}
+	return 1;
+}
+
+START_TEST(test_hogs)
+{
+	struct child *c = run_child(beside_hogs, 1);
+	ck_assert_msg(c->code == 8, "exit %d: %s", c->code, c->text);
+}
+END_TEST
+
+#define MANY 2000
+
+static volatile int progress[MANY];
+
+static void counting(int i)
+{
+	while (!stop) {
+		progress[i]++;
+		gort_gosched();
+	}
+}
+
+/* More yielders than a ring holds: each gets on, whatever is newest. */
+static int crowd(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	for (int i = 0; i < MANY; i++)
+		go(counting, i);
+	int64_t deadline = monotonic() + patience(50) * sec;
+	int behind = MANY;
+	while (behind && monotonic() < deadline) {
+		gort_sleep(1 * ms);
+		behind = 0;
+		for (int i = 0; i < MANY; i++)
+			behind += progress[i] < 10;
+	}
+	dprintf(2, "%d of %d have not run ten times\n", behind, MANY);
+	return behind ? 1 : 8;
+}
+
+START_TEST(test_crowd)
+{
+	expect_code(crowd, 8);
+}
+END_TEST
+
+/* What comes from outside a P (a sleeper's wake-up, the poller) gets on beside a fan-out. */
+static void tree(int depth)
+{
+	if (stop || depth == 0)
+		return;
+	for (int i = 0; i < 8; i++)
+		go(tree, depth - 1);
+}
+
+static int beside_fanout(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	go(yielder);
+	for (int round = 0; round < 10; round++) {
+		long before = turns;
+		go(tree, 5);
+		gort_sleep(2 * ms);
+		int64_t deadline = monotonic() + patience(20) * sec;
+		while (turns == before && monotonic() < deadline)
+			gort_gosched();
+		REQUIRE(turns > before);
+	}
+	return 8;
+}
+
+START_TEST(test_fanout)
+{
+	expect_code(beside_fanout, 8);
+}
+END_TEST
+
+/*
+ * Goroutines that are preempted in a loop, each on an M of its own since there were blocking calls,
+ * come back by the global queue again and again: what waits in the ring has its turn nevertheless.
+ */
+static void computing(void)
+{
+	while (!stop)
+		;
+}
+
+static int beside_wired(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	for (int i = 0; i < 4; i++)
+		go(computing);
+	for (int i = 0; i < 8; i++) {
+		gort_blocking_begin();
+		poll(NULL, 0, 15);
+		gort_blocking_end();
+	}
+	go(hog, 1);
+	go(hog, 2);
+	while (turns < 12)
+		gort_sleep(1 * ms);
+	return 8;
+}
+
+START_TEST(test_wired)
+{
+	struct child *c = run_child(beside_wired, 1);
+	ck_assert_msg(c->code == 8, "exit %d: %s", c->code, c->text);
+}
+END_TEST
+
+static void add(Suite *s, const char *name, const TTest *test)
+{
+	TCase *tc = tcase_create(name);
+	tcase_set_timeout(tc, 200);
+	tcase_add_test(tc, test);
+	suite_add_tcase(s, tc);
+}
+
+static Suite *test_suite(void)
+{
+	Suite *s = suite_create("fair");
+	add(s, "runnext", test_runnext);
+	add(s, "slow_pair", test_slow_pair);
+	add(s, "wired", test_wired);
+	add(s, "hogs", test_hogs);
+	add(s, "crowd", test_crowd);
+	add(s, "fanout", test_fanout);
+	return s;
+}
+
+#include "check_main.h"

@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# tsan.sh COMPILER: programs that it builds for ThreadSanitizer, with its own runtime, on libgort as
+# it is. Of tsan.c every edge must be seen, and none that is not there.
+set -u
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+command -v "$1" >/dev/null || { echo "SKIP: no $1"; exit 77; }
+flags=(-std=gnu17 -Wall -Wextra -Werror -g -O1 -fsanitize=thread "-I$GORT_SOURCE/runtime/include")
+
+fail() {
+	echo "FAIL: $*" >&2
+	exit 1
+}
+
+# build NAME LIBRARY...
+build() {
+	local name=$1
+	shift
+	"$cc" "${flags[@]}" "$GORT_SOURCE/tests/runtime/tsan.c" "-L$GORT_BUILD/lib" "$@" \
+		-Wl,-rpath,"$GORT_BUILD/lib" -lpthread -o "$work/$name" || fail "$name is not built"
+}
+
+# run PROGRAM PROCS WHAT CODE: how it must end; its reports are in $work/out.
+run() {
+	local code
+	TSAN_OPTIONS="exitcode=66 atexit_sleep_ms=0 $symbolizer" GORT_GOMAXPROCS=$2 timeout 60 \
+		"$work/$1" "$3" >"$work/out" 2>&1
+	code=$?
+	[ $code = "$4" ] && return
+	cat "$work/out"
+	fail "$1, GOMAXPROCS=$2: $3 ends with $code"
+}
+
+# check PROGRAM PROCS
+check() {
+	local name missing=
+	run "$1" "$2" clean 0
+	run "$1" "$2" racy 66
+	grep -q "created by thread\|created by main thread" "$work/out" || fail "no creation stacks"
+	grep -q "'goroutine [0-9]*'" "$work/out" || fail "goroutines have no names"
+	for name in $("$work/$1" names); do
+		awk -v first="first_$name" -v second="second_$name" '
+			/^WARNING/ { a = b = 0 }
+			$0 ~ "#[0-9]+ " first " " { a = 1 }
+			$0 ~ "#[0-9]+ " second " " { b = 1 }
+			a && b { found = 1 }
+			END { exit !found }' "$work/out" || missing+=" $name"
+	done
+	[ -z "$missing" ] || { cat "$work/out"; fail "$1, GOMAXPROCS=$2: not reported:$missing"; }
+}
+
+cc=$1
+symbolizer=
+case $cc in
+clang*) # its runtime looks for one in PATH, where Debian's package of a version has none
+	symbolizer=external_symbolizer_path=$("$cc" -print-prog-name=llvm-symbolizer)
+	;;
+esac
+build shared -l:libgort_start.a -l:libgort.so
+build static -l:libgort.a
+for procs in 1 2; do
+	check shared $procs
+	check static $procs
+done
+# clang links its runtime into the program: then the program's own code cannot be told from it.
+[[ $1 = clang* ]] || run shared 1 loop 0

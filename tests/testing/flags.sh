@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# flags.sh: the flags of a test program, and tests that end badly.
+set -u
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp -r "$GORT_SOURCE/tests/testing/twin/testdata" "$work"
+cd "$work" || exit 1
+unset SAMPLE_FAIL SAMPLE_PANIC SAMPLE_LEAK SAMPLE_HANG
+
+# run CODE ARGS...: the sample's exit code; its output is in $work/out.
+run() {
+	local want=$1 got
+	shift
+	timeout 120 "$GORT_BUILD/tests/testing/sample" "$@" >"$work/out" 2>&1
+	got=$?
+	[ $got = "$want" ] || fail "$*: exit $got, not $want"
+}
+
+fail() {
+	echo "FAIL: $*" >&2
+	cat "$work/out" >&2
+	exit 1
+}
+
+has() {
+	grep -qE -- "$1" "$work/out" || fail "no line like $1"
+}
+
+count() { # PATTERN N
+	[ "$(grep -cE -- "$1" "$work/out")" = "$2" ] || fail "not $2 lines like $1"
+}
+
+run 2 -bogus
+has 'not defined: -bogus'
+run 2 -count
+run 2 -run '('
+run 2 -benchtime 0x
+run 0 -list 'Bench|Fuzz'
+count '^(BenchmarkLoop|BenchmarkCountedN|FuzzBytes)$' 3
+run 0 -test.run=Alone -v --count 3
+count '^=== RUN   TestAlone$' 3
+run 0 -run Alone -v
+count 'short' 0
+run 0 -run Cleanup -v -short=true
+has 'sample.c:[0-9]+: short$'
+
+# All orders occur, one seed gives one order.
+for seed in 1 2 3 4 5 6 7 8; do
+	run 0 -v -shuffle $seed
+	has "^-test.shuffle $seed$"
+	grep '^=== RUN   [^/]*$' "$work/out" >>"$work/orders"
+	echo >>"$work/orders"
+done
+[ "$(head -1 "$work/orders")" ] || fail "no tests"
+run 0 -v -shuffle 1
+grep '^=== RUN   [^/]*$' "$work/out" | cmp -s - <(sed '/^$/q' "$work/orders" | sed '$d') ||
+	fail "seed 1 gives two orders"
+[ "$(grep -v '^$' "$work/orders" | sort | uniq -c | awk '{print $1}' | sort -u)" = 8 ] ||
+	fail "a test is missing in some order"
+
+export SAMPLE_FAIL=1
+run 1 -failfast -v -run 'Sub|Alone' -count 2
+count '^=== RUN   TestSub$' 1
+unset SAMPLE_FAIL
+
+SAMPLE_PANIC=1 run 2 -run 'Panics|Alone'
+has '^--- FAIL: TestPanics \(0'
+has '^panic: boom \[recovered, repanicked\]$'
+has '^goroutine [0-9]+ \[running\]:$'
+has 'test_panics'
+
+SAMPLE_HANG=1 run 2 -run Hang -timeout 100ms
+has '^panic: test timed out after 0.1s$'
+has 'TestHang \('
+has 'test_hang\(' # all goroutines follow
+
+SAMPLE_LEAK=1 run 1 -run Leak
+has 'found unexpected goroutines'
+has 'forever\('
+run 0 -run Leak
+
+run 0 -run Nothing -bench . -benchtime 50x -benchmem -count 2
+tab=$(printf '\t')
+mem="$tab +[0-9]+ B/op$tab +[01] allocs/op"
+count "^BenchmarkLoop(-[0-9]+)? +$tab +50$tab +[0-9.]+ ns/op$mem\$" 2
+has 'MB/s'
+run 0 -run Nothing -bench Loop -benchtime 1ms
+has '^BenchmarkLoop'
+count 'CountedN' 0
+
+run 0 -run Fuzz -v
+has '^    --- PASS: FuzzBytes/escapes'
+printf 'go test fuzz v1\n[]byte("bad")\n' >testdata/fuzz/FuzzBytes/planted
+printf 'go test fuzz v1\nint(3)\n' >testdata/fuzz/FuzzBytes/wrong
+run 1 -run Fuzz
+has 'FAIL: FuzzBytes/planted'
+has 'FAIL: FuzzBytes/wrong'
+has 'unmarshal testdata/fuzz/FuzzBytes/wrong'

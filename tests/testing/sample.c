@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sample.c - tests, benchmarks and a fuzz target; twin/twin_test.go is the same in Go. */
+#include <gort/testing.h>
+
+static const struct {
+	const char *name;
+	int in, want;
+} cases[] = {{"zero", 0, 0}, {"pos", 1, 2}, {"with space", 2, 4}, {"pos", 3, 6}};
+
+TEST(test_table)
+{
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		if (!t_case(t, cases[i].name))
+			continue;
+		t_log(t, "in %d", cases[i].in);
+		t_eq(t, 2 * cases[i].in, cases[i].want);
+	}
+}
+
+static void deeper(struct gort_t *t, void *arg)
+{
+	(void)arg;
+	t_log(t, "deep");
+}
+
+static void fails_below(struct gort_t *t, void *arg)
+{
+	t_run(t, "deeper", deeper, arg);
+	if (!t_verbose() || getenv("SAMPLE_FAIL"))
+		t_error(t, "bad %d\nsecond line", 7);
+	t_log(t, "goes on");
+}
+
+static void is_fatal(struct gort_t *t, void *arg)
+{
+	(void)arg;
+	if (getenv("SAMPLE_FAIL"))
+		t_fatal(t, "stops here");
+}
+
+TEST(test_sub)
+{
+	if (!getenv("SAMPLE_FAIL"))
+		t_skip(t, "needs %s", "SAMPLE_FAIL");
+	t_run(t, "a", fails_below, NULL);
+	t_run(t, "b/c", is_fatal, NULL);
+	t_log(t, "after the subtests");
+}
+
+static void say_cleanup(struct gort_t *t, int n)
+{
+	t_log(t, "cleanup %d", n);
+}
+
+TEST(test_cleanup)
+{
+	t_cleanup(t, say_cleanup, t, 1);
+	t_cleanup(t, say_cleanup, t, 2);
+	if (t_short())
+		t_log(t, "short");
+}
+
+TEST(test_equal)
+{
+	gort_string abc = S("abc");
+	t_eq(t, 1, 1l);
+	t_eq(t, abc, "abc");
+	t_eq(t, 0.5f, 0.5);
+	t_eq(t, any_of(3), any_of(3));
+	t_eq(t, (error)nil, (error)nil);
+	if (!getenv("SAMPLE_FAIL"))
+		return;
+	t_eq(t, -1, 4294967295u);
+	t_eq(t, abc, "abd");
+	t_eq(t, any_of(3), any_of(3l));
+}
+
+TEST(test_alone)
+{
+	t_log(t, "alone");
+}
+
+static void parallel(struct gort_t *t, void *arg)
+{
+	(void)arg;
+	t_parallel(t);
+	t_log(t, "together");
+}
+
+TEST(test_parallel)
+{
+	t_run(t, "p1", parallel, NULL);
+	t_log(t, "body is over");
+}
+
+TEST(test_panics)
+{
+	if (getenv("SAMPLE_PANIC"))
+		panic("boom");
+}
+
+static void forever(void)
+{
+	(void)chan_recv(make_chan(int, 0));
+}
+
+TEST(test_leak)
+{
+	if (!getenv("SAMPLE_LEAK"))
+		t_skip(t, "needs %s", "SAMPLE_LEAK");
+	go(forever);
+	t_no_leaks(t);
+}
+
+TEST(test_hang)
+{
+	if (!getenv("SAMPLE_HANG"))
+		t_skip(t, "needs %s", "SAMPLE_HANG");
+	gort_sleep(60 * sec);
+	t_log(t, "awake");
+}
+
+BENCH(bench_loop)
+{
+	b_report_allocs(b);
+	while (b_loop(b)) {
+		void *p = gort_malloc(64);
+		__asm__ volatile("" : : "r"(p));
+	}
+}
+
+BENCH(bench_counted_n)
+{
+	b_set_bytes(b, 8);
+	for (long i = 0; i < b->n; i++)
+		__asm__ volatile("" : : "r"(i));
+}
+
+FUZZ(fuzz_bytes)
+{
+	if (size == 3 && data[0] == 'b' && data[1] == 'a' && data[2] == 'd')
+		t_fatal(t, "size %zu", size);
+}
