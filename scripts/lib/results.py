@@ -7,6 +7,10 @@ RUN.xml is a JUnit file of ctest. Prints each failed and each skipped test and, 
 "N passed, N failed, N skipped". The exit status is 1 when a test failed, a run has no result or ran
 no test, or a test was skipped that EXPECTED-SKIPS does not list: lines "test  where  reason", where
 `test` is a shell pattern and `where` a run's name, one of the blank-separated CONDITIONS, or any.
+
+RUN.again, where there is one, is the JUnit file of the failed tests' second run. A test that passed
+there is printed and counted as passed. Of every hundred tests of a run one may need that: more are
+no chance, and the run fails.
 """
 import fnmatch
 import os
@@ -47,6 +51,13 @@ def cases_of(path):
         yield case.get("name"), status, last_line(case)
 
 
+def passed_again(run):
+    """The names of the tests that passed in the second run of those that had failed."""
+    if not os.path.exists(run + ".again"):
+        return set()
+    return {name for name, status, _ in cases_of(run + ".again") if status == "passed"}
+
+
 def main(expected_path, conditions, *runs):
     rows = expected_skips(expected_path)
     total = dict.fromkeys(("passed", "failed", "skipped"), 0)
@@ -54,8 +65,12 @@ def main(expected_path, conditions, *runs):
     for run in runs:
         name = os.path.basename(run)
         count = dict.fromkeys(total, 0)
+        again = passed_again(run)
         if os.path.exists(run + ".xml"):
             for test, status, reason in cases_of(run + ".xml"):
+                if status == "failed" and test in again:
+                    print(f"{name}: {test}: failed, then passed: {reason}")
+                    status = "passed"
                 count[status] += 1
                 if status == "skipped" and not is_expected(rows, test, {"any", name,
                                                                        *conditions.split()}):
@@ -63,6 +78,9 @@ def main(expected_path, conditions, *runs):
                     status = "skipped, which tests/expected-skips does not list"
                 if status != "passed":
                     print(f"{name}: {test}: {status}: {reason}")
+        if len(again) > 1 + sum(count.values()) // 100:
+            print(f"{name}: {len(again)} tests passed only when run again")
+            bad = True
         if not sum(count.values()):
             print(f"{name}: no test ran")
             bad = True
