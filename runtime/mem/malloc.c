@@ -53,7 +53,27 @@ static inline uintptr_t nextFreeFast(struct mspan *s)
 	return s->startAddr + index * s->elemsize;
 }
 
-static __attribute__((noinline)) uintptr_t nextFree(struct mcache *c, unsigned spanclass)
+/*
+ * Zeroes a slot, whose size is a multiple of 8. The empty assembly keeps gcc from making the loop a
+ * `rep stos`, which takes 20 cycles to begin: half the time of an allocation of 16 bytes.
+ */
+static inline __attribute__((always_inline)) void clear(char *p, size_t size)
+{
+	typedef uint64_t word __attribute__((may_alias));
+	typedef word pair __attribute__((vector_size(16), aligned(8)));
+	if (size > 128) {
+		memset(p, 0, size);
+		return;
+	}
+	for (; size >= 16; p += 16, size -= 16) {
+		*(pair *)p = (pair){0};
+		__asm__ volatile("" : "+r"(p));
+	}
+	if (size)
+		*(word *)p = 0;
+}
+
+static __attribute__((noinline)) void *nextFree(struct mcache *c, unsigned spanclass)
 {
 	struct mspan *s = c->alloc[spanclass];
 	uint32_t index = s ? nextFreeIndex(s) : 0;
@@ -65,33 +85,28 @@ static __attribute__((noinline)) uintptr_t nextFree(struct mcache *c, unsigned s
 		throw("malloc: the span at %p of class %u has no free slot", (void *)s->startAddr,
 			spanclass);
 	s->allocCount++;
-	return s->startAddr + index * s->elemsize;
+	char *p = (char *)s->startAddr + index * s->elemsize;
+	if (s->needzero)
+		clear(p, s->elemsize);
+	return p;
 }
 
-static inline __attribute__((always_inline)) void clear(void *p, size_t size)
+/* The next slot of the span that c has for it, if one is known; else NULL. */
+static inline __attribute__((always_inline)) void *fastalloc(
+	struct mcache *c, size_t size, enum spankind kind)
 {
-	typedef uint64_t word __attribute__((may_alias));
-	if (size > 128) {
-		memset(p, 0, size);
-		return;
-	}
-	for (size_t i = 0; i < size / 8; i++)
-		((word *)p)[i] = 0;
+	struct mspan *s = c->alloc[SPANCLASS(sizeclassof(size), kind)];
+	uintptr_t p = likely(s) ? nextFreeFast(s) : 0;
+	if (likely(p) && s->needzero)
+		clear((char *)p, s->elemsize);
+	return (void *)p;
 }
 
 static inline __attribute__((always_inline)) void *smallalloc(
 	struct mcache *c, size_t size, enum spankind kind)
 {
-	unsigned spanclass = SPANCLASS(sizeclassof(size), kind);
-	struct mspan *s = c->alloc[spanclass];
-	uintptr_t p = likely(s) ? nextFreeFast(s) : 0;
-	if (unlikely(!p)) {
-		p = nextFree(c, spanclass);
-		s = c->alloc[spanclass];
-	}
-	if (s->needzero)
-		clear((void *)p, s->elemsize);
-	return (void *)p;
+	void *p = fastalloc(c, size, kind);
+	return likely(p) ? p : nextFree(c, SPANCLASS(sizeclassof(size), kind));
 }
 
 /* Of less than TINYSIZE bytes, without pointers. */
@@ -130,6 +145,10 @@ static void writebits(uint64_t *bits, uintptr_t at, uint64_t mask, unsigned n)
 static void describe(const struct mspan *s, uintptr_t p, size_t n, const gort_type *t)
 {
 	uintptr_t first = (p - s->startAddr) / 8, words = s->elemsize / 8;
+	if (likely(n == 1 && words <= 64)) {
+		writebits(s->heapBits, first, t->ptrs, (unsigned)words);
+		return;
+	}
 	for (uintptr_t i = 0; i < words; i += 64)
 		writebits(s->heapBits, first + i, 0, words - i < 64 ? (unsigned)(words - i) : 64);
 	unsigned used = t->ptrs ? 64 - (unsigned)__builtin_clzll(t->ptrs) : 0;
@@ -243,6 +262,13 @@ static void *mallocgc_typed(size_t n, size_t size, const gort_type *t)
 	return p;
 }
 
+/* The mcache of a goroutine that may allocate at once; NULL: the long way. */
+static inline struct mcache *readycache(void)
+{
+	struct m *mp = getm();
+	return likely(mp && load_rlx(&mp->gate) == GATE_OPEN && mp->p) ? &mp->p->mcache : NULL;
+}
+
 /* GORT_DEBUG=gcstress=N: collects at each Nth allocation. */
 static __attribute__((noinline)) void gcstress(void)
 {
@@ -264,26 +290,45 @@ static inline void enter(void)
 		gcstress();
 }
 
-void *gort_malloc(size_t size)
+static void *mallocarray(size_t n, size_t size, const gort_type *t)
+{
+	if (!t)
+		return mallocgc(n * size);
+	if (t == &gort_noscan)
+		return mallocgc_noscan(n * size);
+	return mallocgc_typed(n, size, t);
+}
+
+static __attribute__((noinline)) void *mallocslow(size_t n, size_t size, const gort_type *t)
 {
 	enter();
-	return mallocgc(size);
+	return mallocarray(n, size, t);
+}
+
+/* A slot for an object that the P can give out at once; else NULL. */
+static inline __attribute__((always_inline)) void *tryalloc(size_t size, enum spankind kind)
+{
+	struct mcache *c = likely(size <= MAXSMALLSIZE && !debug.gcstress) ? readycache() : NULL;
+	return likely(c) ? fastalloc(c, size, kind) : NULL;
+}
+
+void *gort_malloc(size_t size)
+{
+	void *p = tryalloc(size, SPANSCAN);
+	return likely(p) ? p : mallocslow(1, size, NULL);
 }
 
 void *gort_malloc_array(size_t n, size_t size, const gort_type *t)
 {
 	size_t bytes;
-	enter();
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
 		throw("malloc: %zu objects of %zu bytes are too large", n, size);
 	if (!t)
-		return mallocgc(bytes);
-	if (t == &gort_noscan)
-		return mallocgc_noscan(bytes);
-	if (unlikely(t->size != size))
+		return gort_malloc(bytes);
+	if (unlikely(t != &gort_noscan && t->size != size))
 		throw("malloc: object of %zu bytes of the type %s, which has %zu", size, t->name,
 			t->size);
-	return mallocgc_typed(n, size, t);
+	return mallocslow(n, size, t);
 }
 
 void *gort_object(const void *p, size_t *size)

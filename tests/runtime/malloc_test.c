@@ -214,6 +214,45 @@ START_TEST(objects_apart)
 }
 END_TEST
 
+/* Allocates count objects, fills their slots, and returns how many of these had been used before. */
+static long dirty(size_t size, int count, const gort_type *t)
+{
+	long used = 0;
+	for (int i = 0; i < count; i++) {
+		unsigned char *p = gort_malloc_array(1, size, t);
+		size_t slot;
+		REQUIRE(gort_object(p, &slot) == p && slot >= size);
+		allzero(p, slot);
+		used += spanOf((uintptr_t)p)->needzero;
+		memset(p, 0xff, slot);
+	}
+	return used;
+}
+
+/* Slots are cleared as a whole when they are used again: all classes to 1 KiB, all kinds. */
+static int recycled(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	static gort_type t[128];
+	long used = 0;
+	for (int pass = 0; pass < 3; pass++) {
+		for (size_t i = 0; i < 128; i++) {
+			t[i] = (gort_type){"t", 8 * (i + 1), 1};
+			used += dirty(8 * (i + 1), 20, NULL) + dirty(8 * (i + 1), 20, &t[i]);
+			used += i ? dirty(8 * (i + 1), 20, &gort_noscan) : 0;
+		}
+		gort_gc();
+	}
+	REQUIRE(used > 10000);
+	return 0;
+}
+
+START_TEST(zeroed_again)
+{
+	expect_code(recycled, 0);
+}
+END_TEST
+
 /* A thread that libgort knows nothing of, and code that runs before the scheduler. */
 static void *outside(void *arg)
 {
@@ -374,7 +413,7 @@ static Suite *test_suite(void)
 		{"classes", {classes_fit, magic_divides, classes_are_gos}},
 		{"pages", {pages_first_fit, pages_clean, NULL}},
 		{"objects", {objects_apart, threads, tiny}},
-		{"spans", {lookup, spans_again, NULL}},
+		{"spans", {lookup, spans_again, zeroed_again}},
 		{"layout", {layout_bits, misuse, NULL}},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

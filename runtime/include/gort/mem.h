@@ -78,8 +78,16 @@ struct gort_memstats {
 /* Stops everybody for a moment. Go's runtime.ReadMemStats. */
 GORT_API void gort_read_memstats(struct gort_memstats *m);
 
+/* One object; that of no type without the checks of arrays. */
+static inline __attribute__((malloc, returns_nonnull)) void *gort_malloc_one(
+	size_t size, const gort_type *t)
+{
+	return __builtin_constant_p(t == 0) && t == 0 ? gort_malloc(size)
+						      : gort_malloc_array(1, size, t);
+}
+
 /* gort_new(T), gort_new(T, type): Go's new(T). gort_new_array(T, n, ...): its make([]T, n). */
-#define gort_new(T, ...) ((T *)gort_malloc_array(1, sizeof(T), GORT_TYPE_OF(__VA_ARGS__)))
+#define gort_new(T, ...) ((T *)gort_malloc_one(sizeof(T), GORT_TYPE_OF(__VA_ARGS__)))
 #define gort_new_array(T, n, ...) \
 	((T *)gort_malloc_array((n), sizeof(T), GORT_TYPE_OF(__VA_ARGS__)))
 
