@@ -214,7 +214,7 @@ START_TEST(objects_apart)
 }
 END_TEST
 
-/* Allocates count objects, fills their slots, and returns how many of these had been used before. */
+/* Allocates count objects, fills their slots, and returns how many slots were not fresh. */
 static long dirty(size_t size, int count, const gort_type *t)
 {
 	long used = 0;
