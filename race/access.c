@@ -9,6 +9,14 @@
  * One locked instruction an access: a writer's CAS on w is the full barrier before its look at r, a
  * reader's CAS on r the one before its second look at w (invariant 3 of shadow.h). All other loads
  * are acquires, which on amd64 keep their order.
+ *
+ * A read that its thread follows with a write of the same bytes (x += y) need not be recorded: the
+ * write stands in for it. Which reads these are is learnt by their place in the program. Such a
+ * read is compared with the writes at once, and put into its cell when the thread next enters the
+ * detector for anything else than that write. Until then the thread orders itself with nobody, so
+ * the read might as well take place then, and no verdict changes (Rhodes, Flanagan and Freund,
+ * BigFoot, PLDI 2017). It saves a locked instruction and the read's stack for each such pair. When
+ * the memory was freed meanwhile the read is dropped: its cell is another object's by now.
  */
 #include "builtins.h"
 
@@ -26,13 +34,25 @@ enum plan {
 	PLAN_INFLATE /* does not fit in two slots */
 };
 
-void race_found(const struct access *a, uint32_t ctx, uint64_t old, uint32_t old_ctx, uint32_t over)
+_Atomic uint32_t forgotten_pages[4096];
+
+static inline bool is_stale(const struct delayed *d)
+{
+	return load_acq(times_forgotten(d->addr)) != d->forgotten;
+}
+
+void race_found(const struct access *a, uint64_t old, uint32_t old_ctx, uint32_t over)
 {
 	struct thread *t = a->t;
-	if (t->in_range && t->range_race)
+	if (t->settling) {
+		if (is_stale(t->settling))
+			return;
+	} else if (t->in_range && t->range_race) {
 		return;
-	t->range_race = 1;
-	struct race r = {t, a->addr, over, ctx, old_ctx, a->tag, old};
+	} else {
+		t->range_race = 1;
+	}
+	struct race r = {t, a->addr, over, a->ctx, old_ctx, a->tag, old};
 	on_race(&r);
 }
 
@@ -62,9 +82,9 @@ static inline bool recorded(uint64_t slot, uint64_t tag)
 /* Nothing is lost when tag replaces old. */
 static inline bool replaces(const struct access *a, uint64_t old)
 {
-	if (!(old & TAG_MASK) || known_to_all(old))
+	if (likely(!(old & ~a->tag & TAG_MASK) && tag_covers(a->tag, old) && ordered(a->t, old)))
 		return true;
-	return !(old & ~a->tag & TAG_MASK) && tag_covers(a->tag, old) && ordered(a->t, old);
+	return !(old & TAG_MASK) || known_to_all(old);
 }
 
 static inline enum plan plan_same(uint64_t old, uint64_t tag)
@@ -76,66 +96,73 @@ static inline enum plan plan_same(uint64_t old, uint64_t tag)
 
 static inline enum plan plan_write(const struct access *a, uint64_t w)
 {
-	if (w & (TAG_INFLATED | TAG_READ))
+	if (unlikely(w & (TAG_INFLATED | TAG_READ)))
 		return PLAN_INFLATE;
-	if (recorded(w, a->tag))
-		return PLAN_HIT;
-	if (w && tag_same(w, a->tag))
-		return plan_same(w, a->tag);
-	if (replaces(a, w))
+	if (unlikely(tag_same(w, a->tag) && w))
+		return recorded(w, a->tag) ? PLAN_HIT : plan_same(w, a->tag);
+	if (likely(replaces(a, w)))
 		return PLAN_PUT;
 	return !(w & ~a->tag & TAG_MASK) && racing_bytes(a, w) ? PLAN_PUT : PLAN_INFLATE;
 }
 
 static inline enum plan plan_read(const struct access *a, uint64_t w, uint64_t r)
 {
-	if (recorded(r, a->tag))
-		return PLAN_HIT;
-	if (r && tag_same(r, a->tag))
-		return plan_same(r, a->tag);
-	if (replaces(a, r))
+	if (unlikely(tag_same(r, a->tag) && r))
+		return recorded(r, a->tag) ? PLAN_HIT : plan_same(r, a->tag);
+	if (likely(replaces(a, r)))
 		return PLAN_PUT;
 	bool free = !w || ((w & TAG_READ) && !tag_same(w, a->tag) && replaces(a, w));
 	return free ? PLAN_PUT_W : PLAN_INFLATE;
 }
 
-struct put {
-	struct cell *c;
-	_Atomic uint64_t *slot;
-	_Atomic uint32_t *ctx_slot;
-	uint64_t old, new;
-	uint32_t ctx;     /* of this access */
-	uint32_t old_ctx; /* set when old races */
-};
-
-/* False when the slot changed meanwhile. */
-static inline bool slot_put(const struct access *a, struct put *p, enum plan plan)
+/* By value: whose address is taken does not live in registers. */
+static __attribute__((noinline, cold)) void inflated(struct access a, bool recheck)
 {
-	struct life *me = a->t->life;
-	uint32_t ctx = p->ctx = ctx_of(a->t, a->pc);
-	p->new = a->tag;
-	if (plan == PLAN_MERGE) {
-		p->new |= p->old &TAG_MASK;
-		ctx = depot_pair(load_rlx(p->ctx_slot), ctx, a->tag & TAG_MASK);
-	}
-	page_mark(a->addr, PAGE_CELLS);
-	store_rlx(&me->pending_ctx, ctx);
-	store_rel(&me->pending, p->c);
-	bool done = cas_sc(p->slot, &p->old, p->new);
-	if (likely(done)) {
-		if (unlikely(racing_bytes(a, p->old)))
-			p->old_ctx = slot_ctx(p->c, p->old, p->ctx_slot);
-		store_rlx(p->ctx_slot, ctx);
-	}
-	store_rel(&me->pending, NULL); /* pairs with slot_ctx */
-	return done;
+	record_access(&a, recheck);
 }
 
-static inline void check_old(const struct access *a, const struct put *p)
+static __attribute__((noinline, cold)) void raced(
+	struct access a, uint64_t old, uint32_t old_ctx, uint32_t over)
 {
-	uint32_t over = racing_bytes(a, p->old);
-	if (unlikely(over))
-		race_found(a, p->ctx, p->old, p->old_ctx, over);
+	race_found(&a, old, old_ctx, over);
+}
+
+struct slot {
+	_Atomic uint64_t *tag;
+	_Atomic uint32_t *ctx;
+};
+
+static inline struct slot w_of(struct cell *c)
+{
+	return (struct slot){&c->w, wctx_of(c)};
+}
+
+static inline struct slot r_of(struct cell *c)
+{
+	return (struct slot){&c->r, rctx_of(c)};
+}
+
+/* Replaces old by new, which is a's; reports a's race with old. False when the slot changed. */
+static INLINE bool slot_put(
+	const struct access *a, struct cell *c, struct slot s, uint64_t old, uint64_t new)
+{
+	struct life *me = a->t->life;
+	uint32_t ctx = a->ctx, over = racing_bytes(a, old), old_ctx = 0;
+	if (unlikely(new != a->tag))
+		ctx = depot_pair(load_rlx(s.ctx), ctx, a->tag & TAG_MASK);
+	page_mark(a->addr, PAGE_CELLS);
+	store_rlx(&me->pending_ctx, ctx);
+	store_rel(&me->pending, c);
+	bool done = cas_sc(s.tag, &old, new);
+	if (likely(done)) {
+		if (unlikely(over))
+			old_ctx = slot_ctx(c, old, s.ctx);
+		store_rlx(s.ctx, ctx);
+	}
+	store_rel(&me->pending, NULL); /* pairs with slot_ctx */
+	if (unlikely(over) && done)
+		raced(*a, old, old_ctx, over);
+	return done;
 }
 
 /*
@@ -153,95 +180,184 @@ static inline bool settled_reads(struct cell *c, uint64_t *r)
 }
 
 /* Races with the reads. Partial or raced ones go, so that later readers fit; the rest may stay. */
-static inline void check_reads(const struct access *a, struct put *p)
+static inline void check_reads(const struct access *a, struct cell *c)
 {
 	uint64_t r;
-	if (unlikely(!settled_reads(p->c, &r))) {
-		record_access(a, true);
+	if (unlikely(!settled_reads(c, &r))) {
+		inflated(*a, true);
 		return;
 	}
 	if (!(r & a->tag & TAG_MASK))
 		return;
 	uint32_t over = racing_bytes(a, r);
 	if (unlikely(over))
-		race_found(a, p->ctx, r, slot_ctx(p->c, r, rctx_of(p->c)), over);
-	bool stands_in = over || (ordered(a->t, r) && tag_covers(a->tag, r));
-	if (stands_in && (over || (r & TAG_MASK) != TAG_MASK)) {
+		raced(*a, r, slot_ctx(c, r, rctx_of(c)), over);
+	if (likely(!over && (r & TAG_MASK) == TAG_MASK))
+		return;
+	if (over || (ordered(a->t, r) && tag_covers(a->tag, r))) {
 		uint64_t rest = r & ~(a->tag & TAG_MASK);
-		cas_sc(&p->c->r, &r, rest & TAG_MASK ? rest : 0);
+		cas_sc(&c->r, &r, rest & TAG_MASK ? rest : 0);
 	}
 }
 
-static inline void write_word(const struct access *a)
+static INLINE void write_word(const struct access *a)
 {
 	struct cell *c = cell_of(a->addr);
-	struct put p = {.c = c, .slot = &c->w, .ctx_slot = wctx_of(c)};
-	enum plan plan;
-	do {
-		p.old = load_acq(&c->w);
-		plan = plan_write(a, p.old);
+	for (;;) {
+		uint64_t old = load_acq(&c->w);
+		enum plan plan = plan_write(a, old);
 		if (plan == PLAN_HIT)
 			return;
 		if (unlikely(plan == PLAN_INFLATE)) {
-			record_access(a, false);
+			inflated(*a, false);
 			return;
 		}
-	} while (unlikely(!slot_put(a, &p, plan)));
-	check_old(a, &p);
-	check_reads(a, &p);
+		uint64_t new = a->tag | (plan == PLAN_MERGE ? old & TAG_MASK : 0);
+		if (likely(slot_put(a, c, w_of(c), old, new)))
+			break;
+	}
+	check_reads(a, c);
 }
 
 /* After a CAS on r. True when the tag was recorded for sure (invariant 4) and w was checked. */
-static inline bool check_write(const struct access *a, struct put *p)
+static inline bool check_write(const struct access *a, struct cell *c, uint64_t new)
 {
-	uint64_t w = load_acq(&p->c->w);
-	if (unlikely((w & TAG_INFLATED) || load_acq(&p->c->r) != p->new))
+	uint64_t w = load_acq(&c->w);
+	if (unlikely((w & TAG_INFLATED) || load_acq(&c->r) != new))
 		return false;
 	uint32_t over = racing_bytes(a, w);
 	if (unlikely(over))
-		race_found(a, p->ctx, w, slot_ctx(p->c, w, wctx_of(p->c)), over);
+		raced(*a, w, slot_ctx(c, w, wctx_of(c)), over);
 	return true;
 }
 
 /* One try at a read; false: the cell changed under it. */
 static inline bool try_read(const struct access *a, struct cell *c)
 {
-	struct put p = {.c = c, .slot = &c->r, .ctx_slot = rctx_of(c)};
-	uint64_t w = load_acq(&c->w);
-	if (likely(!(w & TAG_INFLATED))) {
-		if (recorded(w, a->tag))
-			return true;
-		p.old = load_acq(&c->r);
-		switch (plan_read(a, w, p.old)) {
-		case PLAN_HIT:
-			return true;
-		case PLAN_PUT:
-			return slot_put(a, &p, PLAN_PUT) && check_write(a, &p);
-		case PLAN_MERGE:
-			return slot_put(a, &p, PLAN_MERGE) && check_write(a, &p);
-		case PLAN_PUT_W:
-			p.slot = &c->w;
-			p.ctx_slot = wctx_of(c);
-			p.old = w;
-			return slot_put(a, &p, PLAN_PUT);
-		case PLAN_INFLATE:
-			break;
-		}
+	uint64_t w = load_acq(&c->w), new = a->tag;
+	if (unlikely(w & TAG_INFLATED)) {
+		inflated(*a, false);
+		return true;
 	}
-	record_access(a, false);
-	return true;
+	if (recorded(w, a->tag))
+		return true;
+	uint64_t r = load_acq(&c->r);
+	switch (plan_read(a, w, r)) {
+	case PLAN_HIT:
+		return true;
+	case PLAN_MERGE:
+		new |= r &TAG_MASK;
+		break;
+	case PLAN_PUT:
+		break;
+	case PLAN_PUT_W:
+		return slot_put(a, c, w_of(c), w, new);
+	case PLAN_INFLATE:
+		inflated(*a, false);
+		return true;
+	}
+	return slot_put(a, c, r_of(c), r, new) && check_write(a, c, new);
 }
 
-static inline void read_word(const struct access *a)
+static INLINE void read_word(const struct access *a)
 {
 	struct cell *c = cell_of(a->addr);
 	while (unlikely(!try_read(a, c)))
 		procyield(1);
 }
 
-static void word(struct thread *t, uintptr_t addr, uint32_t mask, uint64_t weak, uint64_t pc)
+#define NSITES 4096
+
+/* By place in the program, two of which may share one: a write followed its last read. */
+static _Atomic uint8_t followed[NSITES];
+
+static inline uint32_t site_of(uint64_t pc)
 {
-	struct access a = {t, addr & ~7ul, (t->tag & TAG_WHO) | weak | mask, pc};
+	return (uint32_t)(pc * HASH_MUL >> 52);
+}
+
+static inline bool delay(const struct access *a, uint32_t site)
+{
+	if (!load_rlx(&followed[site]))
+		return false;
+	page_mark(a->addr, PAGE_CELLS);
+	uint32_t forgotten = load_rlx(times_forgotten(a->addr));
+	uint64_t w = load_acq(&cell_of(a->addr)->w);
+	if (unlikely((w & TAG_INFLATED) || recorded(w, a->tag) || racing_bytes(a, w)))
+		return false;
+	a->t->delayed = (struct delayed){a->addr, a->tag, a->ctx, site, forgotten};
+	return true;
+}
+
+/* Races found meanwhile are told by race_found(), which looks at t->settling. */
+void access_delayed(struct thread *t)
+{
+	struct delayed d = t->delayed;
+	struct access a = {t, d.addr, d.tag, d.ctx};
+	t->delayed.addr = 0;
+	store_rlx(&followed[d.site], 0);
+	if (is_stale(&d))
+		return;
+	t->settling = &d;
+	read_word(&a);
+	t->settling = NULL;
+	if (unlikely(is_stale(&d)))
+		cas_sc(&cell_of(d.addr)->r, &d.tag, 0);
+}
+
+static INLINE struct access access_at(
+	struct thread *t, uintptr_t addr, uint32_t mask, uint64_t weak, uint64_t pc)
+{
+	uint64_t tag = (t->tag & TAG_WHO) | weak | mask;
+	return (struct access){t, addr & ~7ul, tag, ctx_of(t, pc)};
+}
+
+/* A plain write: the delayed read needs no record, or the read before will be delayed next time. */
+static inline void write_follows(struct thread *t, uintptr_t addr, uint32_t mask)
+{
+	if (t->delayed.addr == addr && !(t->delayed.tag & TAG_MASK & ~mask))
+		t->delayed.addr = 0;
+	else if (t->last_read == addr && !load_rlx(&followed[t->last_site]))
+		store_rlx(&followed[t->last_site], 1);
+}
+
+static inline bool may_access(const struct thread *t)
+{
+	return likely(t->tag && !t->ignore_accesses && !t->busy);
+}
+
+void access_read(struct thread *t, uintptr_t addr, uint32_t mask, uint64_t pc)
+{
+	if (!may_access(t))
+		return;
+	thread_enter(t);
+	struct access a = access_at(t, addr, mask, TAG_READ, pc);
+	uint32_t site = site_of(pc);
+	if (!delay(&a, site)) {
+		t->last_read = a.addr;
+		t->last_site = site;
+		read_word(&a);
+	}
+	thread_leave(t);
+}
+
+void access_write(struct thread *t, uintptr_t addr, uint32_t mask, uint64_t pc)
+{
+	if (!may_access(t))
+		return;
+	t->busy = 1;
+	compiler_barrier();
+	write_follows(t, addr & ~7ul, mask);
+	thread_settle(t);
+	struct access a = access_at(t, addr, mask, 0, pc);
+	write_word(&a);
+	thread_leave(t);
+}
+
+/* Of an atomic operation, by a caller that has set t->busy. */
+static void atomic_word(struct thread *t, uintptr_t addr, uint32_t mask, uint64_t weak, uint64_t pc)
+{
+	struct access a = access_at(t, addr, mask, weak, pc);
 	if (weak & TAG_READ)
 		read_word(&a);
 	else
@@ -250,18 +366,23 @@ static void word(struct thread *t, uintptr_t addr, uint32_t mask, uint64_t weak,
 
 void access_word(struct thread *t, uintptr_t addr, uint32_t mask, uint64_t weak, uint64_t pc)
 {
-	if (unlikely(!t->tag || t->ignore_accesses || !thread_enter(t)))
-		return;
-	word(t, addr, mask, weak, pc);
-	thread_leave(t);
+	if (!weak) {
+		access_write(t, addr, mask, pc);
+	} else if (weak == TAG_READ) {
+		access_read(t, addr, mask, pc);
+	} else if (may_access(t)) {
+		thread_enter(t);
+		atomic_word(t, addr, mask, weak, pc);
+		thread_leave(t);
+	}
 }
 
 void access_inside(struct thread *t, uintptr_t addr, uint32_t n, uint64_t weak, uint64_t pc)
 {
 	uint32_t mask = ((1u << n) - 1) << (addr & 7);
-	word(t, addr, mask & 0xff, weak, pc);
+	atomic_word(t, addr, mask & 0xff, weak, pc);
 	if (mask >> 8)
-		word(t, addr + 8, mask >> 8, weak, pc);
+		atomic_word(t, addr + 8, mask >> 8, weak, pc);
 }
 
 void access_bytes(struct thread *t, uintptr_t addr, uint32_t n, uint64_t weak, uint64_t pc)

@@ -47,7 +47,7 @@ static void after_fork(void)
 {
 	if (me.tag)
 		active = false;
-	me.tag = 0;
+	me.tag = me.delayed.addr = 0;
 	forked = true;
 	report_reset();
 }
@@ -169,6 +169,7 @@ __attribute__((destructor)) static void at_exit(void)
 {
 	if (!active)
 		return;
+	thread_settle(&me);
 	threads_leaked();
 	report_end();
 	if (exit_code(0) == 0)
@@ -191,6 +192,7 @@ EXPORT int atexit(void (*fn)(void))
 EXPORT void _exit(int code)
 {
 	if (active) {
+		thread_settle(&me);
 		threads_leaked();
 		report_end();
 	}

@@ -21,7 +21,6 @@
 
 #define EXPORT __attribute__((visibility("default")))
 #define PC     ((uint64_t)__builtin_return_address(0))
-#define INLINE inline __attribute__((always_inline))
 
 extern __thread struct thread me __attribute__((tls_model("initial-exec")));
 

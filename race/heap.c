@@ -65,6 +65,7 @@ static void forget_words(uintptr_t lo, uintptr_t hi)
 		next = (lo | (PAGE - 1)) + 1;
 		if (!(load_rlx(page_marks(lo)) & (PAGE_CELLS | PAGE_RECORDS)))
 			continue;
+		xadd_sc(times_forgotten(lo), 1);
 		struct cell *c = cell_of(lo), *end = c + ((hi < next ? hi : next) - lo + 7) / 8;
 		for (; c < end; c++) {
 			if (load_rlx(&c->w) | load_rlx(&c->r))
@@ -88,6 +89,8 @@ static void forget_pages(uintptr_t lo, uintptr_t hi)
 	for (uintptr_t p = lo; p < hi; p += PAGE) {
 		uint8_t marks = load_rlx(page_marks(p));
 		any |= marks;
+		if (marks & PAGE_CELLS)
+			xadd_sc(times_forgotten(p), 1);
 		if (marks & PAGE_RECORDS)
 			forget_words(p, p + PAGE);
 		if (marks)

@@ -220,9 +220,9 @@ static uint64_t entry_after(
 	return 0;
 }
 
-static void list_access(struct list *l, const struct access *a, uint32_t ctx, struct races *rs)
+static void list_access(struct list *l, const struct access *a, struct races *rs)
 {
-	struct merge m = {a->tag, ctx};
+	struct merge m = {a->tag, a->ctx};
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < l->n; i++) {
 		uint64_t x = entry_after(a, load_rlx(&l->tag[i]), l->ctx[i], &m, rs);
@@ -263,7 +263,7 @@ static void list_sort(struct list *l)
  * 100,000 goroutines read would cost 100,000 looks each time. What it stands in for goes when the
  * record is full, or with the next write. False: it may race, or there is no room.
  */
-static bool list_append_read(struct list *l, const struct access *a, uint32_t ctx)
+static bool list_append_read(struct list *l, const struct access *a)
 {
 	if (l->n < RECORD_MANY || l->n == l->cap || !(a->tag & TAG_READ) ||
 		l->nwrites > RECORD_MANY)
@@ -273,7 +273,7 @@ static bool list_append_read(struct list *l, const struct access *a, uint32_t ct
 		if ((x & a->tag & TAG_MASK) && tag_conflict(x, a->tag) && !ordered(a->t, x))
 			return false;
 	}
-	list_add(l, a->tag, ctx);
+	list_add(l, a->tag, a->ctx);
 	return true;
 }
 
@@ -339,15 +339,14 @@ void record_access(const struct access *a, bool recheck)
 	if (!recheck && record_hit(c, load_acq(&c->w), a->tag))
 		return;
 	threads_scan_due();
-	uint32_t ctx = ctx_of(a->t, a->pc);
 	list_open(&l, c, cell_lock(c));
-	if (!list_append_read(&l, a, ctx)) {
-		list_access(&l, a, ctx, &races);
+	if (!list_append_read(&l, a)) {
+		list_access(&l, a, &races);
 		list_sort(&l);
 	}
 	cell_publish(c, &l, a->addr, a->tag);
 	for (uint32_t i = 0; i < races.n; i++)
-		race_found(a, ctx, races.r[i].tag, races.r[i].ctx, races.r[i].over);
+		race_found(a, races.r[i].tag, races.r[i].ctx, races.r[i].over);
 }
 
 void cell_forget(struct cell *c)

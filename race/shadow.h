@@ -47,6 +47,8 @@
 
 #include "base/atomic.h"
 
+#define INLINE inline __attribute__((always_inline))
+
 #define WINDOW_MASK   0xfffffffffffull
 #define SHADOW_CELLS  0x100000000000ull
 #define SHADOW_WCTX   0x300000000000ull

@@ -22,14 +22,15 @@
 #include "mem.h"
 #include "thread.h"
 
+/* With few threads the first cache line is all that is used. */
 struct sync {
 	struct mutex lock;
 	_Atomic uint64_t addr;
+	struct clock clock; /* lock */
 	_Atomic(struct sync *) next;
 	struct sync *link;
-	int32_t depth;      /* lock; of a recursive lock that the program told of (annotations.c) */
-	struct clock clock; /* lock */
-};
+	int32_t depth; /* lock; of a recursive lock that the program told of (annotations.c) */
+} __attribute__((aligned(64)));
 
 /* The object of addr, created if need be, locked; a cell of several operations (atomics). */
 struct sync *sync_enter(struct thread *t, uintptr_t addr);

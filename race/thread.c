@@ -182,6 +182,7 @@ struct life *thread_fork(struct thread *parent, uint32_t ctx)
 {
 	if (!parent)
 		return life_new(NULL, ctx);
+	thread_settle(parent);
 	struct life *life = life_new(parent->life, ctx);
 	clock_raise(&life->clock, tag_tid(parent->tag), thread_epoch(parent));
 	thread_step(parent);
@@ -201,6 +202,7 @@ void thread_begin(struct thread *t, struct life *life, int32_t ostid)
 void thread_end(struct thread *t)
 {
 	struct life *life = t->life;
+	thread_settle(t);
 	clock_raise(&life->clock, life->tid, life->epoch);
 	life->past->ostid = 0;
 	lock(&threads.lock);
@@ -226,6 +228,7 @@ static void life_free(struct life *life)
 void thread_join(struct thread *t, struct life *life)
 {
 	struct life *me = t->life;
+	thread_settle(t);
 	clock_join(&me->clock, &life->clock);
 	if (me->nspare < NSPARE) {
 		me->spare[me->nspare].tid = life->tid;
@@ -316,6 +319,7 @@ uint32_t threads_live(void)
 
 void threads_acquire_all(struct thread *t)
 {
+	thread_settle(t);
 	lock(&threads.lock);
 	for (uint32_t i = 0; i < threads.ntids; i++) {
 		const struct life *l = load_rlx(&threads.tids[i].life);

@@ -34,6 +34,15 @@
 struct sync;
 struct held_set;
 
+/* A read that is not in its cell yet; addr 0: none. See access.c. */
+struct delayed {
+	uintptr_t addr;
+	uint64_t tag;
+	uint32_t ctx;
+	uint32_t site;
+	uint32_t forgotten; /* of the page, until then */
+};
+
 /* One call: the return address into the caller, and a hash of the whole stack up to here. */
 struct frame {
 	uint64_t pc;
@@ -74,6 +83,10 @@ struct thread {
 	struct frame *lim; /* no frame fits at lim; NULL until the first call */
 	struct frame *base;
 	struct life *life;
+	struct delayed delayed;
+	const struct delayed *settling; /* while it is recorded */
+	uintptr_t last_read; /* the word of the last read recorded at once, and its site */
+	uint32_t last_site;
 	uint32_t busy; /* inside the detector: a signal handler's accesses are not recorded */
 	uint32_t ignore_accesses; /* plain ones */
 	uint32_t ignore_sync;     /* also of atomics */
@@ -159,6 +172,16 @@ struct life *thread_life(uint32_t tid);
 void frames_grow(struct thread *t);
 void frames_free(struct thread *t);
 
+/* Records the delayed read (access.c). */
+void access_delayed(struct thread *t);
+
+/* Before anything that orders t with other threads. */
+static inline void thread_settle(struct thread *t)
+{
+	if (unlikely(t->delayed.addr))
+		access_delayed(t);
+}
+
 /* Into the detector, until thread_leave(); false when the thread is in it already. */
 static inline bool thread_enter(struct thread *t)
 {
@@ -166,6 +189,7 @@ static inline bool thread_enter(struct thread *t)
 		return false;
 	t->busy = 1;
 	compiler_barrier();
+	thread_settle(t);
 	return true;
 }
 

@@ -17,17 +17,30 @@ static inline uint64_t mask_at(uintptr_t a, uint32_t n)
 
 static __attribute__((noinline)) void slow(uintptr_t a, uint32_t n, uint64_t weak, uint64_t pc)
 {
+	access_bytes(&me, a, n <= 8 ? n : 8, weak, pc);
+	if (n > 8)
+		access_bytes(&me, a + 8, n - 8, weak, pc);
+}
+
+/* Of n <= 8 bytes. What many read is looked for first, before anything is done for a record. */
+static __attribute__((noinline)) void slow_read(uintptr_t a, uint32_t n, uint64_t pc)
+{
 	const struct cell *c = cell_of(a);
-	uint64_t w = load_acq(&c->w), mask = mask_at(a, n & 15);
-	if ((w & TAG_INFLATED) && mask <= 0xff &&
-		record_hit(c, w, (me.tag & TAG_WHO) | weak | mask))
-		return; /* read by many */
-	if (n <= 8) {
-		access_bytes(&me, a, n, weak, pc);
-		return;
-	}
-	access_bytes(&me, a, 8, weak, pc);
-	access_bytes(&me, a + 8, n - 8, weak, pc);
+	uint64_t w = load_acq(&c->w), mask = mask_at(a, n);
+	if (unlikely(mask > 0xff))
+		access_bytes(&me, a, n, TAG_READ, pc);
+	else if (likely(!(w & TAG_INFLATED)) ||
+		 !record_hit(c, w, (me.tag & TAG_WHO) | TAG_READ | mask))
+		access_read(&me, a, (uint32_t)mask, pc);
+}
+
+static __attribute__((noinline)) void slow_write(uintptr_t a, uint32_t n, uint64_t pc)
+{
+	uint64_t mask = mask_at(a, n);
+	if (unlikely(mask > 0xff))
+		access_bytes(&me, a, n, 0, pc);
+	else
+		access_write(&me, a, (uint32_t)mask, pc);
 }
 
 /* An access of up to 8 bytes that may lie across two words never hits: its mask is too wide. */
@@ -38,13 +51,13 @@ static __attribute__((noinline)) void slow(uintptr_t a, uint32_t n, uint64_t wea
 	{                                                              \
 		uint64_t mask = mask_at(a, n);                         \
 		if (unlikely(mask > 0xff || !read_hit(&me, a, mask)))  \
-			slow(a, n, TAG_READ, PC);                      \
+			slow_read(a, n, PC);                           \
 	}                                                              \
 	EXPORT void __tsan_##prefix##write##n(uintptr_t a)             \
 	{                                                              \
 		uint64_t mask = mask_at(a, n);                         \
 		if (unlikely(mask > 0xff || !write_hit(&me, a, mask))) \
-			slow(a, n, 0, PC);                             \
+			slow_write(a, n, PC);                          \
 	}
 
 /* clang, for x += y: one call for the read and the write. The write stands in for both. */

@@ -196,6 +196,85 @@ START_TEST(frames)
 }
 END_TEST
 
+/* root reads the word without recording it, and child writes it. */
+static void delay_and_write(uintptr_t addr)
+{
+	access_read(&root, MEM + 4096, 0xff, 50);
+	access_write(&root, MEM + 4096, 0xff, 51); /* learnt */
+	sync_release(&root, MEM + 8192);
+	sync_release(&child, MEM + 8200); /* a new epoch, of which root knows nothing */
+	nraces = 0;
+	access_read(&root, addr, 0xff, 50);
+	ck_assert_uint_eq(root.delayed.addr, addr);
+	access_write(&child, addr, 0xff, 60);
+	ck_assert_int_eq(nraces, 0);
+}
+
+/* Whatever orders a thread with others, and any other access, first records its delayed read. */
+START_TEST(delayed)
+{
+	fork_child();
+	access_read(&root, MEM, 0xff, 50);
+	access_write(&root, MEM, 0xff, 51);
+	sync_release(&root, MEM + 8192);
+	access_read(&root, MEM + 8, 0xff, 50);
+	access_write(&root, MEM + 8, 0xff, 51);
+	ck_assert_uint_eq(root.delayed.addr, 0);
+	ck_assert_uint_eq(load_rlx(&cell_of(MEM + 8)->r), 0);
+	struct thread other = {0};
+	for (uintptr_t i = 0; i < 9; i++) {
+		uintptr_t addr = MEM + 64 + i * 8;
+		delay_and_write(addr);
+		struct life *life = child.life;
+		switch (i) {
+		case 0:
+			sync_acquire(&root, MEM + 8192);
+			break;
+		case 1:
+			sync_release(&root, MEM + 8192);
+			break;
+		case 2:
+			sync_merge(&root, MEM + 8192);
+			break;
+		case 3:
+			sync_exchange(&root, MEM + 8192);
+			break;
+		case 4:
+			access_read(&root, MEM + 512, 0xff, 52);
+			break;
+		case 5:
+			access_write(&root, addr, 0x0f, 52);
+			break;
+		case 6:
+			thread_begin(&other, thread_fork(&root, 0), 1);
+			break;
+		case 7:
+			threads_acquire_all(&root);
+			break;
+		case 8:
+			thread_end(&child);
+			thread_join(&root, life);
+		}
+		ck_assert_uint_eq(root.delayed.addr, 0);
+		ck_assert_int_eq(nraces, i == 5 ? 2 : 1); /* the write races as well */
+		ck_assert_uint_eq(last.old_tag & TAG_WEAK, 0);
+	}
+}
+END_TEST
+
+/* A delayed read of memory that was freed meanwhile says nothing of its next owner. */
+START_TEST(delayed_stale)
+{
+	fork_child();
+	delay_and_write(MEM + 64);
+	memory_forget(MEM + 64, 8);
+	access_write(&child, MEM + 64, 0xff, 60);
+	sync_acquire(&root, MEM + 8192);
+	ck_assert_int_eq(nraces, 0);
+	ck_assert_uint_eq(load_rlx(&cell_of(MEM + 64)->r), 0);
+}
+END_TEST
+
 #define CROWD 5000
 
 /*
@@ -254,6 +333,7 @@ Suite *test_suite(void)
 	add(s, "heap", forgets_memory);
 	add(s, "frames", frames);
 	add(s, "crowd", crowd);
+	tcase_add_test(add(s, "delayed", delayed), delayed_stale);
 	return s;
 }
 

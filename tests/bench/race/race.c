@@ -22,7 +22,7 @@ static pthread_mutex_t stripes[STRIPES];
 static uint64_t table[BUCKETS], counter;
 static uint64_t *shared;
 static double matrices[3][MATRIX][MATRIX];
-static uint64_t sink[NTHREADS];
+static volatile uint64_t sink[NTHREADS]; /* or its sums would not be computed */
 
 /* The compiler must not take accesses out of a loop. */
 #define AGAIN() __asm__ volatile("" ::: "memory")
