@@ -224,7 +224,7 @@ static void print_json(struct out *out, const struct gsnap *s, const struct wait
 {
 	struct json j;
 	jw_begin(&j, out, "gort.chans/1");
-	jw_int(&j, "pid", s->pid);
+	json_target(&j, s);
 	jw_str(&j, "exe", s->exe);
 	jw_str(&j, "version", s->version);
 	jw_uint(&j, "goroutines", s->ngs);
@@ -248,9 +248,10 @@ static void print_json(struct out *out, const struct gsnap *s, const struct wait
 static int nothing(const struct gsnap *s)
 {
 	struct gsnap_err err;
-	err_what(&err, CLI_FAIL, "no goroutine of pid %d waits for a channel or a lock", s->pid);
+	err_what(&err, CLI_FAIL, "no goroutine of %s waits for a channel or a lock",
+		target_name(s).s);
 	err_why(&err, "none of its %s does", human_count(s->ngs).s);
-	err_try(&err, "gort stacks --all %d", s->pid);
+	err_try(&err, "gort stacks --all %s", target_word(s).s);
 	return err_print(&err);
 }
 
@@ -311,7 +312,7 @@ const struct command cmd_chans = {
 		"that stand still with its address on their stack; a circle of them is a possible\n"
 		"deadlock. gort leaks proves which goroutines of a Go program wait for ever.",
 	.own = own,
-	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC,
+	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC | TAKES_CORE,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_chans,

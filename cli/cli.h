@@ -55,7 +55,7 @@ struct opts {
 	int64_t max_pause_ns; /* 5 ms when not given; counts only with pause */
 	int64_t count;        /* -n, -1 when not given */
 	int64_t exit_code;    /* -1 when not given */
-	const char *output, *host_proc, *event, *fail_on, *listen, *token_file;
+	const char *output, *host_proc, *exe, *event, *fail_on, *listen, *token_file;
 	const char *state, *func, *created_by, *label;       /* parts of what is wanted */
 	const char *suppressions, *baseline, *sarif, *junit; /* report.h */
 	const char *ignores[MAX_IGNORES];
@@ -63,7 +63,8 @@ struct opts {
 	int format, color, by;
 	int quiet, verbose, no_pager, all, go, once, batch, watch, help, man, pause;
 	int github, update_baseline, freeze, held, goleak;
-	bool page; /* the command may start a pager */
+	bool page;  /* the command may start a pager */
+	bool cores; /* its target may be a core file */
 	unsigned without;
 	uint64_t ids[MAX_IDS];
 	size_t nids;
@@ -105,6 +106,7 @@ enum {
 	TAKES_EXIT_CODE = 1 << 7,
 	TAKES_PAUSE = 1 << 8 | 1 << 9,
 	TAKES_REPORT = 0x7f << 10, /* what report_open and report_write want to know */
+	TAKES_CORE = 1 << 17,      /* the target may be a core file; --exe */
 };
 
 /* What the words of a command are, for completion. */

@@ -198,7 +198,7 @@ static void print_json(struct out *out, const struct gsnap *a, const struct gsna
 	char why[256];
 	gc_explain(&a->gc, gc, ns, why, sizeof why);
 	jw_begin(&j, out, "gort.gc/1");
-	jw_int(&j, "pid", b->pid);
+	json_target(&j, b);
 	jw_str(&j, "exe", b->exe);
 	jw_str(&j, "version", b->version);
 	jw_int(&j, "window_ns", ns);
@@ -252,7 +252,8 @@ static void show(struct out *out, const struct opts *o, const struct gsnap *a,
 static int nothing(const struct gsnap *s)
 {
 	struct gsnap_err err;
-	err_what(&err, CLI_UNSUPPORTED, "nothing is known of the collector of pid %d", s->pid);
+	err_what(
+		&err, CLI_UNSUPPORTED, "nothing is known of the collector of %s", target_name(s).s);
 	err_why(&err, "%s",
 		s->kind == GSNAP_GO ? "its runtime's variables were not found"
 				    : "its libgort publishes no figures of one");
@@ -270,6 +271,10 @@ static int loop(const struct opts *o, struct target *t, struct out *out)
 	int code = CLI_OK;
 	if (before.gc.cycles == GSNAP_UNKNOWN && before.gc.marked == GSNAP_UNKNOWN) {
 		code = nothing(&before);
+		count = 0;
+	}
+	if (count && t->core) { /* it stands still: what there is are totals */
+		show(out, o, &before, &before, 0);
 		count = 0;
 	}
 	for (int64_t i = 0; i != count && !interrupted() && !out->error; i++) {
@@ -329,7 +334,8 @@ const struct command cmd_gc = {
 	.notes = "The figures are the runtime's own, as runtime/metrics would give them to the\n"
 		 "program. Quantiles are the upper ends of the runtime's histogram buckets.",
 	.own = own,
-	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PROC,
+	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PROC |
+		  TAKES_CORE,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_gc,

@@ -7,6 +7,7 @@
 #include "gselect.h"
 #include "human.h"
 #include "stacktext.h"
+#include "target.h"
 
 /* What is asked of each goroutine. calls: by stack, 1 when a function of it matches, 2 if none. */
 struct filter {
@@ -132,7 +133,7 @@ int gselect_nothing(const struct opts *o, const struct gsnap *s, const struct gs
 	struct gsnap_err err;
 	char why[sizeof err.why] = "";
 	size_t len = 0;
-	err_what(&err, CLI_FAIL, "no goroutine of pid %d to show, of %s", s->pid,
+	err_what(&err, CLI_FAIL, "no goroutine of %s to show, of %s", target_name(s).s,
 		human_count(s->ngs).s);
 	for (int i = 0; i < GFILTERS && len < sizeof why; i++)
 		if (names[i] && sel->removed[i])
@@ -145,9 +146,9 @@ int gselect_nothing(const struct opts *o, const struct gsnap *s, const struct gs
 	err_why(&err, "%s", why);
 	if (o->state || o->func || o->created_by)
 		err_try(&err,
-			"gort stacks %d     (the words are parts of names, as they are shown)",
-			s->pid);
+			"gort stacks %s     (the words are parts of names, as they are shown)",
+			target_word(s).s);
 	if (system)
-		err_try(&err, "gort stacks --all %d", s->pid);
+		err_try(&err, "gort stacks --all %s", target_word(s).s);
 	return err_print(&err);
 }

@@ -107,7 +107,7 @@ static void print_json(struct out *out, const struct gsnap *s, const struct prob
 {
 	struct json j;
 	jw_begin(&j, out, "gort.heap/1");
-	jw_int(&j, "pid", s->pid);
+	json_target(&j, s);
 	jw_str(&j, "exe", s->exe);
 	jw_str(&j, "version", s->version);
 	jw_int(&j, "objects", (int64_t)h->objects);
@@ -183,7 +183,7 @@ const struct command cmd_heap = {
 		 "meanwhile may be counted wrong. gort needs as much memory as the part of the\n"
 		 "heap that holds pointers.",
 	.own = own,
-	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC,
+	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC | TAKES_CORE,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_heap,

@@ -17,6 +17,13 @@ static const struct topic topics[] = {
 		"container\n"
 		"by the one it has there. From another container: --host-proc DIR with the host's\n"
 		"/proc mounted at DIR, and the pid it has there.\n"
+		"A core file is a target of stacks, gc, heap, chans, leaks, record and ps, "
+		"whether\n"
+		"the kernel or gdb's gcore wrote it: \"gort stacks ./core.4121\". What it leaves "
+		"out\n"
+		"is read from the files of then, if they are still the same. When the executable\n"
+		"is elsewhere now: --exe FILE. A core that shall need no files:\n"
+		"  echo 0x7f > /proc/PID/coredump_filter; gcore -o core PID\n"
 		"The target is not stopped, signalled or written to: its memory is read from\n"
 		"outside, and what changed while it was read is read again. What is more is "
 		"asked\n"
@@ -147,7 +154,8 @@ void print_help(struct out *out)
 		if (command_prefix(commands[i])[0])
 			out_printf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	out_printf(out, "\nPrograms: gort-race [--] command, gort-leak [--] command\n");
-	out_printf(out, "\nA target is a pid or a process name. More: gort COMMAND --help, gort "
+	out_printf(out, "\nA target is a pid, a process name or a core file. More: gort COMMAND "
+			"--help, gort "
 			"help TOPIC\n"
 			"with TOPIC one of");
 	for (size_t i = 0; i < NTOPICS; i++)

@@ -323,7 +323,7 @@ static void print_json(struct out *out, const struct leakreport *v, int64_t look
 	struct json j;
 	uint32_t sites;
 	jw_begin(&j, out, "gort.leaks/1");
-	jw_int(&j, "pid", v->s.pid);
+	json_target(&j, &v->s);
 	jw_str(&j, "exe", v->s.exe);
 	jw_str(&j, "version", v->s.version);
 	jw_int(&j, "when_ns", v->s.when);

@@ -50,6 +50,10 @@ static int watch(
 {
 	int64_t every = o->duration_ns < 0 ? WATCH_NS : o->duration_ns;
 	int rc = 0;
+	if (t->core) {
+		err_what(err, CLI_USAGE, "leaks: nothing grows in a core file: no --watch");
+		return -EINVAL;
+	}
 	interrupt_catch();
 	for (int64_t i = 0; i != o->count && !rc && !interrupted(); i++) {
 		struct gsnap s;
@@ -80,12 +84,13 @@ static struct probe_leaks_how how_to_look(const struct opts *o)
 }
 
 /* The leaks first: the stacks of goroutines that never move can be read afterwards. */
-static int look(const struct opts *o, struct leakreport *v, struct gsnap_err *err)
+static int look(const struct opts *o, struct leakreport *v, unsigned *looks, struct gsnap_err *err)
 {
 	struct target t;
 	struct probe_leaks_how how = how_to_look(o);
 	if (target_open(o, &t, err))
 		return -1;
+	*looks = how.looks = t.core ? 1 : how.looks;
 	int rc = o->watch ? watch(o, &t, v, err) : 0;
 	if (!rc)
 		rc = probe_leaks(t.probe, &how, &v->leaks, err);
@@ -100,9 +105,9 @@ static int look(const struct opts *o, struct leakreport *v, struct gsnap_err *er
 }
 
 /* What was found, told and written; the exit code. */
-static int tell(const struct opts *o, struct leakreport *v)
+static int tell(const struct opts *o, struct leakreport *v, unsigned looks)
 {
-	int code = leakreport_print(o, STDOUT_FILENO, v, how_to_look(o).looks);
+	int code = leakreport_print(o, STDOUT_FILENO, v, looks);
 	int written = report_write(&v->report, o, true);
 	bool failed = report_failed(&v->report) && !o->update_baseline;
 	if (code == CLI_OK)
@@ -116,6 +121,7 @@ static int run_leaks(const struct opts *o)
 {
 	struct gsnap_err err = {0};
 	struct leakreport v;
+	unsigned looks = 0;
 	if (o->count == 0 || o->count > 1000000) {
 		err_what(&err, CLI_USAGE, "leaks: -n takes 1 or more looks");
 		return err_print(&err);
@@ -123,8 +129,8 @@ static int run_leaks(const struct opts *o)
 	limit_memory();
 	int rc = leakreport_open(&v, o, "gort leaks", &err);
 	if (!rc)
-		rc = look(o, &v, &err);
-	int code = rc ? err_print(&err) : tell(o, &v);
+		rc = look(o, &v, &looks, &err);
+	int code = rc ? err_print(&err) : tell(o, &v, looks);
 	leakreport_close(&v);
 	return code;
 }
@@ -166,7 +172,7 @@ const struct command cmd_leaks = {
 		 "needs as much memory as the part of the heap that holds pointers.",
 	.own = own,
 	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER |
-		  TAKES_PROC | TAKES_EXIT_CODE | TAKES_REPORT,
+		  TAKES_PROC | TAKES_CORE | TAKES_EXIT_CODE | TAKES_REPORT,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_leaks,

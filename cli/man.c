@@ -130,7 +130,8 @@ static void overview(struct out *out)
 	out_text(out, ".SH SYNOPSIS\n.B gort\n\\fICOMMAND\\fR [options] [\\fItarget\\fR]\n"
 		      ".SH DESCRIPTION\n"
 		      "Looks into any Go program, and any C program on libgort, while it runs:\n"
-		      "no rebuild, no agent, no restart. A target is a pid or a process name.\n"
+		      "no rebuild, no agent, no restart. A target is a pid, a process name or a\n"
+		      "core file.\n"
 		      ".SH COMMANDS\n");
 	for (int i = 0; commands[i]; i++) {
 		const struct command *c = commands[i];

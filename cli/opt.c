@@ -37,6 +37,7 @@ static const struct opt common[] = {
 	{"sarif", 0, OPT_STRING, 0, AT(sarif), "FILE", "write findings as SARIF 2.1.0"},
 	{"junit", 0, OPT_STRING, 0, AT(junit), "FILE", "write findings as JUnit XML"},
 	{"github", 0, OPT_FLAG, 1, AT(github), NULL, "annotate the workflow of GitHub Actions"},
+	{"exe", 0, OPT_STRING, 0, AT(exe), "FILE", "the executable of a core, where it is now"},
 };
 
 static const struct opt json = {
@@ -282,7 +283,8 @@ static int check_args(const struct command *c, const struct opts *o, struct gsna
 	else
 		err_what(err, CLI_USAGE, "%s: no target", c->name);
 	if (!c->launcher && o->nargs < c->min_args && c->args == ARGS_DEFAULT)
-		err_why(err, "the target is a pid or the name of a process; gort ps lists them");
+		err_why(err, "the target is a pid or the name of a process%s; gort ps lists them",
+			c->common & TAKES_CORE ? ", or a core file" : "");
 	return usage(c, err);
 }
 
@@ -331,6 +333,7 @@ int opts_parse(
 	o->args = argv + optind;
 	o->nargs = argc - optind;
 	o->page = c->common & TAKES_PAGER;
+	o->cores = c->common & TAKES_CORE;
 	return check_args(c, o, err);
 }
 

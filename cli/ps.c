@@ -173,11 +173,23 @@ static int nothing(const struct opts *o)
 	return err_print(&err);
 }
 
+/* One line: what kind of program a core is of. */
+static int list_core(const struct opts *o)
+{
+	struct probe_opts po = {.exe = o->exe};
+	struct probe_proc row;
+	struct gsnap_err err;
+	return probe_list_core(o->args[0], &po, &row, &err) ? err_print(&err)
+							    : print_all(o, &row, 1);
+}
+
 static int run_ps(const struct opts *o)
 {
 	struct probe_opts po = {.proc = o->host_proc};
 	struct probe_proc *ps = NULL;
 	size_t n = 0;
+	if (o->nargs)
+		return list_core(o);
 	int rc = probe_list(&po, &ps, &n);
 	if (rc) {
 		struct gsnap_err err;
@@ -192,11 +204,14 @@ static int run_ps(const struct opts *o)
 
 const struct command cmd_ps = {
 	.name = "ps",
-	.synopsis = "[options]",
+	.synopsis = "[options] [CORE]",
 	.summary = "list the Go processes and the programs on libgort",
 	.examples = "gort ps              # what can be looked into\n"
-		    "gort ps --json       # the same for scripts\n",
+		    "gort ps --json       # the same for scripts\n"
+		    "gort ps core.4121    # what a core file is of\n",
 	.notes = "A - is a number that could not be read; the line under the table says why.",
-	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PROC,
+	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PROC | TAKES_CORE,
+	.max_args = 1,
+	.args = ARGS_FILES,
 	.run = run_ps,
 };

@@ -46,7 +46,8 @@ static int write_profile(const struct opts *o, const struct profile_kind *k, con
 	unsigned char *data;
 	size_t len;
 	if (profile_encode(k, NULL, s, &data, &len)) {
-		err_what(&err, CLI_FAIL, "not enough memory for the profile of pid %d", s->pid);
+		err_what(&err, CLI_FAIL, "not enough memory for the profile of %s",
+			target_name(s).s);
 		return err_print(&err);
 	}
 	int code;
@@ -92,7 +93,7 @@ int record_save(struct target *t, const char *path, struct gsnap_err *err)
 static int nothing(const struct profile_kind *k, const struct gsnap *s)
 {
 	struct gsnap_err err;
-	err_what(&err, CLI_FAIL, "pid %d has nothing in its %s profile", s->pid, k->name);
+	err_what(&err, CLI_FAIL, "%s has nothing in its %s profile", target_name(s).s, k->name);
 	err_why(&err, "%s", k->empty);
 	return err_print(&err);
 }
@@ -141,7 +142,7 @@ const struct command cmd_record = {
 		 "A program on libgort writes a CPU profile of itself when it is started with\n"
 		 "GORT_CPUPROFILE=FILE in its environment.",
 	.own = own,
-	.common = TAKES_OUTPUT | TAKES_PROC | TAKES_PAUSE,
+	.common = TAKES_OUTPUT | TAKES_PROC | TAKES_CORE | TAKES_PAUSE,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_record,

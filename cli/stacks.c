@@ -159,8 +159,9 @@ static void print_group(struct out *out, const struct opts *o, const struct gsna
 			human_count(distinct).s, human_count(n).s);
 	if (gp->stack == GSNAP_NONE)
 		out_printf(out, "\t(%s)\n",
-			gp->flags & GSNAP_G_MOVING ? "ran while it was read: no stack"
-						   : "stack not available");
+			s->core                      ? "its stack is not in the core"
+			: gp->flags & GSNAP_G_MOVING ? "ran while it was read: no stack"
+						     : "stack not available");
 	print_stack(out, s, gp->stack, o->all);
 	if (gp->flags & GSNAP_G_TRUNCATED)
 		out_printf(out, "...additional frames elided...\n");
@@ -266,7 +267,7 @@ static void print_json(struct out *out, const struct opts *o, const struct gsnap
 {
 	struct json j;
 	jw_begin(&j, out, "gort.stacks/1");
-	jw_int(&j, "pid", s->pid);
+	json_target(&j, s);
 	jw_str(&j, "exe", s->exe);
 	jw_str(&j, "kind", s->kind == GSNAP_GORT ? "gort" : "go");
 	jw_str(&j, "version", s->version);
@@ -293,7 +294,7 @@ static void print_ndjson(
 	for (uint32_t i = 0; i < gs->n; i++) {
 		struct json j;
 		jw_begin(&j, out, "gort.stacks/1");
-		jw_int(&j, "pid", s->pid);
+		json_target(&j, s);
 		json_group(&j, o, s, gs, &gs->group[i]);
 		jw_end(&j);
 	}
@@ -339,7 +340,8 @@ int stacks_save(const struct gsnap *s, const char *path, struct gsnap_err *err)
 	if (!rc)
 		rc = groups_build(s, sel.g, sel.n, BY_ALL, &gs);
 	if (rc) {
-		err_what(err, CLI_FAIL, "not enough memory for the goroutines of pid %d", s->pid);
+		err_what(err, CLI_FAIL, "not enough memory for the goroutines of %s",
+			target_name(s).s);
 	} else {
 		rc = out_open(&out, &o, -1, err);
 		if (!rc) {
@@ -403,8 +405,8 @@ const struct command cmd_stacks = {
 	.notes = "The target is not stopped. A Go program notes the start of a wait when its\n"
 		 "collector next runs, so a wait without a time is younger than one cycle.",
 	.own = own,
-	.common =
-		TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC | TAKES_PAUSE,
+	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC |
+		  TAKES_CORE | TAKES_PAUSE,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_stacks,

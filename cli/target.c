@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * target.c - a target is a pid or the name of a process.
+ * target.c - a target is a pid or the name of a process, or the path of a core file.
+ *
+ * A word with a slash that names a file is a core, one without only if the file is one: in the
+ * folder of its executable `gort stacks checkout` means the process.
  *
  * A name is compared with what gort could look into first. Only when nothing there matches are all
  * processes searched, so that `gort stacks postgres` says what postgres is, not that it is missing.
@@ -9,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
 #include "err.h"
 #include "human.h"
@@ -22,8 +26,9 @@ const char *base_name(const char *path)
 
 static struct probe_opts probe_opts(const struct opts *o)
 {
-	return (struct probe_opts){
-		.proc = o->host_proc, .max_pause_ns = o->pause ? o->max_pause_ns : 0};
+	return (struct probe_opts){.proc = o->host_proc,
+		.exe = o->exe,
+		.max_pause_ns = o->pause ? o->max_pause_ns : 0};
 }
 
 static bool all_digits(const char *s)
@@ -135,11 +140,48 @@ static int by_pid(const char *word, pid_t *pid, struct gsnap_err *err)
 	return 0;
 }
 
+static bool names_file(const char *word)
+{
+	struct stat st;
+	if (word[0] == '/' || word[0] == '.')
+		return true;
+	if (strchr(word, '/') && !stat(word, &st))
+		return true;
+	return !all_digits(word) && probe_is_core(word);
+}
+
+static int open_core(const struct opts *o, struct target *t, struct gsnap_err *err)
+{
+	struct probe_opts po = probe_opts(o);
+	char remark[256];
+	t->core = true;
+	if (!o->cores) {
+		err_what(err, CLI_UNSUPPORTED,
+			"this command looks at a process that runs, not at %s", o->args[0]);
+		err_try(err, "gort stacks %s      (also gc, heap, chans, leaks, record, ps)",
+			o->args[0]);
+		return -ENOTSUP;
+	}
+	int rc = probe_open_core(o->args[0], &po, &t->probe, err);
+	if (rc)
+		return rc;
+	probe_remark(t->probe, remark, sizeof remark);
+	if (remark[0])
+		note(o, "%s", remark);
+	return 0;
+}
+
 int target_open(const struct opts *o, struct target *t, struct gsnap_err *err)
 {
 	const char *word = o->args[0];
 	struct probe_opts po = probe_opts(o);
 	*t = (struct target){0};
+	if (names_file(word))
+		return open_core(o, t, err);
+	if (o->exe) {
+		err_what(err, CLI_USAGE, "--exe goes with a core file, and %s is none", word);
+		return -EINVAL;
+	}
 	int rc = all_digits(word) ? by_pid(word, &t->pid, err) : by_name(o, word, &t->pid, err);
 	if (!rc)
 		rc = probe_open(t->pid, &po, &t->probe, err);
@@ -181,7 +223,7 @@ int target_snapshot(const struct opts *o, struct target *t, unsigned what, struc
 	int rc = probe_snapshot(t->probe, what, s, err);
 	if (!rc && s->oom) {
 		rc = -ENOMEM;
-		err_what(err, CLI_FAIL, "not enough memory for the goroutines of pid %d", t->pid);
+		err_what(err, CLI_FAIL, "not enough memory for the goroutines of %s", o->args[0]);
 	}
 	if (rc) {
 		gsnap_free(s);
@@ -194,7 +236,8 @@ int target_snapshot(const struct opts *o, struct target *t, unsigned what, struc
 	if (o->verbose)
 		note(o, "read %s goroutines, %s stacks, %s locations in %s%s",
 			human_count(s->ngs).s, human_count(s->nstacks).s, human_count(s->nlocs).s,
-			human_time(now() - start).s, o->pause ? "" : ", target not stopped");
+			human_time(now() - start).s,
+			o->pause || t->core ? "" : ", target not stopped");
 	if (o->pause && s->pause.max_ns)
 		tell_pause(o, &s->pause);
 	return 0;
@@ -211,10 +254,38 @@ int target_read(const struct opts *o, unsigned what, struct gsnap *s, struct gsn
 	return rc;
 }
 
+struct target_text target_name(const struct gsnap *s)
+{
+	struct target_text t;
+	if (s->core)
+		snprintf(t.s, sizeof t.s, "%.200s", base_name(s->core));
+	else
+		snprintf(t.s, sizeof t.s, "pid %d", s->pid);
+	return t;
+}
+
+struct target_text target_word(const struct gsnap *s)
+{
+	struct target_text t;
+	if (s->core)
+		snprintf(t.s, sizeof t.s, "%s", s->core);
+	else
+		snprintf(t.s, sizeof t.s, "%d", s->pid);
+	return t;
+}
+
+void json_target(struct json *j, const struct gsnap *s)
+{
+	jw_int(j, "pid", s->pid);
+	if (s->core)
+		jw_str(j, "core", s->core);
+}
+
 void print_title(struct out *out, const char *command, const struct gsnap *s)
 {
 	out_style(out, STYLE_ACCENT);
-	out_printf(out, "gort %s  %s (pid %d)", command, base_name(s->exe), s->pid);
+	out_printf(out, "gort %s  %s (%spid %d)", command, base_name(s->exe),
+		s->core ? "core of " : "", s->pid);
 	out_style(out, STYLE_PLAIN);
 	out_printf(out, "  %s%s", s->version, s->stripped ? "  stripped" : "");
 }

@@ -55,7 +55,7 @@ struct row {
 struct cunwind {
 	struct modules *ms;
 	struct pcmap rows; /* of struct row */
-	uint64_t window_base;
+	uint64_t window_base, window_len;
 	bool window_valid;
 	uint8_t window[WINDOW];
 };
@@ -177,10 +177,15 @@ static bool within(const struct cstack *s, uint64_t addr)
 static bool load_window(struct cunwind *u, const struct cstack *s, uint64_t addr, uint64_t *value)
 {
 	if (!u->window_valid || addr < u->window_base ||
-		addr + sizeof *value > u->window_base + WINDOW) {
-		size_t len = s->hi - addr < WINDOW ? s->hi - addr : WINDOW;
-		u->window_valid = s->read && s->read(s->ctx, addr, u->window, len);
+		addr - u->window_base > u->window_len - sizeof *value) {
 		u->window_base = addr;
+		u->window_len = s->hi - addr < WINDOW ? s->hi - addr : WINDOW;
+		u->window_valid = s->read && s->read(s->ctx, addr, u->window, u->window_len);
+		if (!u->window_valid) { /* memory may end before the window does */
+			u->window_len = sizeof *value;
+			u->window_valid =
+				s->read && s->read(s->ctx, addr, u->window, sizeof *value);
+		}
 		if (!u->window_valid)
 			return false;
 	}
@@ -374,7 +379,8 @@ static enum step step(struct cunwind *u, const struct cstack *s, struct cregs *r
 	if (regs->r[CREG_RA] == 0)
 		return STEP_OUTERMOST;
 	uint64_t now = regs->r[CREG_RSP];
-	return now > sp && now >= s->lo && now <= s->hi ? STEP_OK : STEP_LOST;
+	bool onward = now > sp || row->signal; /* a handler may have a stack of its own */
+	return onward && now >= s->lo && now <= s->hi ? STEP_OK : STEP_LOST;
 }
 
 enum cunwind_end cunwind_stack(struct cunwind *u, struct cregs *regs, bool callsite,

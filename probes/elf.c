@@ -27,40 +27,60 @@ static void *copy_table(const struct elf *e, uint64_t off, unsigned n, size_t en
 	return copy;
 }
 
-static bool right_kind(const Elf64_Ehdr *eh)
+static bool right_kind(const Elf64_Ehdr *eh, bool core)
 {
 	return !memcmp(eh->e_ident, ELFMAG, SELFMAG) && eh->e_ident[EI_CLASS] == ELFCLASS64 &&
 	       eh->e_ident[EI_DATA] == ELFDATA2LSB && eh->e_machine == EM_X86_64 &&
-	       (eh->e_type == ET_EXEC || eh->e_type == ET_DYN);
+	       (core ? eh->e_type == ET_CORE : eh->e_type == ET_EXEC || eh->e_type == ET_DYN);
 }
 
-int elf_parse(struct elf *e, const void *image, size_t size)
+/* A core of more mappings than e_phnum can count has their number in its first section header. */
+static unsigned program_headers(const struct elf *e)
+{
+	Elf64_Shdr first;
+	if (e->eh.e_phnum != PN_XNUM || !in_image(e, e->eh.e_shoff, sizeof first))
+		return e->eh.e_phnum;
+	memcpy(&first, e->image + e->eh.e_shoff, sizeof first);
+	return first.sh_info;
+}
+
+static int parse(struct elf *e, const void *image, size_t size, bool core)
 {
 	*e = (struct elf){.image = image, .size = size};
 	if (size < sizeof e->eh)
 		return -ENOEXEC;
 	memcpy(&e->eh, image, sizeof e->eh);
-	if (!right_kind(&e->eh) || e->eh.e_phentsize != sizeof *e->ph)
+	if (!right_kind(&e->eh, core) || e->eh.e_phentsize != sizeof *e->ph)
 		return -ENOEXEC;
 	int err;
-	e->ph = copy_table(e, e->eh.e_phoff, e->eh.e_phnum, sizeof *e->ph, &err);
+	e->nph = program_headers(e);
+	e->ph = copy_table(e, e->eh.e_phoff, e->nph, sizeof *e->ph, &err);
 	if (!e->ph)
 		return err ? err : -ENOEXEC;
-	e->nph = e->eh.e_phnum;
 	if (e->eh.e_shoff && e->eh.e_shentsize == sizeof *e->sh)
 		e->sh = copy_table(e, e->eh.e_shoff, e->eh.e_shnum, sizeof *e->sh, &err);
 	e->nsh = e->sh ? e->eh.e_shnum : 0;
 	return err;
 }
 
-int elf_open(struct elf *e, const char *path)
+int elf_parse(struct elf *e, const void *image, size_t size)
+{
+	return parse(e, image, size, false);
+}
+
+int elf_parse_core(struct elf *e, const void *image, size_t size)
+{
+	return parse(e, image, size, true);
+}
+
+static int open_kind(struct elf *e, const char *path, bool core)
 {
 	*e = (struct elf){0};
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	struct stat st;
-	int err = fstat(fd, &st) ? -errno : st.st_size ? 0 : -ENOEXEC;
+	int err = fstat(fd, &st) ? -errno : S_ISREG(st.st_mode) && st.st_size ? 0 : -ENOEXEC;
 	void *image = MAP_FAILED;
 	if (!err) {
 		image = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -69,11 +89,21 @@ int elf_open(struct elf *e, const char *path)
 	close(fd);
 	if (err)
 		return err;
-	err = elf_parse(e, image, (size_t)st.st_size);
+	err = parse(e, image, (size_t)st.st_size, core);
 	e->mapped = true;
 	if (err)
 		elf_close(e);
 	return err;
+}
+
+int elf_open(struct elf *e, const char *path)
+{
+	return open_kind(e, path, false);
+}
+
+int elf_open_core(struct elf *e, const char *path)
+{
+	return open_kind(e, path, true);
 }
 
 void elf_close(struct elf *e)

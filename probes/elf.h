@@ -27,6 +27,9 @@ struct elf {
 int elf_parse(struct elf *e, const void *image, size_t size);
 /* Maps a file and parses it; 0 or a negative errno. */
 int elf_open(struct elf *e, const char *path);
+/* The same for core files, which the others refuse. */
+int elf_parse_core(struct elf *e, const void *image, size_t size);
+int elf_open_core(struct elf *e, const char *path);
 void elf_close(struct elf *e);
 
 /* The section with this name, NULL when there is none. */

@@ -11,6 +11,7 @@
  * freezer, which stops more than the one process.
  */
 #include "freeze.h"
+#include "core.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -39,7 +40,7 @@ struct held {
 
 struct freeze {
 	const struct target *t;
-	void (*look)(void *ctx, const struct freeze_regs *regs, size_t n);
+	void (*look)(void *ctx, const struct thread_regs *regs, size_t n);
 	void *ctx;
 	struct held *v;
 	size_t n, cap;
@@ -164,7 +165,7 @@ static int stop_all(struct freeze *f)
 	return asked;
 }
 
-static size_t read_registers(const struct freeze *f, struct freeze_regs *regs)
+static size_t read_registers(const struct freeze *f, struct thread_regs *regs)
 {
 	size_t n = 0;
 	_Static_assert(sizeof regs->general == sizeof(struct user_regs_struct), "x86-64");
@@ -196,7 +197,7 @@ static void *hold_and_look(void *arg)
 	/* Who holds another still must not wait for the CPU, where that is allowed. */
 	setpriority(PRIO_PROCESS, (id_t)gettid(), -20);
 	f->error = stop_all(f);
-	struct freeze_regs *regs = f->error ? NULL : malloc((f->n + 1) * sizeof *regs);
+	struct thread_regs *regs = f->error ? NULL : malloc((f->n + 1) * sizeof *regs);
 	if (!f->error && !regs)
 		f->error = -ENOMEM;
 	if (!f->error)
@@ -207,10 +208,15 @@ static void *hold_and_look(void *arg)
 }
 
 int freeze_process(const struct target *t,
-	void (*look)(void *ctx, const struct freeze_regs *regs, size_t n), void *ctx, int64_t *ns)
+	void (*look)(void *ctx, const struct thread_regs *regs, size_t n), void *ctx, int64_t *ns)
 {
 	struct freeze f = {.t = t, .look = look, .ctx = ctx};
 	pthread_t thread;
+	*ns = 0;
+	if (t->core) {
+		look(ctx, t->core->regs, t->core->nthreads);
+		return 0;
+	}
 	int rc = pthread_create(&thread, NULL, hold_and_look, &f);
 	if (rc)
 		return -rc;

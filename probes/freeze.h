@@ -5,13 +5,6 @@
 
 #include "target.h"
 
-/* General and vector registers of a thread as words, any of which may be a pointer. */
-#define FREEZE_RSP 19 /* of general */
-struct freeze_regs {
-	uint64_t general[27]; /* struct user_regs_struct */
-	uint64_t vector[64];  /* struct user_fpregs_struct */
-};
-
 /*
  * Stops every thread, calls look while all of them stand, and lets them go on. *ns is how long they
  * stood: from when the first was asked to stop. 0, or -EPERM (not allowed, or traced by another),
@@ -20,8 +13,10 @@ struct freeze_regs {
  * They go on whatever happens to gort, SIGKILL included, as in pause.h. A thread that was stopped
  * by its shell stays so. System calls that restart are restarted; some end with EINTR, as they do
  * after any stop (signal(7)), and as Go's own preemption signals make them.
+ *
+ * A core stands still already: look is called at once, and *ns is 0.
  */
 int freeze_process(const struct target *t,
-	void (*look)(void *ctx, const struct freeze_regs *regs, size_t n), void *ctx, int64_t *ns);
+	void (*look)(void *ctx, const struct thread_regs *regs, size_t n), void *ctx, int64_t *ns);
 
 #endif

@@ -26,7 +26,7 @@
 
 void goleaker_init(struct goleaker *l, const struct gotarget *g)
 {
-	*l = (struct goleaker){.g = g};
+	*l = (struct goleaker){.g = g, .freeze = g->t->core}; /* a core stands still */
 	gostackmap_init(&l->stacks, g);
 }
 
@@ -234,7 +234,7 @@ static void cut_running(struct gocopies *gs, uint64_t sp)
 }
 
 /* All that is read of the process but types, which do not change. */
-static void gather(void *ctx, const struct freeze_regs *regs, size_t n)
+static void gather(void *ctx, const struct thread_regs *regs, size_t n)
 {
 	struct golook *p = ctx;
 	p->error = copy(p);
@@ -243,7 +243,7 @@ static void gather(void *ctx, const struct freeze_regs *regs, size_t n)
 	if (p->l->sp)
 		cut_running(&p->now, p->l->sp & ~7ull);
 	for (size_t i = 0; i < n; i++)
-		cut_running(&p->now, regs[i].general[FREEZE_RSP] & ~7ull);
+		cut_running(&p->now, regs[i].general[REGS_RSP] & ~7ull);
 	gomark_init(&p->mark, &p->l->heap);
 	p->mark.oom = p->l->holders && !gomark_want_holders(&p->mark);
 	goroots_opaque(&p->mark, &p->before, &p->now);

@@ -24,7 +24,7 @@ struct goleaker {
 	const struct gotarget *g;
 	struct goheap heap; /* its buffer is used for all passes */
 	struct gostackmap stacks;
-	bool freeze;     /* the process stands still while it is copied */
+	bool freeze;     /* the process stands still while it is copied; set for cores */
 	uint64_t sp;     /* the stack pointer of the only thread there is, 0 when not known */
 	bool holders;    /* keep what leads to each object (goheld.c) */
 	int64_t held_ns; /* for how long it stood, in the last look */

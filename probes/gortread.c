@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core.h"
 #include "gortread.h"
 
 #define BATCH         512
@@ -315,6 +316,26 @@ static void start_regs(const struct gortread *r, const struct item *it, struct c
 	regs->r[CREG_RSP] = it->sp + r->lay.switch_size;
 }
 
+/*
+ * In a core the threads stand too: the stack begins where they do, in a signal handler perhaps, and
+ * its unwind rules lead from one stack to the other.
+ */
+static bool in_core(const struct gortread *r, const struct gsnap_g *gp, struct cregs *regs)
+{
+	static const uint8_t from[CREG_COUNT] = {[CREG_RBX] = REGS_RBX,
+		[CREG_RBP] = REGS_RBP,
+		[CREG_RSP] = REGS_RSP,
+		[CREG_R12] = REGS_R12,
+		[CREG_R12 + 1] = REGS_R13,
+		[CREG_R12 + 2] = REGS_R14,
+		[CREG_R12 + 3] = REGS_R15,
+		[CREG_RA] = REGS_RIP};
+	const struct thread_regs *t = r->core && gp->tid ? core_regs(r->core, gp->tid) : NULL;
+	for (size_t i = 0; t && i < CREG_COUNT; i++)
+		regs->r[i] = t->general[from[i]];
+	return t != NULL;
+}
+
 static void emit_stack(
 	struct gortread *r, struct gsnap *out, struct gsnap_g *gp, const struct item *it)
 {
@@ -327,10 +348,14 @@ static void emit_stack(
 		.len = it->copied,
 		.read = read_more,
 		.ctx = &r->mem};
-	if (it->copied) {
+	if (gp->status == GSTATUS_RUNNING && in_core(r, gp, &regs)) {
+		stack = (struct cstack){.hi = UINT64_MAX, .read = read_more, .ctx = &r->mem};
+		gp->sp = regs.r[CREG_RSP];
+		gortstack_add(r, out, gp, &regs, false, &stack);
+	} else if (it->copied) {
 		start_regs(r, it, &regs);
 		gp->sp = it->sp;
-		gortstack_add(r, out, gp, &regs, &stack);
+		gortstack_add(r, out, gp, &regs, true, &stack);
 	} else if (startpc && never_ran(r, it)) {
 		uint32_t loc = gortstack_loc(r, out, startpc, false);
 		gp->stack = loc == GSNAP_NONE ? loc : gsnap_add_stack(out, &loc, 1);

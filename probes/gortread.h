@@ -16,6 +16,7 @@
 struct gortread {
 	struct tmem mem;
 	struct modules *ms; /* the caller's */
+	struct core *core;  /* what it is read of, NULL: a live process */
 	struct gortabi abi;
 	struct glayout lay;
 	struct symbolizer *sym;
@@ -48,7 +49,7 @@ int64_t gortread_count(struct gortread *r);
 
 /* Adds the stack that regs and its copy describe to the snapshot (gortstack.c). */
 void gortstack_add(struct gortread *r, struct gsnap *out, struct gsnap_g *gp, struct cregs *regs,
-	const struct cstack *stack);
+	bool callsite, const struct cstack *stack);
 /* The location of a pc, GSNAP_NONE when out of memory. */
 uint32_t gortstack_loc(struct gortread *r, struct gsnap *out, uint64_t pc, bool callsite);
 

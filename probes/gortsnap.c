@@ -15,7 +15,7 @@
 #include "mappings.h"
 
 struct gortsnap {
-	pid_t pid;
+	const struct target *t;
 	struct modules *ms;
 	struct gortread read;
 	bool open; /* read is */
@@ -23,34 +23,35 @@ struct gortsnap {
 
 #define SAY(buf, ...) snprintf((buf), sizeof(buf), __VA_ARGS__)
 
-static int fail(struct gsnap_err *err, int error, pid_t pid, const char *why)
+static int fail(struct gsnap_err *err, int error, const struct target *t, const char *why)
 {
 	memset(err, 0, sizeof *err);
 	err->code = error == -ENOMEM ? 1 : 5;
-	SAY(err->what, "cannot read the goroutines of pid %d", pid);
+	SAY(err->what, "cannot read the goroutines of %s", t->name);
 	SAY(err->why, "%s", why);
 	return error;
 }
 
 /* The table was found but cannot be used. */
-static int bad_table(struct gsnap_err *err, int error, pid_t pid, const char *missing)
+static int bad_table(struct gsnap_err *err, int error, const struct target *t, const char *missing)
 {
 	char why[160];
 	if (error == -ENOMEM)
-		return fail(err, error, pid, "out of memory");
+		return fail(err, error, t, "out of memory");
 	if (error == -EPROTONOSUPPORT)
 		SAY(why, "its libgort describes itself in a way that this gort does not know");
 	else if (missing)
 		SAY(why, "its libgort does not publish %s", missing);
 	else
 		SAY(why, "the table by which libgort describes itself is damaged");
-	fail(err, error, pid, why);
+	fail(err, error, t, why);
 	SAY(err->tries[0], "a gort of the same version as the program's libgort");
 	return error;
 }
 
-static int open_reader(struct gortsnap *s, const struct tmem *mem, struct gsnap_err *err)
+static int open_reader(struct gortsnap *s, struct gsnap_err *err)
 {
+	const struct tmem *mem = &s->t->mem;
 	struct gortabi abi;
 	const char *missing = NULL;
 	int error = gortfind_table(s->ms, mem, &abi);
@@ -59,22 +60,22 @@ static int open_reader(struct gortsnap *s, const struct tmem *mem, struct gsnap_
 	if (!error)
 		error = gortread_open(&s->read, mem, s->ms, &abi, &missing);
 	s->open = !error;
-	return error ? bad_table(err, error, s->pid, missing) : 0;
+	s->read.core = s->t->core;
+	return error ? bad_table(err, error, s->t, missing) : 0;
 }
 
-int gortsnap_open(const char *proc, pid_t pid, const struct tmem *mem, struct gortsnap **out,
-	struct gsnap_err *err)
+int gortsnap_open(const struct target *t, struct gortsnap **out, struct gsnap_err *err)
 {
 	struct gortsnap *s = calloc(1, sizeof *s);
 	*out = NULL;
 	if (s)
-		s->ms = modules_open(proc, pid);
+		s->ms = modules_open(t);
 	if (!s || !s->ms) {
 		free(s);
-		return fail(err, -ENOMEM, pid, "out of memory");
+		return fail(err, -ENOMEM, t, "out of memory");
 	}
-	s->pid = pid;
-	int error = open_reader(s, mem, err);
+	s->t = t;
+	int error = open_reader(s, err);
 	if (error)
 		gortsnap_close(s);
 	else
@@ -137,7 +138,7 @@ static int64_t monotonic_ns(void)
 static void fill_process(struct gortsnap *s, struct gsnap *out)
 {
 	struct module *exe = modules_main(s->ms);
-	out->pid = s->pid;
+	out->pid = s->t->pid;
 	out->when = monotonic_ns();
 	out->exe = exe ? gsnap_str(out, exe->path, strlen(exe->path)) : "";
 	out->version = gsnap_str(out, s->read.version, strlen(s->read.version));
@@ -158,13 +159,13 @@ int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct g
 	if (what & PROBE_MAPS)
 		mappings_add(s->ms, out);
 	if (error == -EFAULT && !modules_alive(s->ms)) {
-		fail(err, -ESRCH, s->pid, "the process has ended");
+		fail(err, -ESRCH, s->t, "the process has ended");
 		err->code = 3;
 		return -ESRCH;
 	}
 	if (error == -EFAULT)
-		return fail(err, error, s->pid, "its list of goroutines is not readable");
+		return fail(err, error, s->t, "its list of goroutines is not readable");
 	if (error)
-		return fail(err, error, s->pid, "out of memory");
+		return fail(err, error, s->t, "out of memory");
 	return 0;
 }

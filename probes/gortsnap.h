@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* gortsnap.h - snapshots of a live program on libgort, as probe.c wants them. */
+/* gortsnap.h - snapshots of a program on libgort, as probe.c wants them. */
 #ifndef GORT_PROBES_GORTSNAP_H
 #define GORT_PROBES_GORTSNAP_H
 
 #include "probes/probes.h"
-#include "tmem.h"
+#include "target.h"
 
 struct gortsnap;
 
 /*
- * Recognises a program on libgort; proc: procfs root, "/proc" when NULL. 0 with *out to be closed;
+ * Recognises a program on libgort; t must outlive what is opened. 0 with *out to be closed;
  * -ENOENT, err untouched, when it is something else; any other error with err filled.
  */
-int gortsnap_open(const char *proc, pid_t pid, const struct tmem *mem, struct gortsnap **out,
-	struct gsnap_err *err);
+int gortsnap_open(const struct target *t, struct gortsnap **out, struct gsnap_err *err);
 void gortsnap_close(struct gortsnap *s);
 
 /*

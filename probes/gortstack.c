@@ -41,12 +41,13 @@ uint32_t gortstack_loc(struct gortread *r, struct gsnap *out, uint64_t pc, bool 
 }
 
 void gortstack_add(struct gortread *r, struct gsnap *out, struct gsnap_g *gp, struct cregs *regs,
-	const struct cstack *stack)
+	bool callsite, const struct cstack *stack)
 {
 	struct cframe frames[MAX_FRAMES];
 	uint32_t locs[MAX_FRAMES];
 	size_t n;
-	enum cunwind_end end = cunwind_stack(r->unwind, regs, true, stack, frames, MAX_FRAMES, &n);
+	enum cunwind_end end =
+		cunwind_stack(r->unwind, regs, callsite, stack, frames, MAX_FRAMES, &n);
 	for (size_t i = 0; i < n; i++) {
 		locs[i] = gortstack_loc(r, out, frames[i].pc, frames[i].callsite);
 		if (locs[i] == GSNAP_NONE)

@@ -5,6 +5,8 @@
  * is never stopped: that could end its system call early. Only one that is on a CPU is, when asked.
  *
  * While a thread stands, its g and its stack are copied, and nothing else is done.
+ *
+ * In a core all threads stand, and it has their registers.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -12,10 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ucontext.h>
+#include "core.h"
 #include "gorunning.h"
 #include "pause.h"
 
-#define COPY_MAX (256u << 10) /* bytes of a stack that are copied while its thread stands */
+#define COPY_MAX     (256u << 10) /* bytes of a stack that are copied while its thread stands */
+#define SIGNAL_WORDS 4096         /* of a signal's stack: 32 KiB, all of Go's */
 
 struct look {
 	const struct gotarget *g;
@@ -33,19 +38,51 @@ static uint64_t word(const uint8_t *raw, size_t off)
 }
 
 /*
- * Where the goroutine's own stack ends while its thread is on another one: g0 for the runtime's own
- * work, where the runtime has noted how it left, or has it in m for a call of the vDSO. A signal's
- * stack may be entered anywhere: then nothing is known.
+ * What a signal interrupted: the kernel has put it on the signal's stack, as a struct ucontext with
+ * that very stack's bounds in it. Of a signal in a handler, what the first one interrupted.
  */
-static bool left_at(const struct look *l, const uint8_t *raw, uint64_t *sp, uint64_t *pc)
+static bool interrupted(const struct look *l, const uint64_t bounds[2], uint64_t *sp, uint64_t *pc)
+{
+	uint64_t words[SIGNAL_WORDS];
+	uint64_t at = bounds[1] - *sp < sizeof words ? *sp : bounds[1] - sizeof words;
+	size_t n = (bounds[1] - at) / sizeof *words;
+	if (!target_read(l->g->t, at, words, n * sizeof *words))
+		return false;
+	const struct {
+		uint64_t sp, flags, size, gregs[NGREG];
+	} * uc;
+	for (size_t i = 0; i + sizeof *uc / sizeof *words <= n; i++) {
+		uc = (const void *)&words[i];
+		uint64_t old = uc->gregs[REG_RSP];
+		if (uc->sp != bounds[0] || uc->size != bounds[1] - bounds[0] ||
+			(old >= bounds[0] && old < bounds[1]))
+			continue;
+		*sp = uc->gregs[REG_RSP];
+		*pc = uc->gregs[REG_RIP];
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Where the goroutine's own stack ends while its thread is on another one: g0 for the runtime's
+ * own work, where the runtime has noted how it left, or has it in m for a call of the vDSO. A
+ * signal may interrupt any of that.
+ */
+static bool left_at(
+	const struct look *l, const uint8_t *raw, uint64_t *sp, uint64_t *pc, bool *trap)
 {
 	const struct golayout *lay = l->g->lay;
 	uint64_t m = word(raw, G_M), vdso = target_word(l->g->t, m + lay->m_vdsosp);
 	uint64_t signal[2] = {0}, gsignal = target_word(l->g->t, m + lay->m_gsignal);
 	if (gsignal && !target_read(l->g->t, gsignal, signal, sizeof signal))
 		return false;
-	if (*sp >= signal[0] && *sp < signal[1])
+	if (*sp >= signal[0] && *sp < signal[1] && !interrupted(l, signal, sp, pc))
 		return false;
+	if (*sp >= word(raw, G_STACKLO) && *sp < word(raw, G_STACKHI)) {
+		*trap = true;
+		return true;
+	}
 	*sp = vdso ? vdso : word(raw, G_SCHEDSP);
 	*pc = vdso ? target_word(l->g->t, m + lay->m_vdsopc) : word(raw, G_SCHEDPC);
 	return true;
@@ -66,13 +103,13 @@ static void look_at(void *ctx, uint64_t pc, uint64_t sp)
 		word(raw, lay->g_goid) != l->gp->id ||
 		target_word(l->g->t, m + lay->m_curg) != l->gp->addr)
 		return;
-	bool own = sp >= lo && sp < hi;
-	if ((!own && !left_at(l, raw, &sp, &pc)) || sp < lo || sp >= hi)
+	bool trap = sp >= lo && sp < hi;
+	if ((!trap && !left_at(l, raw, &sp, &pc, &trap)) || sp < lo || sp >= hi)
 		return;
 	size_t len = hi - sp < COPY_MAX ? hi - sp : COPY_MAX;
 	if (!target_read(l->g->t, sp, l->mem, len))
 		return;
-	l->stack = (struct gostack){.pc = pc, .sp = sp, .mem = l->mem, .len = len, .trap = own};
+	l->stack = (struct gostack){.pc = pc, .sp = sp, .mem = l->mem, .len = len, .trap = trap};
 	l->found = true;
 }
 
@@ -139,7 +176,14 @@ static void count(struct gsnap_pause *p, int error, int64_t ns)
 	p->longest_ns = ns > p->longest_ns ? ns : p->longest_ns;
 }
 
-static void read_one(struct goreader *rd, struct look *l, struct gsnap *s)
+static void look_in_core(struct look *l)
+{
+	const struct thread_regs *regs = core_regs(l->g->t->core, l->gp->tid);
+	if (regs)
+		look_at(l, regs->general[REGS_RIP], regs->general[REGS_RSP]);
+}
+
+static void look_live(struct look *l, struct gsnap_pause *pause)
 {
 	uint64_t sp, pc, now_sp, now_pc;
 	int64_t ns = 0;
@@ -151,10 +195,18 @@ static void read_one(struct goreader *rd, struct look *l, struct gsnap *s)
 		/* What was copied while it went on is worthless. */
 		l->found &=
 			blocked_at(l->g->t, tid, &now_sp, &now_pc) && now_sp == sp && now_pc == pc;
-	} else if (s->pause.max_ns) {
-		int error = pause_thread(tid, s->pause.max_ns, look_at, l, &ns);
-		count(&s->pause, error, ns);
+	} else if (pause->max_ns) {
+		int error = pause_thread(tid, pause->max_ns, look_at, l, &ns);
+		count(pause, error, ns);
 	}
+}
+
+static void read_one(struct goreader *rd, struct look *l, struct gsnap *s)
+{
+	if (l->g->t->core)
+		look_in_core(l);
+	else
+		look_live(l, &s->pause);
 	if (l->found)
 		goreader_stack(rd, (uint32_t)(l->gp - s->gs), &l->stack);
 }

@@ -75,3 +75,11 @@ void gosnap_stats(struct gotarget *g, struct gsnap_stats *st)
 	if (n)
 		st->threads = (int64_t)n;
 }
+
+int64_t gosnap_noted(const struct gotarget *g)
+{
+	const struct goglobals *at = &g->glob;
+	uint64_t poll = at->sched ? target_word(g->t, at->sched + g->lay->s_lastpoll) : 0;
+	uint64_t gc = at->memstats ? target_word(g->t, at->memstats + g->lay->ms_lastgc) : 0;
+	return (int64_t)(poll > gc ? poll : gc);
+}

@@ -55,9 +55,8 @@ static int locate_failed(struct gotarget *g, struct gsnap_err *err, const char *
 
 int gotarget_open(struct gotarget *g, struct target *t, struct gsnap_err *err)
 {
-	char path[160];
 	*g = (struct gotarget){.t = t};
-	int e = elf_open(&g->elf, target_path(t, "exe", path, sizeof path));
+	int e = target_exe(t, &g->elf);
 	if (e == -ENOEXEC)
 		return -ENOENT;
 	if (e)

@@ -99,6 +99,8 @@ bool gocheck_mheap(const struct gotarget *g, uint64_t at);
 int gosnap_goroutines(struct gotarget *g, unsigned what, struct gsnap *out);
 int64_t gosnap_count(struct gotarget *g);
 void gosnap_stats(struct gotarget *g, struct gsnap_stats *st);
+/* The latest time that the scheduler or the collector has noted, 0 for none. */
+int64_t gosnap_noted(const struct gotarget *g);
 /* Fills the collector's figures; one that cannot be read stays GSNAP_UNKNOWN. (gogc.c) */
 void gosnap_gc(struct gotarget *g, struct gsnap_gc *gc);
 /* Appends the Ps and fills the scheduler's counters. (gosched.c) */

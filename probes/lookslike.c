@@ -141,6 +141,8 @@ static bool other_machine(const struct target *t, struct gsnap_err *err)
 {
 	char path[160];
 	Elf64_Ehdr eh;
+	if (t->core)
+		return false;
 	int fd = open(target_path(t, "exe", path, sizeof path), O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : pread(fd, &eh, sizeof eh, 0);
 	if (fd >= 0)
@@ -158,8 +160,8 @@ static bool other_machine(const struct target *t, struct gsnap_err *err)
 int lookslike_foreign(const struct target *t, const struct procinfo *info, struct gsnap_err *err)
 {
 	err->code = 5;
-	snprintf(err->what, sizeof err->what,
-		"pid %d (%s) is neither a Go program nor one on libgort", t->pid, info->comm);
+	snprintf(err->what, sizeof err->what, "%s (%s) is neither a Go program nor one on libgort",
+		t->name, info->comm);
 	if (info->kernel_thread)
 		snprintf(err->why, sizeof err->why, "it is a kernel thread");
 	else if (info->state == 'Z')
@@ -173,4 +175,55 @@ int lookslike_foreign(const struct target *t, const struct procinfo *info, struc
 	snprintf(err->tries[0], sizeof err->tries[0],
 		"gort ps     # the processes that gort can look into");
 	return -ENOTSUP;
+}
+
+struct magic {
+	const char *bytes, *format, *tool;
+};
+
+/* How systemd-coredump and scripts store cores. */
+static const struct magic compressed[] = {
+	{"\x28\xb5\x2f\xfd", "zstd", "zstd -d"},
+	{"\x04\x22\x4d\x18", "lz4", "lz4 -d"},
+	{"\xfd\x37\x7a\x58", "xz", "xz -dk"},
+	{"\x1f\x8b\x08", "gzip", "gzip -dk"},
+};
+
+static void what_file(const char *path, struct gsnap_err *err)
+{
+	Elf64_Ehdr eh = {0};
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd < 0 ? 0 : read(fd, &eh, sizeof eh);
+	if (fd >= 0)
+		close(fd);
+	for (size_t i = 0; i < sizeof compressed / sizeof *compressed; i++) {
+		const struct magic *m = &compressed[i];
+		if (memcmp(&eh, m->bytes, strlen(m->bytes)))
+			continue;
+		snprintf(err->why, sizeof err->why, "it is compressed with %s", m->format);
+		snprintf(err->tries[0], sizeof err->tries[0],
+			"%s %.150s      (and then its result)", m->tool, path);
+		return;
+	}
+	bool elf = n == sizeof eh && !memcmp(eh.e_ident, ELFMAG, SELFMAG);
+	snprintf(err->why, sizeof err->why, "%s",
+		elf && eh.e_type == ET_CORE
+			? "it is a core of another machine; gort reads linux/amd64"
+		: elf ? "it is a program or a library"
+		      : "it does not begin as an ELF file does");
+	if (elf && eh.e_type != ET_CORE)
+		snprintf(err->tries[0], sizeof err->tries[0],
+			"the pid or the name of a process that runs it");
+}
+
+int lookslike_no_core(const char *path, int error, struct gsnap_err *err)
+{
+	err->code = error == -ENOENT ? 3 : error == -EACCES ? 4 : error == -ENOEXEC ? 5 : 1;
+	if (error == -ENOEXEC) {
+		snprintf(err->what, sizeof err->what, "%.200s is no core file", path);
+		what_file(path, err);
+		return error;
+	}
+	snprintf(err->what, sizeof err->what, "cannot open %.150s: %s", path, strerror(-error));
+	return error;
 }

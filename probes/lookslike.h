@@ -12,5 +12,7 @@ int lookslike_forbidden(
 	const struct target *t, const struct procinfo *info, int error, struct gsnap_err *err);
 /* Code 5: neither Go nor libgort; names what it is. Returns -ENOTSUP. */
 int lookslike_foreign(const struct target *t, const struct procinfo *info, struct gsnap_err *err);
+/* Why a file cannot be opened as a core; error: a negative errno, which is returned. */
+int lookslike_no_core(const char *path, int error, struct gsnap_err *err);
 
 #endif

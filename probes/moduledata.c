@@ -24,6 +24,7 @@ enum {
 };
 
 #define CHUNK (1 << 20)
+#define PAGE  4096u
 
 static bool table_at(struct gotarget *g, uint64_t vaddr)
 {
@@ -62,15 +63,30 @@ static bool find_table(struct gotarget *g, uint64_t *vaddr)
 	return false;
 }
 
+/* What there is of a chunk: a core that was cut off has only a part of it. */
+static void read_pages(const struct gotarget *g, uint64_t at, uint8_t *to, size_t len)
+{
+	if (target_read(g->t, at, to, len))
+		return;
+	memset(to, 0, len);
+	for (size_t off = 0, n; off < len; off += n) {
+		n = PAGE - (at + off) % PAGE;
+		n = n < len - off ? n : len - off;
+		target_read(g->t, at + off, to + off, n);
+	}
+}
+
 /* The word pair that opens moduledata: &pcHeader, then &funcnametab[0]. */
 static uint64_t pair_in_chunk(const struct gotarget *g, uint64_t at, size_t len, uint64_t table)
 {
 	uint64_t names = table + g->tab.names, found = 0;
 	uint64_t *words = malloc(len);
-	if (words && target_read(g->t, at, words, len))
-		for (size_t i = 0; i + 1 < len / 8 && !found; i++)
-			if (words[i] == table && words[i + 1] == names)
-				found = at + i * 8;
+	if (!words)
+		return 0;
+	read_pages(g, at, (uint8_t *)words, len);
+	for (size_t i = 0; i + 1 < len / 8 && !found; i++)
+		if (words[i] == table && words[i + 1] == names)
+			found = at + i * 8;
 	free(words);
 	return found;
 }

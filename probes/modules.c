@@ -9,6 +9,9 @@
  * Compilation units are found by a table of their ranges built here: .debug_aranges, on which
  * libdwfl relies, is absent from what clang writes.
  *
+ * Of a core the mappings are those that it names; a file that is not there any more is put together
+ * from what the core has of it.
+ *
  * A refresh builds a new generation and keeps the old ones until the end, because callers hold
  * strings of them. Separate debug files are looked up by build id on this machine only: the
  * standard callback would also ask a debuginfod server, and no tool of ours goes to the network.
@@ -20,9 +23,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <dwarf.h>
 #include <elfutils/libdw.h>
+#include "core.h"
 #include "modules.h"
 
 struct generation {
@@ -34,7 +39,7 @@ struct generation {
 };
 
 struct modules {
-	char proc[96]; /* "/proc/PID" */
+	const struct target *t;
 	struct generation *now;
 };
 
@@ -47,23 +52,23 @@ static bool file_is(int fd, uint64_t inode)
 static int open_root_path(const struct module *m)
 {
 	char path[4352];
-	snprintf(path, sizeof path, "%s/root%s", m->owner->proc, m->path);
+	const struct target *t = m->owner->t;
+	snprintf(path, sizeof path, "%s/%d/root%s", t->proc, t->pid, m->path);
 	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
 static int open_map_file(const struct module *m)
 {
-	char path[192];
-	snprintf(path, sizeof path, "%s/map_files/%llx-%llx", m->owner->proc,
-		(unsigned long long)m->exec_start, (unsigned long long)m->exec_end);
-	return open(path, O_RDONLY | O_CLOEXEC);
+	char file[64], path[192];
+	snprintf(file, sizeof file, "map_files/%llx-%llx", (unsigned long long)m->exec_start,
+		(unsigned long long)m->exec_end);
+	return open(target_path(m->owner->t, file, path, sizeof path), O_RDONLY | O_CLOEXEC);
 }
 
 static int open_exe(const struct module *m)
 {
 	char path[192];
-	snprintf(path, sizeof path, "%s/exe", m->owner->proc);
-	return open(path, O_RDONLY | O_CLOEXEC);
+	return open(target_path(m->owner->t, "exe", path, sizeof path), O_RDONLY | O_CLOEXEC);
 }
 
 static int open_mapped(const struct module *m)
@@ -79,15 +84,28 @@ static int open_mapped(const struct module *m)
 	return open_map_file(m);
 }
 
+/* The file's descriptor, or its image as *elf. */
+static int find_in_core(struct module *m, Elf **elf)
+{
+	struct core *c = m->owner->t->core;
+	const struct core_map *map = core_map_at(c, m->start);
+	struct core_file *f = map ? &c->files[map->file] : NULL;
+	if (f && core_file_open(c, f))
+		return open(f->path, O_RDONLY | O_CLOEXEC);
+	m->image = core_image(c, m->start, &m->image_size);
+	*elf = m->image ? elf_memory(m->image, m->image_size) : NULL;
+	return -1;
+}
+
 static int find_elf(Dwfl_Module *dw, void **userdata, const char *name, Dwarf_Addr base,
 	char **file_name, Elf **elf)
 {
-	(void)dw, (void)name, (void)base, (void)elf;
-	const struct module *m = *userdata;
+	(void)dw, (void)name, (void)base;
+	struct module *m = *userdata;
 	if (!m || m->path[0] != '/')
 		return -1;
 	*file_name = strdup(m->path);
-	return open_mapped(m);
+	return m->owner->t->core ? find_in_core(m, elf) : open_mapped(m);
 }
 
 static char *debug_path;
@@ -172,21 +190,44 @@ static void add_line(struct generation *g, struct modules *owner, const struct l
 	g->hash = (g->hash ^ l->start ^ l->end << 20 ^ l->inode) * 0x9e3779b97f4a7c15u;
 }
 
-static void read_maps(struct generation *g, struct modules *owner)
+static void read_proc_maps(struct generation *g, struct modules *owner)
 {
 	char path[128], *text = NULL;
 	size_t cap = 0;
 	struct line l;
-	snprintf(path, sizeof path, "%s/maps", owner->proc);
-	FILE *f = fopen(path, "re");
+	FILE *f = fopen(target_path(owner->t, "maps", path, sizeof path), "re");
 	if (!f)
 		return;
 	while (getline(&text, &cap, f) > 0)
 		if (parse_line(text, &l))
 			add_line(g, owner, &l);
-	drop_last_unless_executable(g);
 	free(text);
 	fclose(f);
+}
+
+/* A core has no inodes: a file's number stands for it. */
+static void read_core_maps(struct generation *g, struct modules *owner)
+{
+	struct core *c = owner->t->core;
+	for (size_t i = 0; i < c->nmaps; i++) {
+		const struct core_map *m = &c->maps[i];
+		struct line l = {.start = m->lo,
+			.end = m->hi,
+			.offset = m->offset,
+			.inode = m->file + 1,
+			.exec = core_flags(c, m->lo) & PF_X,
+			.path = c->files[m->file].path};
+		add_line(g, owner, &l);
+	}
+}
+
+static void read_maps(struct generation *g, struct modules *owner)
+{
+	if (owner->t->core)
+		read_core_maps(g, owner);
+	else
+		read_proc_maps(g, owner);
+	drop_last_unless_executable(g);
 }
 
 static void report_all(struct generation *g)
@@ -212,6 +253,8 @@ static void generation_free(struct generation *g)
 	for (size_t i = 0; i < g->n; i++) {
 		free(g->mods[i].path);
 		free(g->mods[i].cus);
+		if (g->mods[i].image)
+			munmap(g->mods[i].image, g->mods[i].image_size);
 	}
 	free(g->mods);
 	free(g);
@@ -235,15 +278,16 @@ bool modules_refresh(struct modules *ms)
 
 bool modules_alive(const struct modules *ms)
 {
-	return access(ms->proc, F_OK) == 0;
+	char path[128];
+	return ms->t->core || access(target_path(ms->t, "", path, sizeof path), F_OK) == 0;
 }
 
-struct modules *modules_open(const char *proc, pid_t pid)
+struct modules *modules_open(const struct target *t)
 {
 	struct modules *ms = calloc(1, sizeof *ms);
 	if (!ms)
 		return NULL;
-	snprintf(ms->proc, sizeof ms->proc, "%s/%d", proc ? proc : "/proc", pid);
+	ms->t = t;
 	modules_refresh(ms);
 	if (ms->now)
 		return ms;
@@ -285,15 +329,23 @@ struct module *modules_get(struct modules *ms, size_t i)
 	return &ms->now->mods[i];
 }
 
-struct module *modules_main(struct modules *ms)
+static uint64_t main_inode(const struct modules *ms)
 {
 	char path[128];
 	struct stat st;
-	snprintf(path, sizeof path, "%s/exe", ms->proc);
-	if (stat(path, &st) == 0)
-		for (size_t i = 0; i < ms->now->n; i++)
-			if (ms->now->mods[i].inode == st.st_ino)
-				return &ms->now->mods[i];
+	struct core *c = ms->t->core;
+	const struct core_file *exe = c ? core_exe(c) : NULL;
+	if (c)
+		return exe ? (uint64_t)(exe - c->files) + 1 : 0;
+	return stat(target_path(ms->t, "exe", path, sizeof path), &st) ? 0 : st.st_ino;
+}
+
+struct module *modules_main(struct modules *ms)
+{
+	uint64_t inode = main_inode(ms);
+	for (size_t i = 0; inode && i < ms->now->n; i++)
+		if (ms->now->mods[i].inode == inode)
+			return &ms->now->mods[i];
 	return ms->now->n ? &ms->now->mods[0] : NULL;
 }
 

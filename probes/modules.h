@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * modules.h - the executable files a C process has mapped, and their ELF and DWARF through libdwfl.
- * Shared by the symbolizer and the CFI unwinder. Addresses are those of the target.
+ * modules.h - the executable files a C process has mapped, live or in a core, and their ELF and
+ * DWARF through libdwfl. Shared by the symbolizer and the CFI unwinder. Addresses are those of the
+ * target.
  */
 #ifndef GORT_PROBES_MODULES_H
 #define GORT_PROBES_MODULES_H
@@ -11,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <elfutils/libdwfl.h>
+#include "target.h"
 
 struct cu_range {
 	Dwarf_Addr lo, hi; /* before the bias is added */
@@ -29,6 +31,8 @@ struct module {
 	struct modules *owner;
 	Dwfl_Module *dw; /* NULL when libdwfl refused the range */
 	GElf_Addr bias;  /* target address - address in the file */
+	void *image;     /* of a file that is in the core only */
+	size_t image_size;
 	bool opened, has_elf;
 
 	bool cus_read;
@@ -39,8 +43,8 @@ struct module {
 
 struct modules;
 
-/* proc: procfs root, "/proc" when NULL. NULL when out of memory; no mapping at all is no error. */
-struct modules *modules_open(const char *proc, pid_t pid);
+/* t must outlive it. NULL when out of memory; no mapping at all is no error. */
+struct modules *modules_open(const struct target *t);
 void modules_close(struct modules *ms);
 
 /*
@@ -55,7 +59,7 @@ bool modules_alive(const struct modules *ms);
 /* The module that pc is in; NULL when none. */
 struct module *modules_at(struct modules *ms, uint64_t pc);
 
-/* The executable itself: the module that /proc/PID/exe names, else the lowest; NULL when none. */
+/* The executable itself, else the lowest module; NULL when there is none. */
 struct module *modules_main(struct modules *ms);
 size_t modules_count(const struct modules *ms);
 struct module *modules_get(struct modules *ms, size_t i);

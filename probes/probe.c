@@ -3,10 +3,12 @@
  * probe.c - opens a process of either kind and fills one model from it.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "core.h"
 #include "goleak.h"
 #include "goheapstat.h"
 #include "goprofile.h"
@@ -15,6 +17,7 @@
 #include "goview.h"
 #include "lookslike.h"
 #include "mappings.h"
+#include "symbolize.h"
 
 struct probe {
 	struct target t;
@@ -25,10 +28,31 @@ struct probe {
 	int64_t max_pause_ns;
 };
 
+/* What is not understood of a core may simply not be in it. */
+static int explain_core(struct probe *p, int error, struct gsnap_err *err)
+{
+	char why[sizeof err->why], what_to_try[sizeof err->tries[0]];
+	if (!err->code) {
+		err->code = error == -ENOMEM ? 1 : 5;
+		snprintf(err->what, sizeof err->what, "cannot read %s (%s)%s%s", p->t.name,
+			p->info.comm, error == -ENOMEM ? ": " : "",
+			error == -ENOMEM ? "out of memory" : "");
+	}
+	core_explain(p->t.core, why, sizeof why, what_to_try, sizeof what_to_try);
+	if (error == -ENOMEM || !why[0])
+		return error;
+	memcpy(err->why, why, sizeof why);
+	memset(err->tries, 0, sizeof err->tries);
+	memcpy(err->tries[0], what_to_try, sizeof what_to_try);
+	return error;
+}
+
 /* Turns an errno of reading the process into the message that helps. */
 static int explain(struct probe *p, int error, struct gsnap_err *err)
 {
 	struct procinfo now;
+	if (p->t.core)
+		return explain_core(p, error, err);
 	if (err->code)
 		return error;
 	if (error == -ENOMEM) {
@@ -45,7 +69,7 @@ static int explain(struct probe *p, int error, struct gsnap_err *err)
 	if (error == -ESRCH)
 		return lookslike_gone(&p->t, err);
 	err->code = 1;
-	snprintf(err->what, sizeof err->what, "cannot read pid %d (%s): %s", p->t.pid, p->info.comm,
+	snprintf(err->what, sizeof err->what, "cannot read %s (%s): %s", p->t.name, p->info.comm,
 		strerror(-error));
 	return error;
 }
@@ -57,7 +81,7 @@ static int recognise(struct probe *p, struct gsnap_err *err)
 	if (e != -ENOENT)
 		return e;
 	p->kind = GSNAP_GORT;
-	e = gortsnap_open(p->t.proc, p->t.pid, &p->t.mem, &p->gort, err);
+	e = gortsnap_open(&p->t, &p->gort, err);
 	if (e != -ENOENT)
 		return e;
 	if (p->info.kernel_thread || p->info.state == 'Z' || p->info.exe[0])
@@ -77,7 +101,9 @@ static void release(struct probe *p)
 static int may_pause(struct probe *p, struct gsnap_err *err)
 {
 	const char *why = NULL;
-	if (p->kind != GSNAP_GO)
+	if (p->t.core)
+		why = "a core stands still already";
+	else if (p->kind != GSNAP_GO)
 		why = "stacks of running goroutines are read by it in Go programs only";
 	else if (target_foreign(&p->t))
 		why = "the pids of that procfs mean other processes here";
@@ -85,21 +111,16 @@ static int may_pause(struct probe *p, struct gsnap_err *err)
 		return 0;
 	release(p);
 	err->code = 5;
-	snprintf(err->what, sizeof err->what, "--pause does not work on pid %d (%s)", p->t.pid,
+	snprintf(err->what, sizeof err->what, "--pause does not work on %s (%s)", p->t.name,
 		p->info.comm);
 	snprintf(err->why, sizeof err->why, "%s", why);
 	snprintf(err->tries[0], sizeof err->tries[0], "the same command without --pause");
 	return -ENOTSUP;
 }
 
-int probe_open(pid_t pid, const struct probe_opts *opts, struct probe **out, struct gsnap_err *err)
+/* Recognises what p->t is of; p is freed when that fails. */
+static int finish_open(struct probe *p, struct probe **out, struct gsnap_err *err)
 {
-	*err = (struct gsnap_err){0};
-	struct probe *p = calloc(1, sizeof *p);
-	if (!p)
-		return -ENOMEM;
-	target_init(&p->t, pid, opts ? opts->proc : NULL);
-	p->max_pause_ns = opts ? opts->max_pause_ns : 0;
 	int e = procfs_read(&p->t, &p->info);
 	e = e ? lookslike_gone(&p->t, err) : recognise(p, err);
 	if (!e && p->max_pause_ns)
@@ -112,6 +133,52 @@ int probe_open(pid_t pid, const struct probe_opts *opts, struct probe **out, str
 	}
 	*out = p;
 	return 0;
+}
+
+int probe_open(pid_t pid, const struct probe_opts *opts, struct probe **out, struct gsnap_err *err)
+{
+	*err = (struct gsnap_err){0};
+	struct probe *p = calloc(1, sizeof *p);
+	if (!p)
+		return -ENOMEM;
+	target_init(&p->t, pid, opts ? opts->proc : NULL);
+	p->max_pause_ns = opts ? opts->max_pause_ns : 0;
+	return finish_open(p, out, err);
+}
+
+int probe_open_core(
+	const char *path, const struct probe_opts *opts, struct probe **out, struct gsnap_err *err)
+{
+	*err = (struct gsnap_err){0};
+	struct probe *p = calloc(1, sizeof *p);
+	if (!p)
+		return -ENOMEM;
+	int e = target_init_core(&p->t, path, opts ? opts->exe : NULL);
+	if (e) {
+		free(p);
+		return lookslike_no_core(path, e, err);
+	}
+	p->max_pause_ns = opts ? opts->max_pause_ns : 0;
+	return finish_open(p, out, err);
+}
+
+bool probe_is_core(const char *path)
+{
+	struct elf e;
+	bool is = !elf_open_core(&e, path);
+	if (is)
+		elf_close(&e);
+	return is;
+}
+
+void probe_remark(const struct probe *p, char *text, size_t size)
+{
+	text[0] = '\0';
+	if (p->t.core && p->t.core->cut)
+		snprintf(text, size,
+			"%s is cut off, %" PRIu64 " of %" PRIu64
+			" bytes are there: what lay in the rest is missing",
+			p->t.name, p->t.core->size - p->t.core->cut, p->t.core->size);
 }
 
 void probe_close(struct probe *p)
@@ -138,7 +205,7 @@ static void describe_go(struct probe *p, struct gsnap *out)
 
 static void add_maps(const struct probe *p, struct gsnap *out)
 {
-	struct modules *ms = modules_open(p->t.proc, p->t.pid);
+	struct modules *ms = modules_open(&p->t);
 	if (!ms)
 		return;
 	mappings_add(ms, out);
@@ -172,10 +239,23 @@ static void begin(struct probe *p, struct gsnap *out)
 {
 	gsnap_init(out, p->kind);
 	out->pid = p->t.pid;
+	out->core = p->t.core ? gsnap_str(out, p->t.core->path, strlen(p->t.core->path)) : NULL;
 	out->when = now();
 	out->exe = gsnap_str(out, p->info.exe, strlen(p->info.exe));
 	out->pause.max_ns = p->max_pause_ns;
 	p->t.read_errno = 0;
+	if (p->t.core)
+		p->t.core->lack = CORE_NOTHING;
+}
+
+/* A core has no clock: it is as late as the latest moment that the runtime has noted in it. */
+static int64_t last_noted(struct probe *p, const struct gsnap *s)
+{
+	int64_t last = p->kind == GSNAP_GO ? gosnap_noted(&p->go) : 0;
+	for (uint32_t i = 0; i < s->ngs; i++)
+		if (s->gs[i].waitsince > last)
+			last = s->gs[i].waitsince;
+	return last;
 }
 
 int probe_snapshot(struct probe *p, unsigned what, struct gsnap *out, struct gsnap_err *err)
@@ -184,6 +264,8 @@ int probe_snapshot(struct probe *p, unsigned what, struct gsnap *out, struct gsn
 	begin(p, out);
 	int e = p->kind == GSNAP_GO ? snapshot_go(p, what, out)
 				    : gortsnap_read(p->gort, what, out, err);
+	if (!e && p->t.core)
+		out->when = last_noted(p, out);
 	return e ? explain(p, e, err) : 0;
 }
 
@@ -192,8 +274,7 @@ static int only_go(struct probe *p, struct gsnap_err *err)
 	if (p->kind == GSNAP_GO)
 		return 0;
 	err->code = 5;
-	snprintf(err->what, sizeof err->what, "pid %d (%s) is no Go program", p->t.pid,
-		p->info.comm);
+	snprintf(err->what, sizeof err->what, "%s (%s) is no Go program", p->t.name, p->info.comm);
 	snprintf(err->why, sizeof err->why, "this is read from the tables of Go's own runtime");
 	return -ENOTSUP;
 }
@@ -202,7 +283,7 @@ static int only_go(struct probe *p, struct gsnap_err *err)
 static int no_heap_profile(const struct probe *p, struct gsnap_err *err)
 {
 	err->code = 5;
-	snprintf(err->what, sizeof err->what, "pid %d (%s) records no allocations", p->t.pid,
+	snprintf(err->what, sizeof err->what, "%s (%s) records no allocations", p->t.name,
 		p->info.comm);
 	snprintf(err->why, sizeof err->why,
 		"runtime.MemProfileRate is 0: Go's linker sets it so when nothing in the program "
@@ -210,14 +291,14 @@ static int no_heap_profile(const struct probe *p, struct gsnap_err *err)
 	snprintf(err->tries[0], sizeof err->tries[0],
 		"import _ \"net/http/pprof\" in the program, or use runtime/pprof");
 	snprintf(err->tries[1], sizeof err->tries[1],
-		"gort heap %d      (what fills the heap, by type and size)", p->t.pid);
+		"gort heap instead      (what fills the heap, by type and size)");
 	return -ENOTSUP;
 }
 
 static int profile_failed(const struct probe *p, struct gsnap_err *err)
 {
 	err->code = 5;
-	snprintf(err->what, sizeof err->what, "no profile of pid %d (%s)", p->t.pid, p->info.comm);
+	snprintf(err->what, sizeof err->what, "no profile of %s (%s)", p->t.name, p->info.comm);
 	snprintf(err->why, sizeof err->why,
 		"the runtime's records of it are not to be found or make no sense");
 	return -ENOTSUP;
@@ -336,7 +417,8 @@ static int look_for_leaks(struct probe *p, const struct probe_leaks_how *how,
 	goleaker_init(&l, &p->go);
 	l.sp = how->sp;
 	int e = one_look(&l, out, why);
-	for (unsigned i = 1; how->looks > 1 && i < 2 * how->looks && !e && out->n; i++) {
+	unsigned looks = how->looks > 1 && !p->t.core ? 2 * how->looks : 1;
+	for (unsigned i = 1; i < looks && !e && out->n; i++) {
 		pause_for(i % 2 ? BREATH_NS : how->pause_ns, i);
 		e = look_again(&l, out, why);
 	}
@@ -349,12 +431,14 @@ static int look_for_leaks(struct probe *p, const struct probe_leaks_how *how,
 
 static int may_freeze(struct probe *p, struct gsnap_err *err)
 {
-	if (!target_foreign(&p->t))
+	if (!target_foreign(&p->t) && !p->t.core)
 		return 0;
 	err->code = 5;
-	snprintf(err->what, sizeof err->what, "--freeze does not work on pid %d (%s)", p->t.pid,
+	snprintf(err->what, sizeof err->what, "--freeze does not work on %s (%s)", p->t.name,
 		p->info.comm);
-	snprintf(err->why, sizeof err->why, "the pids of that procfs mean other processes here");
+	snprintf(err->why, sizeof err->why, "%s",
+		p->t.core ? "a core stands still already"
+			  : "the pids of that procfs mean other processes here");
 	snprintf(err->tries[0], sizeof err->tries[0], "the same command without --freeze");
 	return -ENOTSUP;
 }
@@ -364,7 +448,7 @@ static int explain_look(struct probe *p, int e, const char *why, struct gsnap_er
 {
 	if (e == -EPROTO || (e == -EFAULT && !p->t.read_errno)) {
 		err->code = 5;
-		snprintf(err->what, sizeof err->what, "no verdict on pid %d (%s)", p->t.pid,
+		snprintf(err->what, sizeof err->what, "no verdict on %s (%s)", p->t.name,
 			p->info.comm);
 		snprintf(err->why, sizeof err->why, "%s", why);
 	}
@@ -472,12 +556,13 @@ bool probe_symbol(struct probe *p, uint64_t pc, char *name, size_t size)
 		snprintf(name, size, "%s", f.name);
 		return true;
 	}
-	struct symbolizer *s = symbolizer_open(p->t.pid);
+	struct modules *ms = modules_open(&p->t);
+	struct symbolizer *s = ms ? symbolizer_over(ms) : NULL;
 	size_t n = s ? symbolizer_pc(s, pc, frames, 16) : 0;
 	bool found = n > 0 && frames[n - 1].func;
 	if (found)
 		snprintf(name, size, "%s", frames[n - 1].func);
-	if (s)
-		symbolizer_close(s);
+	symbolizer_close(s);
+	modules_close(ms);
 	return found;
 }

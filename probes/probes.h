@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * probes.h - look into a live process from outside: the public header of probes/.
+ * probes.h - look into a live process, or a core file, from outside: the public header of probes/.
  *
  * Nothing here stops, signals, traces or writes to the target: memory is read with process_vm_readv
  * and every record that may have changed while it was read is validated by reading it again. The
@@ -27,6 +27,7 @@ struct probe; /* an open target; private to probes/ */
 
 struct probe_opts {
 	const char *proc;     /* procfs root, "/proc" when NULL (--host-proc) */
+	const char *exe;      /* of a core: its executable; NULL: where it was when it ran */
 	int64_t max_pause_ns; /* --pause: each thread may be stopped for as long; 0: none at all */
 };
 
@@ -50,6 +51,19 @@ enum probe_what {
  */
 int probe_open(pid_t pid, const struct probe_opts *opts, struct probe **out, struct gsnap_err *err);
 void probe_close(struct probe *p);
+
+/*
+ * A core file (core(5)) instead of a process, as the kernel or gdb's gcore wrote it: everything but
+ * probe_refresh and what stops threads works on it. What the core leaves out is read from the files
+ * that were mapped, if they are the same. Not a core, or not all of what is needed: code 5. The
+ * strings must outlive *out.
+ */
+int probe_open_core(
+	const char *path, const struct probe_opts *opts, struct probe **out, struct gsnap_err *err);
+/* Whether the file is a core for linux/amd64. */
+bool probe_is_core(const char *path);
+/* What the user should know of the target before its figures, "" for nothing: a core cut off. */
+void probe_remark(const struct probe *p, char *text, size_t size);
 
 /* Fills *out (freed with gsnap_free by the caller, also after a failure). */
 int probe_snapshot(struct probe *p, unsigned what, struct gsnap *out, struct gsnap_err *err);
@@ -103,7 +117,7 @@ struct probe_proc {
 	char version[48]; /* "go1.26.8", "gort 0.1.0", "" when not readable */
 	enum gsnap_kind kind;
 	int64_t goroutines; /* GSNAP_UNKNOWN when not readable */
-	int64_t rss;        /* bytes */
+	int64_t rss;        /* bytes, GSNAP_UNKNOWN for a core, as uptime_ns */
 	int64_t uptime_ns;
 	bool stripped, pie, container;
 	char note[96]; /* why a field is unknown, "" when all is known */
@@ -111,6 +125,9 @@ struct probe_proc {
 
 /* All Go and gort processes this user can recognise; *out is freed with free(). */
 int probe_list(const struct probe_opts *opts, struct probe_proc **out, size_t *n);
+/* The same of a core file: what is not in it is unknown. Errors as probe_open_core. */
+int probe_list_core(const char *path, const struct probe_opts *opts, struct probe_proc *out,
+	struct gsnap_err *err);
 
 /* How sure it is that a goroutine never goes on; the surer comes first. */
 enum probe_leak_class {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "procfs.h"
+#include "core.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,11 +78,24 @@ static bool other_pid_namespace(const struct target *t)
 	return a > 0 && b > 0 && strcmp(theirs, ours);
 }
 
+/* What a core tells of its process. */
+static int core_read(struct core *c, struct procinfo *out)
+{
+	const struct core_file *exe = core_exe(c);
+	snprintf(out->comm, sizeof out->comm, "%s", c->comm);
+	snprintf(out->exe, sizeof out->exe, "%s", exe ? exe->path : "");
+	out->uid = c->uid;
+	out->rss = out->uptime_ns = GSNAP_UNKNOWN;
+	return 0;
+}
+
 int procfs_read(const struct target *t, struct procinfo *out)
 {
 	char text[4096];
 	uint64_t start = 0;
 	*out = (struct procinfo){0};
+	if (t->core)
+		return core_read(t->core, out);
 	if (procfs_file(t, "stat", text, sizeof text) <= 0)
 		return -ESRCH;
 	if (!parse_stat(text, out, &start))

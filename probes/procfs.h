@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* procfs.h - what /proc/PID says of a process. */
+/* procfs.h - what /proc/PID, or a core, says of a process. */
 #ifndef GORT_PROBES_PROCFS_H
 #define GORT_PROBES_PROCFS_H
 

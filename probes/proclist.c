@@ -13,6 +13,7 @@
 #include <string.h>
 #include "gortsnap.h"
 #include "gotarget.h"
+#include "lookslike.h"
 #include "procfs.h"
 
 static void note_from(struct probe_proc *row, int error, const struct gsnap_err *err)
@@ -30,8 +31,7 @@ static bool try_go(struct target *t, struct probe_proc *row)
 	struct gsnap_err err = {0};
 	struct goversion version;
 	struct elf e;
-	char path[160];
-	if (elf_open(&e, target_path(t, "exe", path, sizeof path)))
+	if (target_exe(t, &e))
 		return false;
 	bool is_go = gobuild_version(&e, &version);
 	row->stripped = !elf_section(&e, ".symtab");
@@ -56,7 +56,7 @@ static bool try_gort(struct target *t, struct probe_proc *row)
 {
 	struct gortsnap *s;
 	struct gsnap_err err = {0};
-	int error = gortsnap_open(t->proc, t->pid, &t->mem, &s, &err);
+	int error = gortsnap_open(t, &s, &err);
 	if (error == -ENOENT || (error && !err.code))
 		return false;
 	row->kind = GSNAP_GORT;
@@ -73,23 +73,45 @@ static bool try_gort(struct target *t, struct probe_proc *row)
 	return true;
 }
 
-static bool describe(pid_t pid, const char *proc, struct probe_proc *row)
+static bool describe(struct target *t, struct probe_proc *row)
 {
-	struct target t;
 	struct procinfo info;
-	target_init(&t, pid, proc);
-	if (procfs_read(&t, &info) || info.kernel_thread || info.state == 'Z')
+	if (procfs_read(t, &info) || info.kernel_thread || info.state == 'Z')
 		return false;
-	*row = (struct probe_proc){.pid = pid,
+	*row = (struct probe_proc){.pid = t->pid,
 		.uid = info.uid,
 		.rss = info.rss,
 		.uptime_ns = info.uptime_ns,
 		.container = info.container};
 	memcpy(row->comm, info.comm, sizeof row->comm);
 	memcpy(row->exe, info.exe, sizeof row->exe);
-	bool known = try_go(&t, row) || try_gort(&t, row);
+	return try_go(t, row) || try_gort(t, row);
+}
+
+static bool describe_pid(pid_t pid, const char *proc, struct probe_proc *row)
+{
+	struct target t;
+	target_init(&t, pid, proc);
+	bool known = describe(&t, row);
 	target_fini(&t);
 	return known;
+}
+
+int probe_list_core(const char *path, const struct probe_opts *opts, struct probe_proc *out,
+	struct gsnap_err *err)
+{
+	struct probe *p;
+	struct target t;
+	int e = probe_open_core(path, opts, &p, err); /* says why not better than a row can */
+	if (e)
+		return e;
+	probe_close(p);
+	e = target_init_core(&t, path, opts ? opts->exe : NULL);
+	if (e)
+		return lookslike_no_core(path, e, err);
+	describe(&t, out);
+	target_fini(&t);
+	return 0;
 }
 
 int probe_list(const struct probe_opts *opts, struct probe_proc **out, size_t *n)
@@ -104,7 +126,7 @@ int probe_list(const struct probe_opts *opts, struct probe_proc **out, size_t *n
 	for (struct dirent *d; (d = readdir(dir));) {
 		struct probe_proc row;
 		pid_t pid = atoi(d->d_name);
-		if (pid <= 0 || !describe(pid, proc, &row))
+		if (pid <= 0 || !describe_pid(pid, proc, &row))
 			continue;
 		if (*n == cap) {
 			cap = cap ? cap * 2 : 32;

@@ -18,6 +18,7 @@
 
 struct symbolizer {
 	struct modules *ms;
+	struct target own; /* of symbolizer_open */
 	bool owns_modules;
 	struct pcmap known; /* of struct sym_pc */
 };
@@ -32,13 +33,16 @@ struct symbolizer *symbolizer_over(struct modules *ms)
 
 struct symbolizer *symbolizer_open(pid_t pid)
 {
-	struct modules *ms = modules_open(NULL, pid);
-	struct symbolizer *s = ms ? symbolizer_over(ms) : NULL;
-	if (s)
-		s->owns_modules = true;
-	else
-		modules_close(ms);
-	return s;
+	struct symbolizer *s = symbolizer_over(NULL);
+	if (!s)
+		return NULL;
+	target_init(&s->own, pid, NULL);
+	s->ms = modules_open(&s->own);
+	s->owns_modules = true;
+	if (s->ms)
+		return s;
+	free(s);
+	return NULL;
 }
 
 void symbolizer_close(struct symbolizer *s)

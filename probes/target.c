@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "target.h"
+#include "core.h"
 
 #include <dirent.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -84,8 +84,26 @@ static bool other_pids(const char *proc)
 void target_init(struct target *t, pid_t pid, const char *proc)
 {
 	*t = (struct target){.pid = pid, .memfd = -1};
+	snprintf(t->name, sizeof t->name, "pid %d", pid);
 	snprintf(t->proc, sizeof t->proc, "%s", proc ? proc : "/proc");
 	t->mem = (struct tmem){other_pids(t->proc) ? read_by_file : read_all, t};
+}
+
+int target_init_core(struct target *t, const char *path, const char *exe)
+{
+	const char *slash = strrchr(path, '/');
+	*t = (struct target){.memfd = -1, .core = malloc(sizeof *t->core)};
+	int err = t->core ? core_open(t->core, path) : -ENOMEM;
+	if (err) {
+		free(t->core);
+		return err;
+	}
+	t->core->exe = exe;
+	t->core->path = path;
+	t->pid = t->core->pid;
+	snprintf(t->name, sizeof t->name, "%.63s", slash ? slash + 1 : path);
+	t->mem = (struct tmem){core_readv, t->core};
+	return 0;
 }
 
 bool target_foreign(const struct target *t)
@@ -98,6 +116,10 @@ void target_fini(struct target *t)
 	if (t->memfd >= 0)
 		close(t->memfd);
 	t->memfd = -1;
+	if (t->core)
+		core_close(t->core);
+	free(t->core);
+	t->core = NULL;
 }
 
 char *target_path(const struct target *t, const char *file, char *buf, size_t size)
@@ -106,9 +128,18 @@ char *target_path(const struct target *t, const char *file, char *buf, size_t si
 	return buf;
 }
 
+int target_exe(const struct target *t, struct elf *e)
+{
+	char path[160];
+	return t->core ? core_exe_elf(t->core, e)
+		       : elf_open(e, target_path(t, "exe", path, sizeof path));
+}
+
 uint64_t target_auxv(const struct target *t, uint64_t type)
 {
 	char path[160];
+	if (t->core)
+		return core_auxv(t->core, type);
 	FILE *f = fopen(target_path(t, "auxv", path, sizeof path), "re");
 	if (!f)
 		return 0;
@@ -120,9 +151,19 @@ uint64_t target_auxv(const struct target *t, uint64_t type)
 	return value;
 }
 
+static size_t copy_threads(const struct core *c, pid_t **out)
+{
+	*out = c->nthreads ? malloc(c->nthreads * sizeof **out) : NULL;
+	if (*out)
+		memcpy(*out, c->tids, c->nthreads * sizeof **out);
+	return *out ? c->nthreads : 0;
+}
+
 size_t target_threads(const struct target *t, pid_t **out)
 {
 	char path[160];
+	if (t->core)
+		return copy_threads(t->core, out);
 	*out = NULL;
 	DIR *dir = opendir(target_path(t, "task", path, sizeof path));
 	if (!dir)

@@ -20,6 +20,7 @@
 struct probe {
 	pid_t pid;
 	int reads;
+	const char *core;
 };
 
 struct call {
@@ -384,6 +385,7 @@ int probe_snapshot(struct probe *p, unsigned what, struct gsnap *out, struct gsn
 {
 	(void)what;
 	fake_snapshot(out, p->pid, p->reads++);
+	out->core = p->core;
 	if (getenv("FAKE_GONE") && p->reads > 2)
 		return refuse(err, 3, -ESRCH, "the process has ended", "", "gort ps");
 	return 0;
@@ -642,4 +644,40 @@ bool symbolizer_data(struct symbolizer *s, uint64_t addr, struct sym_data *out)
 		.size = 16,
 		.offset = 0xff8};
 	return true;
+}
+
+/* Of cores there is one, of checkout. */
+bool probe_is_core(const char *path)
+{
+	return !strcmp(path, "core.4121");
+}
+
+int probe_open_core(
+	const char *path, const struct probe_opts *opts, struct probe **out, struct gsnap_err *err)
+{
+	if (!probe_is_core(path))
+		return refuse(err, 5, -ENOEXEC, "it is no core file",
+			"it does not begin as an ELF file does", "a pid");
+	int rc = probe_open(4121, opts, out, err);
+	if (!rc)
+		(*out)->core = "core.4121";
+	return rc;
+}
+
+void probe_remark(const struct probe *p, char *text, size_t size)
+{
+	snprintf(text, size, "%s", p->core ? "core.4121 is cut off" : "");
+}
+
+int probe_list_core(const char *path, const struct probe_opts *opts, struct probe_proc *out,
+	struct gsnap_err *err)
+{
+	struct probe *p;
+	int rc = probe_open_core(path, opts, &p, err);
+	if (rc)
+		return rc;
+	probe_close(p);
+	*out = proc(4121, "checkout", "go1.26.8", 12481);
+	out->rss = out->uptime_ns = GSNAP_UNKNOWN;
+	return 0;
 }

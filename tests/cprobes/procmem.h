@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* procmem.h - helper processes of the tests: to start, to end, and to read their memory. */
+/* procmem.h - helper processes of the tests: to start and to end. */
 #ifndef GORT_TESTS_PROCMEM_H
 #define GORT_TESTS_PROCMEM_H
 
@@ -7,20 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
-#include "probes/tmem.h"
-
-/* ctx: the pid, as a pointer. */
-static inline void proc_readv(void *ctx, struct tmem_read_at *reads, size_t n)
-{
-	pid_t pid = (pid_t)(intptr_t)ctx;
-	for (size_t i = 0; i < n; i++) {
-		struct iovec to = {reads[i].buf, reads[i].len};
-		struct iovec from = {(void *)(uintptr_t)reads[i].at.v, reads[i].len};
-		reads[i].ok = process_vm_readv(pid, &to, 1, &from, 1, 0) == (ssize_t)reads[i].len;
-	}
-}
 
 struct child {
 	pid_t pid;

@@ -28,6 +28,8 @@ static size_t copied; /* how much of the stack the copy holds; the rest is read 
 static uint64_t stack_hi;
 static uint8_t copy[1 << 16];
 
+static struct target self;
+
 static bool read_self(void *ctx, uint64_t addr, void *buf, size_t len)
 {
 	(void)ctx;
@@ -69,7 +71,8 @@ static void setup(void)
 	pthread_attr_getstack(&attr, &lo, &size);
 	pthread_attr_destroy(&attr);
 	stack_hi = (uintptr_t)lo + size;
-	ms = modules_open(NULL, getpid());
+	target_init(&self, getpid(), NULL);
+	ms = modules_open(&self);
 	u = cunwind_new(ms);
 	copied = 512;
 }

@@ -33,7 +33,7 @@ static void setup(void)
 /* A running gtarget and what was read of it. */
 struct live {
 	struct child c;
-	struct tmem mem;
+	struct target t;
 	struct gortsnap *s;
 	struct gsnap snap;
 };
@@ -46,8 +46,8 @@ static void start(struct live *l, const char *program)
 	snprintf(each, sizeof each, "%d", EACH);
 	l->c = child_start(path, each, NULL);
 	ck_assert_str_eq(l->c.said, "ready\n");
-	l->mem = (struct tmem){proc_readv, (void *)(intptr_t)l->c.pid};
-	int error = gortsnap_open(NULL, l->c.pid, &l->mem, &l->s, &err);
+	target_init(&l->t, l->c.pid, NULL);
+	int error = gortsnap_open(&l->t, &l->s, &err);
 	ck_assert_msg(error == 0, "%d", error);
 }
 

@@ -148,6 +148,7 @@ static void park(int i, unsigned frames)
 }
 
 static struct modules *none;
+static struct target ended;
 static struct gortread r;
 static struct gsnap snap;
 
@@ -177,7 +178,8 @@ static void setup(void)
 	if (gone == 0)
 		_exit(0);
 	waitpid(gone, NULL, 0);
-	none = modules_open(NULL, gone);
+	target_init(&ended, gone, NULL);
+	none = modules_open(&ended);
 	ck_assert_ptr_nonnull(none);
 }
 

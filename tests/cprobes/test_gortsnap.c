@@ -29,11 +29,12 @@ static void setup(void)
 static void snapshot(const char *path, struct gsnap *snap)
 {
 	struct child c = child_start(path, NULL, NULL);
-	struct tmem mem = {proc_readv, (void *)(intptr_t)c.pid};
+	struct target t;
+	target_init(&t, c.pid, NULL);
 	struct gortsnap *s;
 	struct gsnap_err err;
 	ck_assert_str_eq(c.said, "ready\n");
-	int error = gortsnap_open(NULL, c.pid, &mem, &s, &err);
+	int error = gortsnap_open(&t, &s, &err);
 	ck_assert_msg(error == 0, "%d", error);
 	gsnap_init(snap, GSNAP_GORT);
 	error = gortsnap_read(s, PROBE_STACKS | PROBE_MAPS, snap, &err);
@@ -170,11 +171,12 @@ START_TEST(another_program_is_not_taken_for_one)
 	struct gsnap_err err;
 	snprintf(path, sizeof path, "%s/symtarget", dir);
 	struct child c = child_start(path, NULL, NULL);
-	struct tmem mem = {proc_readv, (void *)(intptr_t)c.pid};
-	ck_assert_int_eq(gortsnap_open(NULL, c.pid, &mem, &s, &err), -ENOENT);
+	struct target t;
+	target_init(&t, c.pid, NULL);
+	ck_assert_int_eq(gortsnap_open(&t, &s, &err), -ENOENT);
 	ck_assert_ptr_null(s);
 	child_end(&c);
-	ck_assert_int_eq(gortsnap_open(NULL, c.pid, &mem, &s, &err), -ENOENT);
+	ck_assert_int_eq(gortsnap_open(&t, &s, &err), -ENOENT);
 }
 END_TEST
 
@@ -186,8 +188,9 @@ START_TEST(a_process_that_ended_is_code_3)
 	struct gsnap snap;
 	snprintf(path, sizeof path, "%s/parked", dir);
 	struct child c = child_start(path, NULL, NULL);
-	struct tmem mem = {proc_readv, (void *)(intptr_t)c.pid};
-	ck_assert_int_eq(gortsnap_open(NULL, c.pid, &mem, &s, &err), 0);
+	struct target t;
+	target_init(&t, c.pid, NULL);
+	ck_assert_int_eq(gortsnap_open(&t, &s, &err), 0);
 	child_end(&c);
 	gsnap_init(&snap, GSNAP_GORT);
 	ck_assert_int_eq(gortsnap_read(s, PROBE_STACKS, &snap, &err), -ESRCH);

@@ -30,11 +30,14 @@ static void readv_image(void *ctx, struct tmem_read_at *reads, size_t n)
 static void read_program(const struct tmem *mem, struct gortabi *abi)
 {
 	static struct modules *none;
+	static struct target nobody;
 	struct gortread r;
 	struct gsnap snap;
 	const char *missing;
-	if (!none)
-		none = modules_open("/nonexistent", 1);
+	if (!none) {
+		target_init(&nobody, 1, "/nonexistent");
+		none = modules_open(&nobody);
+	}
 	if (gortread_open(&r, mem, none, abi, &missing))
 		return;
 	gsnap_init(&snap, GSNAP_GORT);

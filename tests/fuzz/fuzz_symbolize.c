@@ -91,7 +91,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!proc[0])
 		make_proc();
 	write_files(data, size);
-	struct modules *ms = modules_open(proc, 1);
+	struct target t;
+	target_init(&t, 1, proc);
+	struct modules *ms = modules_open(&t);
 	struct symbolizer *sym = symbolizer_over(ms);
 	if (gortfind_table(ms, &mem, &abi) == 0)
 		__builtin_trap();

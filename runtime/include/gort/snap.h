@@ -258,6 +258,7 @@ struct gsnap_sample {
 struct gsnap {
 	enum gsnap_kind kind;
 	int32_t pid;
+	const char *core;    /* path of the core file it was read of, NULL: a live process */
 	int64_t when;        /* CLOCK_MONOTONIC ns at the start of the read */
 	const char *exe;     /* path of the executable */
 	const char *version; /* "go1.26.8", "gort 0.1.0" */
