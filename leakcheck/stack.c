@@ -103,3 +103,17 @@ const char *leak_state(const struct gsnap_g *gp)
 	const char *name = gp->status < sizeof names / sizeof *names ? names[gp->status] : NULL;
 	return name ? name : "unknown";
 }
+
+const char *leak_proof(const struct gsnap_g *gp)
+{
+	switch (gp->leak) {
+	case GSNAP_LEAK_UNREACHABLE:
+		return " (unreachable)";
+	case GSNAP_LEAK_LIKELY:
+		return " (unreachable-likely)";
+	case GSNAP_LEAK_FOREVER:
+		return " (blocked-forever)";
+	default:
+		return "";
+	}
+}

@@ -26,6 +26,8 @@ const char *leak_top(const struct gsnap *s, const struct gsnap_g *gp);
 const struct gsnap_loc *leak_creator(const struct gsnap *s, const struct gsnap_g *gp);
 /* "chan receive", "running", ...: what a traceback prints in the brackets. */
 const char *leak_state(const struct gsnap_g *gp);
+/* " (unreachable)", ...: what has been proved of it, as Go's tracebacks add " (leaked)"; or "". */
+const char *leak_proof(const struct gsnap_g *gp);
 
 static inline bool has_prefix(const char *text, const char *prefix)
 {

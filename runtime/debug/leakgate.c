@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * leakgate.c - no goroutine may be left when the program ends: goleak's rule and schedule, from
- * inside. The rule itself is leakcheck/; here are the looks, the waits between them and the exit
- * code.
+ * inside. The rule itself is leakcheck/, the proof that one will never end mem/mgcleak.c; here are
+ * the looks, the waits between them and the exit code.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,21 +15,52 @@
 #include "options.h"
 #include "print.h"
 #include "sched/proc.h"
+#include "snapshot.h"
 
 #define MESSAGE_SIZE (1u << 20)
+#define FIRST_PROOF  12 /* look; 4 ms after the first one */
 
-/* One look: how many leak, with the message about them. */
-static int look(char *buf, size_t size, bool intest)
+/* What a call wants, and who calls. */
+struct gate {
+	char *buf; /* for the message, of size bytes */
+	size_t size;
+	bool intest;
+	const struct regs *self;
+};
+
+/* Where no proof is to be had, none is found. */
+static int take(const struct gate *g, bool prove, struct gsnap *s)
+{
+	int err = prove ? snap_leaks(s, g->self) : -EPERM;
+	if (err != -EPERM && err != -EAGAIN)
+		return err;
+	if (prove)
+		gsnap_free(s);
+	return snap_take(s, g->self);
+}
+
+static bool certain(const struct gsnap *s, const uint32_t *leaked, int n)
+{
+	for (int i = 0; i < n; i++) {
+		uint8_t leak = s->gs[leaked[i]].leak;
+		if (leak != GSNAP_LEAK_UNREACHABLE && leak != GSNAP_LEAK_FOREVER)
+			return false;
+	}
+	return true;
+}
+
+/* One look: how many leak, with the message about them. *final: none of them will ever end. */
+static int look(const struct gate *g, bool prove, bool *final)
 {
 	/* Of a test: the main goroutine, and those of tests, which subtest() of testing/ starts. */
 	static const uint64_t maing[] = {1};
 	static const char *const tests[] = {"subtest", NULL};
 	struct gsnap s;
-	int found = gort_snapshot_self(&s);
+	int found = take(g, prove, &s);
 	uint32_t *leaked = found ? NULL : malloc((s.ngs + 1) * sizeof *leaked);
 	struct g *me = getg();
 	struct leak_filter filter = {.self = me ? me->goid : 0};
-	if (intest) {
+	if (g->intest) {
 		filter.ignore_creator = tests;
 		filter.current = maing;
 		filter.ncurrent = 1;
@@ -38,8 +69,9 @@ static int look(char *buf, size_t size, bool intest)
 		found = -ENOMEM;
 	if (leaked) {
 		found = (int)leakcheck_find(&s, &filter, leaked);
-		if (found && size)
-			leakcheck_format(&s, leaked, (size_t)found, buf, size);
+		*final = certain(&s, leaked, found);
+		if (found && g->size)
+			leakcheck_format(&s, leaked, (size_t)found, g->buf, g->size);
 	}
 	free(leaked);
 	gsnap_free(&s);
@@ -54,37 +86,32 @@ static void wait_us(int64_t us)
 		usleep((useconds_t)us);
 }
 
-static int find(char *buf, size_t size, bool intest)
+/*
+ * Who is just ending has gone after some milliseconds, mostly: that is when the collector is asked
+ * for the first time. Who is left over at the end is looked at once more.
+ */
+static int find(const struct gate *g)
 {
 	int found = 0;
-	if (size)
-		buf[0] = '\0';
+	if (g->size)
+		g->buf[0] = '\0';
 	for (int attempt = 0;; attempt++) {
-		found = look(buf, size, intest);
-		int64_t us = found > 0 ? leakcheck_backoff_us(attempt) : -1;
-		if (us < 0)
+		bool final = false;
+		int64_t us = leakcheck_backoff_us(attempt);
+		found = look(g, us < 0 || attempt == FIRST_PROOF, &final);
+		if (found <= 0 || us < 0 || final)
 			break;
 		wait_us(us);
 	}
-	if (found == 0 && size)
-		buf[0] = '\0';
+	if (found == 0 && g->size)
+		g->buf[0] = '\0';
 	return found;
 }
 
-__attribute__((visibility("default"))) int gort_leak_find(char *buf, size_t size)
-{
-	return find(buf, size, false);
-}
-
-int gcleaktest(char *buf, size_t size)
-{
-	return find(buf, size, true);
-}
-
-__attribute__((visibility("default"))) int gort_leak_verify(int code)
+static int verify(int code, const struct regs *self)
 {
 	char *buf = malloc(MESSAGE_SIZE);
-	int found = buf ? gort_leak_find(buf, MESSAGE_SIZE) : -ENOMEM;
+	int found = buf ? find(&(struct gate){buf, MESSAGE_SIZE, false, self}) : -ENOMEM;
 	struct printer out = {.fd = 2};
 	if (found > 0)
 		print_str(&out, buf);
@@ -95,6 +122,31 @@ __attribute__((visibility("default"))) int gort_leak_verify(int code)
 	if (!found || code)
 		return code;
 	return found > 0 ? GORT_EXIT_LEAK : 1;
+}
+
+/*
+ * These frames are taken for the program's: there is nothing in them that is not set, so that they
+ * show nothing of what a call before left there.
+ */
+__attribute__((visibility("default"), noinline)) int gort_leak_find(char *buf, size_t size)
+{
+	struct regs self = {0};
+	regs_saved(&self);
+	return find(&(struct gate){buf, size, false, &self});
+}
+
+__attribute__((noinline)) int gcleaktest(char *buf, size_t size)
+{
+	struct regs self = {0};
+	regs_saved(&self);
+	return find(&(struct gate){buf, size, true, &self});
+}
+
+__attribute__((visibility("default"), noinline)) int gort_leak_verify(int code)
+{
+	struct regs self = {0};
+	regs_saved(&self);
+	return verify(code, &self);
 }
 
 int gcleakgate(int code)

@@ -8,6 +8,7 @@
 #include "gort/debug.h"
 #include "pprof/pprof.h"
 #include "profile.h"
+#include "snapshot.h"
 
 static int write_fd(int fd, const unsigned char *data, size_t len)
 {
@@ -41,17 +42,46 @@ int profile_write(const char *path, const unsigned char *data, size_t len)
 	return err;
 }
 
-__attribute__((visibility("default"))) int gort_goroutine_profile(const char *path)
+/* Frees s. */
+static int write_goroutines(const char *path, struct gsnap *s, enum pprof_kind kind)
 {
-	struct gsnap s;
 	unsigned char *data = NULL;
 	size_t len;
-	int err = gort_snapshot_self(&s);
-	if (!err)
-		err = pprof_goroutines(&s, PPROF_GOROUTINE, &data, &len);
+	int err = pprof_goroutines(s, kind, &data, &len);
 	if (!err)
 		err = profile_write(path, data, len);
 	free(data);
+	gsnap_free(s);
+	return err;
+}
+
+__attribute__((visibility("default"))) int gort_goroutine_profile(const char *path)
+{
+	struct gsnap s;
+	int err = gort_snapshot_self(&s);
+	if (!err)
+		return write_goroutines(path, &s, PPROF_GOROUTINE);
+	gsnap_free(&s);
+	return err;
+}
+
+/* For the profile the others have ended. */
+static void keep_leaked(struct gsnap *s)
+{
+	for (uint32_t i = 0; i < s->ngs; i++)
+		if (!s->gs[i].leak)
+			s->gs[i].status = GSTATUS_DEAD;
+}
+
+__attribute__((visibility("default"))) int gort_goroutineleak_profile(const char *path)
+{
+	struct gsnap s;
+	struct regs self = {0};
+	regs_saved(&self);
+	int err = snap_leaks(&s, &self);
+	keep_leaked(&s);
+	if (!err)
+		return write_goroutines(path, &s, PPROF_GOROUTINELEAK);
 	gsnap_free(&s);
 	return err;
 }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "gort/debug.h"
 #include "gview.h"
+#include "mem/mgcleak.h"
 #include "snapshot.h"
 #include "sched/proflabel.h"
 #include "sched/runtime2.h"
@@ -157,11 +158,9 @@ static void take_all(struct gsnap *s, const struct regs *self)
 	}
 }
 
-__attribute__((visibility("default"))) int gort_snapshot_self(struct gsnap *out)
+int snap_take(struct gsnap *out, const struct regs *self)
 {
 	static const char version[] = "gort " GORT_VERSION;
-	struct regs self;
-	regs_here(&self);
 	gsnap_init(out, GSNAP_GORT);
 	out->pid = getpid();
 	out->when = nanotime();
@@ -169,6 +168,42 @@ __attribute__((visibility("default"))) int gort_snapshot_self(struct gsnap *out)
 	modules_refresh();
 	snap_modules(out);
 	take_stats(&out->stats);
-	take_all(out, &self);
+	take_all(out, self);
 	return out->oom ? -ENOMEM : 0;
+}
+
+__attribute__((visibility("default"))) int gort_snapshot_self(struct gsnap *out)
+{
+	struct regs self;
+	regs_here(&self);
+	return snap_take(out, &self);
+}
+
+/* Who is leaked has not moved since. */
+static void take_leaks(struct gsnap *s, const struct gleaks *l)
+{
+	for (uint32_t i = 0; i < s->ngs; i++)
+		if (s->gs[i].status == GSTATUS_WAITING)
+			s->gs[i].leak = (uint8_t)gleaksof(l, s->gs[i].id);
+}
+
+int snap_leaks(struct gsnap *out, const struct regs *self)
+{
+	struct gleaks leaks = {0};
+	gsnap_init(out, GSNAP_GORT);
+	if (!getg())
+		return -EPERM;
+	int err = gleaksfind(self->r[DW_RSP], &leaks) ? 0 : -EAGAIN;
+	if (!err)
+		err = snap_take(out, self);
+	take_leaks(out, &leaks);
+	gleaksfree(&leaks);
+	return err;
+}
+
+__attribute__((visibility("default"))) int gort_snapshot_leaks(struct gsnap *out)
+{
+	struct regs self = {0};
+	regs_saved(&self);
+	return snap_leaks(out, &self);
 }

@@ -41,4 +41,11 @@ void regs_of_ucontext(const ucontext_t *uc, struct regs *regs);
 			 : "r"(regs)                                                              \
 			 : "rax", "memory")
 
+/* The same; what its caller has in registers is on the stack from regs->r[DW_RSP] on. */
+#define regs_saved(regs)                 \
+	do {                             \
+		__builtin_unwind_init(); \
+		regs_here(regs);         \
+	} while (0)
+
 #endif

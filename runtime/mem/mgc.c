@@ -32,6 +32,8 @@ struct cycle {
 	int64_t begin, stopped, marked, end;
 	uint64_t before, after, goal;
 	bool forced;
+	void (*mark)(uintptr_t sp, void *arg);
+	void *arg;
 };
 
 static struct {
@@ -95,8 +97,15 @@ static void checkcaches(void)
 				throw("gc: P %d allocated while the world was stopped", i);
 }
 
+static void markreachable(uintptr_t sp, void *arg)
+{
+	(void)arg;
+	rootsmark(sp, NULL);
+	markdrain();
+}
+
 /* In a stop; sp: of a frame that holds what the caller had in its registers. */
-static void markall(uintptr_t sp)
+static void markall(const struct cycle *c, uintptr_t sp)
 {
 	flushcaches();
 	sweepall();
@@ -104,11 +113,10 @@ static void markall(uintptr_t sp)
 	if (unlikely(debug.gccheckmark))
 		checknomarks();
 	markbegin();
-	rootsmark(sp);
-	markdrain();
+	c->mark(sp, c->arg);
 	if (unlikely(debug.gccheckmark)) {
 		checkmarks(true);
-		rootsmark(sp);
+		rootsmark(sp, NULL);
 		checkmarks(false);
 		checkcaches();
 	}
@@ -154,7 +162,7 @@ static __attribute__((noinline)) bool stopandmark(struct cycle *c)
 	c->goal = gc.goal;
 	uintptr_t sp;
 	__asm__ volatile("movq %%rsp, %0" : "=r"(sp));
-	markall(sp);
+	markall(c, sp);
 	c->marked = nanotime();
 	finish(c);
 	gcrestart();
@@ -196,13 +204,12 @@ static void endcollect(void)
 	gcold(getm()->curg)->collecting = false;
 }
 
-static void collect(bool forced)
+static bool collect(struct cycle c)
 {
-	struct cycle c = {.forced = forced};
 	begincollect();
-	if (!forced && !load_rlx(&gcwanted)) {
+	if (!c.forced && !load_rlx(&gcwanted)) {
 		endcollect(); /* somebody else did */
-		return;
+		return false;
 	}
 	sweepall();
 	c.begin = nanotime();
@@ -216,6 +223,12 @@ static void collect(bool forced)
 	endcollect();
 	if (done && pooldead())
 		newproc(&(struct gort_call){.fn = poolDrop}, (uintptr_t)collect)->system = true;
+	return done;
+}
+
+bool gccollectby(void (*mark)(uintptr_t sp, void *arg), void *arg)
+{
+	return collect((struct cycle){.forced = true, .mark = mark, .arg = arg});
 }
 
 /* A goroutine that holds a lock of its thread's could go on on another thread after a wait. */
@@ -223,7 +236,7 @@ void gcpoll(void)
 {
 	const struct gcold *c = gcold(getm()->curg);
 	if (!c->locks && !c->collecting)
-		collect(false);
+		collect((struct cycle){.mark = markreachable});
 }
 
 void gcinit(void)
@@ -238,7 +251,7 @@ void gcinit(void)
 void gort_gc(void)
 {
 	getgchecked("gort_gc");
-	collect(true);
+	gccollectby(markreachable, NULL);
 	sweepall();
 }
 

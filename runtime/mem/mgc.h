@@ -14,6 +14,12 @@ void gcaccount(size_t size);
 extern _Atomic bool gcwanted;
 /* Collects if that is still wanted. A goroutine, with no lock; may switch. */
 void gcpoll(void);
+/*
+ * Collects now, all of it in one stop, in which mark(sp, arg) marks everything: between markbegin
+ * and the end of marking it may find out more than that. Otherwise as gort_gc. False: some thread
+ * could not be stopped, mark was not called.
+ */
+bool gccollectby(void (*mark)(uintptr_t sp, void *arg), void *arg);
 
 /* ---- mgcstop.c: threads ---- */
 
@@ -40,8 +46,15 @@ bool gcstophere(struct m *mp, const ucontext_t *uc);
 /* Finds out what is loaded, before a stop. False: it has changed since, when asked in a stop. */
 void rootsgather(void);
 bool rootscurrent(void);
-/* All roots, in a stop. sp: the stack pointer of the caller, whose registers have been saved. */
-void rootsmark(uintptr_t sp);
+/*
+ * All roots, in a stop. sp: the stack pointer of the caller, whose registers have been saved.
+ * leaveout: of which goroutines, that do not run, not; NULL: of none.
+ */
+void rootsmark(uintptr_t sp, bool (*leaveout)(const struct g *gp));
+/* The stack of a goroutine that waits, and what its struct g holds. */
+void rootsgoroutine(const struct g *gp);
+/* Where that stack begins. */
+uintptr_t rootssp(const struct g *gp);
 uint64_t rootsglobals(void); /* bytes */
 uint64_t rootsstacks(void);
 
@@ -53,6 +66,13 @@ void scanword(uintptr_t w);
 /* Until everything reachable from what is marked is marked. */
 void markdrain(void);
 void markbegin(void);
+/*
+ * From now on f gets each word in [lo, hi) that is found and points into no span; f may scan more.
+ * NULL: no longer.
+ */
+void markstray(void (*f)(uintptr_t w), uintptr_t lo, uintptr_t hi);
+/* p points into an object that has not been marked. */
+bool isunmarked(uintptr_t p);
 /* Of objects marked since markbegin. */
 uint64_t markedbytes(void);
 /* For tests: checkmarks first takes the mark of this object away. */

@@ -43,7 +43,8 @@ struct candidate {
 };
 
 static struct {
-	uintptr_t lo, span; /* all of the heap */
+	uintptr_t lo, span; /* all of the heap, and what stray wants */
+	void (*stray)(uintptr_t w);
 	struct workbuf *top, *spare;
 	struct candidate queue[QUEUE];
 	uint32_t head, tail;
@@ -198,8 +199,11 @@ static inline void enqueue(uintptr_t w)
 {
 	struct candidate *c = &work.queue[work.tail % QUEUE];
 	c->type = NULL;
-	if (!locate(w, c))
+	if (!locate(w, c)) {
+		if (unlikely(work.stray))
+			work.stray(w);
 		return;
+	}
 	__builtin_prefetch(c->bits, 1);
 	__builtin_prefetch((const void *)c->base);
 	work.tail++;
@@ -234,6 +238,20 @@ void markbegin(void)
 	work.lo = load_rlx(&mheap.lo);
 	work.span = load_rlx(&mheap.hi) - work.lo;
 	work.bytes = 0;
+}
+
+void markstray(void (*f)(uintptr_t w), uintptr_t lo, uintptr_t hi)
+{
+	uintptr_t first = load_rlx(&mheap.lo), end = load_rlx(&mheap.hi);
+	work.stray = f;
+	work.lo = f && lo < first ? lo : first;
+	work.span = (f && hi > end ? hi : end) - work.lo;
+}
+
+bool isunmarked(uintptr_t p)
+{
+	struct candidate c;
+	return locate(p, &c) && !(load_rlx(&c.bits->mark) & c.mask);
 }
 
 uint64_t markedbytes(void)

@@ -230,14 +230,25 @@ static bool stands(const struct g *gp)
 	return mp && mp->curg == gp && (load_acq(&mp->stop.state) & STOP_MASK) == STOP_STANDS;
 }
 
-static void scangoroutines(uintptr_t sp)
+uintptr_t rootssp(const struct g *gp)
+{
+	return waitingsp(gp);
+}
+
+void rootsgoroutine(const struct g *gp)
+{
+	scang(gp);
+	scangoroutine(gp, waitingsp(gp));
+}
+
+static void scangoroutines(uintptr_t sp, bool (*leaveout)(const struct g *gp))
 {
 	uint64_t n = load_acq(&allglen);
 	struct g **all = load_acq(&allgptr);
 	const struct g *me = getm()->curg;
 	for (uint64_t i = 0; i < n; i++) {
 		struct g *gp = all[i];
-		if (readgstatus(gp) == _Gdead)
+		if (readgstatus(gp) == _Gdead || (leaveout && leaveout(gp)))
 			continue;
 		scang(gp);
 		if (gp == me)
@@ -276,7 +287,7 @@ static void scanregistered(const void *p, size_t n)
 	scanblock((uintptr_t)p, (uintptr_t)p + n);
 }
 
-void rootsmark(uintptr_t sp)
+void rootsmark(uintptr_t sp, bool (*leaveout)(const struct g *gp))
 {
 	roots.bytes = roots.stackbytes = 0;
 	for (uint32_t i = 0; i < roots.n; i++) {
@@ -294,7 +305,7 @@ void rootsmark(uintptr_t sp)
 	poolroots(scanblock);
 	mapsroots(scanblock);
 	rootsdo(scanregistered);
-	scangoroutines(sp);
+	scangoroutines(sp, leaveout);
 	standingdo(scanstanding);
 }
 

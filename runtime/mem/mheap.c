@@ -76,8 +76,8 @@ static struct heapArena *newarena(uintptr_t base)
 	ha->base = base;
 	memset(ha->used, 0xff, sizeof(ha->used));
 	ha->firstfree = PAGESPERARENA / 64;
-	if (base < load_rlx(&mheap.lo))
-		store_rlx(&mheap.lo, base);
+	if (base - 8 < load_rlx(&mheap.lo))
+		store_rlx(&mheap.lo, base - 8);
 	if (base + ARENASIZE > load_rlx(&mheap.hi))
 		store_rlx(&mheap.hi, base + ARENASIZE);
 	mapput(base, ha);

@@ -118,7 +118,7 @@ struct mheap {
 	uint64_t nspans;
 	uint64_t largebytes, nlargefreed; /* of objects with spans of their own: now; ever freed */
 	uint32_t sweepcycle;              /* its lowest bit: which lists hold what has been swept */
-	_Atomic uintptr_t lo, hi;         /* every arena lies in between */
+	_Atomic uintptr_t lo, hi;         /* every arena lies between; lo is no pointer into one */
 	struct mcentral central[NSPANCLASS];
 };
 

@@ -243,6 +243,9 @@ static void close_wait(struct netFD *fd)
 	bool last = unused(xadd_acqrel(&fd->state, -REF) - REF);
 	if (!last && fd->pd) {
 		fd->closer = gp;
+		gp->sudog.c = NULL;
+		gp->sudog.elem = fd;
+		gp->waiting = &gp->sudog;
 		goparkunlock(&fd->lock, waitReasonSemacquire);
 		return;
 	}

@@ -3,7 +3,8 @@
  * lockrank.c - checks the lock order of base/lockrank.h in Debug builds (Go's lockrank_on.go).
  *
  * The record is per thread, which is enough: no lock is held over a switch. Of the channels that
- * select holds, any number, only the count and the highest address are kept.
+ * select holds, any number, only the count and the highest address are kept. It lies among the
+ * collector's roots, so it forgets what is released.
  */
 #include "base/lock.h"
 #include "base/throw.h"
@@ -47,13 +48,15 @@ void lockrank_acquire(struct mutex *l)
 void lockrank_release(struct mutex *l)
 {
 	if (l->rank == lockRankHchan && held.nchan) {
-		held.nchan--;
+		if (--held.nchan == 0)
+			held.topchan = NULL;
 		return;
 	}
 	for (uint32_t i = held.n; i-- > 0;) {
 		if (held.lock[i] != l)
 			continue;
 		held.lock[i] = held.lock[--held.n];
+		held.lock[held.n] = NULL;
 		return;
 	}
 	throw("lockrank: lock of rank %u released but not held", l->rank);

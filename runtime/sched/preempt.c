@@ -271,5 +271,6 @@ __attribute__((used)) void asyncpreempt2(void)
 	if (enterwithp(mp))
 		gopreemptasync();
 	gort_pending = cold->pending; /* the same thread */
-	errno = saved;                /* on the same thread again */
+	cold->pending = 0;
+	errno = saved; /* on the same thread again */
 }

@@ -219,6 +219,9 @@ struct gcold {
 	uintptr_t saved[6];
 	uintptr_t savedsp;
 
+	struct gort_case *cases; /* of the select that waits */
+	uint32_t ncases;
+
 	char namebuf[GNAMELEN];
 } __attribute__((aligned(64)));
 

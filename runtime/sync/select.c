@@ -227,6 +227,8 @@ static void selenqueue(struct sel *s)
 {
 	struct g *gp = s->gp;
 	gcold(gp)->selected = NULL;
+	gcold(gp)->cases = s->cases;
+	gcold(gp)->ncases = s->n;
 	gp->waiting = NULL;
 	store_rlx(&gcold(gp)->selectDone, 0);
 	for (uint32_t i = 0; i < s->n; i++) {

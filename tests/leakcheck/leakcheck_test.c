@@ -259,6 +259,24 @@ START_TEST(test_inlined_frame_has_no_offset)
 }
 END_TEST
 
+/* What has been proved tells goroutines apart that are alike otherwise. */
+START_TEST(test_proofs)
+{
+	static const char *const text[] = {
+		"", " (unreachable)", " (unreachable-likely)", " (blocked-forever)"};
+	char want[128];
+	for (uint8_t leak = 0; leak < 4; leak++)
+		canned_g(&snap, 6u + leak, GSTATUS_WAITING, "select", STACK("main.f"), "main.main")
+			->leak = leak;
+	const char *got = message(4096);
+	for (unsigned leak = 0; leak < 4; leak++) {
+		snprintf(want, sizeof want, "Goroutine %u in state select%s, with main.f", 6 + leak,
+			text[leak]);
+		ck_assert_msg(strstr(got, want) != NULL, "no '%s' in %s", want, got);
+	}
+}
+END_TEST
+
 /* The length is that of the whole text at every size; the bytes are a prefix of it. */
 START_TEST(test_truncation)
 {
@@ -307,8 +325,9 @@ static Suite *test_suite(void)
 	Suite *suite = suite_create("leakcheck");
 	CASE(suite, "filters", test_plain, test_testing, test_cgo, test_stdlib, test_kinds);
 	CASE(suite, "user", test_ignore_top, test_ignore_any, test_ignore_creator, test_ids);
-	CASE(suite, "format", test_message, test_equal_stacks_once, test_names_and_gort_frames,
-		test_gort_frames_without_lines, test_inlined_frame_has_no_offset, test_truncation);
+	CASE(suite, "format", test_message, test_proofs, test_equal_stacks_once,
+		test_names_and_gort_frames, test_gort_frames_without_lines,
+		test_inlined_frame_has_no_offset, test_truncation);
 	CASE(suite, "backoff", test_backoff);
 	return suite;
 }

@@ -10,7 +10,7 @@ START_TEST(leak_is_66)
 	victim_run(gate, "leak", NULL);
 	expect_exit(66);
 	expect("found unexpected goroutines");
-	expect("chan receive");
+	expect("chan receive \\(unreachable\\)");
 	expect("feeder");
 	expect("victim\\.c:[0-9]+");
 }

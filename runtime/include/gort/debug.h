@@ -3,9 +3,9 @@
  * debug.h - looking at the own process: snapshots, the leak gate, profiles (Go's runtime/pprof,
  * runtime.Stack, and go.uber.org/goleak).
  *
- * All functions may be called in goroutines and in other threads; none stops the world. Those that
- * return int give 0 or a negative errno. From outside, without any of this: gort stacks, gort-leak
- * and gort pprof.
+ * All functions may be called in goroutines and in other threads; only those that look for leaks
+ * stop the world. Those that return int give 0 or a negative errno. From outside, without any of
+ * this: gort stacks, gort-leak and gort pprof.
  */
 #ifndef GORT_DEBUG_H
 #define GORT_DEBUG_H
@@ -30,11 +30,22 @@ extern "C" {
 int gort_snapshot_self(struct gsnap *out);
 
 /*
+ * The same, with gsnap_g.leak filled: the collector proves which goroutines can never go on,
+ * because nothing that is alive can reach the channel, lock or condition that they wait for. It
+ * stops the world for a collection; nobody's state changes. What only memory that is not collected
+ * (malloc's) points to counts as unreachable. Never of the main goroutine. -EPERM in a thread that
+ * is no goroutine, -EAGAIN when some thread could not be stopped; free *out then too. Mirrors the
+ * goroutineleak profile of Go 1.27.
+ */
+int gort_snapshot_leaks(struct gsnap *out);
+
+/*
  * Finds goroutines other than the caller's that should be gone: looks up to 20 times within about
  * 0.43 s (goleak's schedule), so that those that are just ending can end; blocks for as long when
- * something leaks. Returns how many are left over and writes goleak's message about them into buf,
- * cut to size and always ended by NUL (size 0: no message). Negative errno when it could not look.
- * Mirrors goleak.Find.
+ * something leaks, unless it can prove (gort_snapshot_leaks) that none of them ever will. Returns
+ * how many are left over and writes goleak's message about them into buf, cut to size and always
+ * ended by NUL (size 0: no message); it names what has been proved of each. Negative errno when it
+ * could not look. Mirrors goleak.Find.
  */
 int gort_leak_find(char *buf, size_t size);
 
@@ -61,6 +72,11 @@ int gort_cpuprofile_stop(void);
  * pprof.Lookup("goroutine").WriteTo(w, 0).
  */
 int gort_goroutine_profile(const char *path);
+/*
+ * The same of those goroutines alone that can never go on; errors are also those of
+ * gort_snapshot_leaks. Mirrors pprof.Lookup("goroutineleak").WriteTo(w, 0).
+ */
+int gort_goroutineleak_profile(const char *path);
 
 #ifdef __cplusplus
 }

@@ -85,6 +85,14 @@ enum gsnap_gflag {
 	GSNAP_G_AT_LEAST = 1 << 4,  /* waitsince is when the wait was first seen, not its start */
 };
 
+/* What has been proved of a goroutine that waits: why it can never go on. */
+enum gsnap_leak {
+	GSNAP_LEAK_NONE,
+	GSNAP_LEAK_UNREACHABLE, /* nothing that is alive can reach what it waits for */
+	GSNAP_LEAK_LIKELY,      /* the same, if memory that is not scanned does not either */
+	GSNAP_LEAK_FOREVER      /* it waits for a nil channel or in a select without cases */
+};
+
 struct gsnap_g {
 	uint64_t id;
 	uint64_t addr;      /* of the target's struct g */
@@ -108,6 +116,7 @@ struct gsnap_g {
 	uint32_t created; /* loc of the go statement or GSNAP_NONE */
 	uint8_t status;   /* enum gstatus */
 	uint8_t flags;    /* enum gsnap_gflag */
+	uint8_t leak;     /* enum gsnap_leak, when asked for */
 };
 
 /* An executable mapping, for profiles; [0] is the main binary. */
