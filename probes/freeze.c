@@ -12,6 +12,7 @@
  */
 #include "freeze.h"
 #include "core.h"
+#include "pause.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -20,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -194,8 +194,7 @@ static void let_go(struct freeze *f)
 static void *hold_and_look(void *arg)
 {
 	struct freeze *f = arg;
-	/* Who holds another still must not wait for the CPU, where that is allowed. */
-	setpriority(PRIO_PROCESS, (id_t)gettid(), -20);
+	pause_hurry();
 	f->error = stop_all(f);
 	struct thread_regs *regs = f->error ? NULL : malloc((f->n + 1) * sizeof *regs);
 	if (!f->error && !regs)

@@ -379,7 +379,7 @@ static void forget(struct goheap *h)
 	if (h->bits)
 		munmap(h->bits, h->nbits);
 	free(h->spans);
-	*h = (struct goheap){.most = h->most, .late = h->late};
+	*h = (struct goheap){.most = h->most, .late = h->late, .still = h->still};
 }
 
 int goheap_begin(struct goheap *h, const struct gotarget *g)
@@ -397,7 +397,7 @@ int goheap_begin(struct goheap *h, const struct gotarget *g)
 	return read_memory(h, &s, &h->most);
 }
 
-int goheap_settle(struct goheap *h)
+static int read_again(struct goheap *h)
 {
 	struct spans now, before = {h->spans, h->nspans};
 	int err = read_spans(h, &now);
@@ -408,6 +408,12 @@ int goheap_settle(struct goheap *h)
 	free(before.v);
 	h->spans = now.v;
 	h->nspans = now.n;
+	return err;
+}
+
+int goheap_settle(struct goheap *h)
+{
+	int err = h->still ? 0 : read_again(h);
 	if (!err)
 		err = map_pages(h);
 	if (!err)

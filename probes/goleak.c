@@ -47,6 +47,7 @@ static int copy(struct golook *p)
 {
 	const struct gotarget *g = p->l->g;
 	int err = p->l->freeze ? 0 : gocopies_read(g, &p->before);
+	p->l->heap.still = p->l->freeze;
 	if (!err)
 		err = goheap_begin(&p->l->heap, g);
 	if (!err)

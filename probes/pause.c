@@ -40,11 +40,7 @@ static int64_t now(void)
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
-/*
- * Who holds another still must not be kept from the CPU meanwhile: real-time where that is allowed,
- * for the microseconds that this thread lives. Timers without slack, for wait_stop.
- */
-static void hurry(void)
+void pause_hurry(void)
 {
 	const struct sched_param first = {.sched_priority = 1};
 	prctl(PR_SET_TIMERSLACK, 1);
@@ -80,7 +76,7 @@ static void *stop_and_look(void *arg)
 	struct user_regs_struct regs;
 	struct iovec io = {&regs, sizeof regs};
 	int sig = 0;
-	hurry();
+	pause_hurry();
 	if (ptrace(PTRACE_SEIZE, s->tid, NULL, NULL)) {
 		s->error = -errno;
 		return NULL;

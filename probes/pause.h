@@ -10,6 +10,12 @@
 #include <sys/types.h>
 
 /*
+ * For a thread that is going to hold another still, which must not be kept from the CPU meanwhile:
+ * real-time where that is allowed, and timers without slack. It ends soon.
+ */
+void pause_hurry(void);
+
+/*
  * Stops the thread, calls look with its program counter and stack pointer while it stands, and lets
  * it go on. *ns is how long it stood at most: from when it was last seen not to stand. 0, or -EPERM
  * (not allowed, or traced by another), -ESRCH (it has ended), -ETIMEDOUT (it stood for max_ns
