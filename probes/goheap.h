@@ -56,7 +56,7 @@ struct goheap {
 	uint64_t *bits;
 	size_t nbits;
 	struct gobuffer most, late; /* copies: of all spans, and of those that changed meanwhile */
-	bool still;    /* the process does not run: what was read first holds */
+	bool still;                 /* the process does not run: what was read first holds */
 	bool greentea; /* the collector keeps mark bits of its own at the end of small spans */
 	bool odd;      /* neither most nor hardly any of the small spans do: not understood */
 };
