@@ -40,11 +40,15 @@ static const char *rule_of(uint32_t kind)
 		[GORT_FINDING_UNLOCK] = "mutex-unlock",
 		[GORT_FINDING_DOUBLE_LOCK] = "mutex-double-lock",
 		[GORT_FINDING_READ_LOCK] = "mutex-read-lock",
+		[GORT_FINDING_READ_UNLOCK] = "mutex-read-unlock",
 		[GORT_FINDING_DESTROY_LOCKED] = "mutex-destroy-locked",
 		[GORT_FINDING_BAD_LOCK] = "mutex-invalid",
 		[GORT_FINDING_THREAD_LEAK] = "thread-leak",
 		[GORT_FINDING_SIGNAL_UNSAFE] = "signal-unsafe-call",
 		[GORT_FINDING_ERRNO] = "signal-errno",
+		[GORT_FINDING_IGNORES] = "thread-ignores",
+		[GORT_FINDING_VPTR] = "race-vptr",
+		[GORT_FINDING_VPTR_FREED] = "race-vptr-use-after-free",
 	};
 	return kind < GORT_FINDING_KINDS ? rules[kind] : NULL;
 }
@@ -132,7 +136,14 @@ static uint32_t first_role(const struct gort_finding *f)
 {
 	return f->kind == GORT_FINDING_LOCK_ORDER    ? GORT_STACK_LOCKED
 	       : f->kind == GORT_FINDING_THREAD_LEAK ? GORT_STACK_CREATED
+	       : f->kind == GORT_FINDING_IGNORES     ? GORT_STACK_IGNORE
 						     : GORT_STACK_ACCESS;
+}
+
+static bool is_race(const struct gort_finding *f)
+{
+	return f->kind == GORT_FINDING_RACE || f->kind == GORT_FINDING_FREED ||
+	       f->kind == GORT_FINDING_VPTR || f->kind == GORT_FINDING_VPTR_FREED;
 }
 
 /* The address of the access or of the lock; 0 when it is memory of another kind. */
@@ -142,15 +153,10 @@ static uint64_t accessed(const struct gort_finding *f)
 	for (uint32_t i = 0; i < f->nstacks; i++) {
 		if (f->stacks[i].role == GORT_STACK_ALLOC || f->stacks[i].role == GORT_STACK_OWNER)
 			return 0;
-		if (f->stacks[i].role == GORT_STACK_ACCESS || f->stacks[i].role == GORT_STACK_LOCK)
+		if (f->stacks[i].role == (is_race(f) ? GORT_STACK_ACCESS : GORT_STACK_LOCK))
 			addr = f->stacks[i].addr;
 	}
 	return addr;
-}
-
-static bool is_race(const struct gort_finding *f)
-{
-	return f->kind == GORT_FINDING_RACE || f->kind == GORT_FINDING_FREED;
 }
 
 static const char *or_null(const char *s)
@@ -241,8 +247,36 @@ static const char *access_words(uint32_t access, bool previous)
 	return words[previous][access & 3];
 }
 
+/* The how-manieth lock of the finding. */
+static uint32_t lock_number(const struct gort_finding *f, const struct gort_finding_stack *st)
+{
+	uint32_t n = 0;
+	for (const struct gort_finding_stack *s = f->stacks; s < st; s++)
+		n += s->role == GORT_STACK_LOCK;
+	return n;
+}
+
+/* " (mutexes: write M0, read M1)": what was held during the access. */
+static void print_mutexes(
+	struct out *out, const struct gort_finding *f, const struct gort_finding_stack *access)
+{
+	uint32_t held = access->role == GORT_STACK_PREVIOUS ? GORT_LOCK_PREVIOUS : GORT_LOCK_ACCESS;
+	bool any = false;
+	for (uint32_t i = 0; i < f->nstacks; i++) {
+		const struct gort_finding_stack *st = &f->stacks[i];
+		if (st->role != GORT_STACK_LOCK || !(st->flags & held))
+			continue;
+		out_printf(out, "%s%s M%" PRIu32, any ? ", " : " (mutexes: ",
+			st->flags & held << GORT_LOCK_READER ? "read" : "write",
+			lock_number(f, st));
+		any = true;
+	}
+	out_printf(out, any ? ")" : "");
+}
+
 /* "Location is heap block", "Thread T1 created", ...: the stacks behind those that conflict. */
-static void print_stack_title(struct out *out, const struct gort_finding_stack *st)
+static void print_stack_title(
+	struct out *out, const struct gort_finding *f, const struct gort_finding_stack *st)
 {
 	char who[80], by[80];
 	thread_name(st, st->id, who, sizeof who);
@@ -263,7 +297,8 @@ static void print_stack_title(struct out *out, const struct gort_finding_stack *
 			out_printf(out, "  %s (tid=0, finished) created by %s at:\n", who, by);
 		break;
 	case GORT_STACK_LOCK:
-		out_printf(out, "  Mutex M0 (0x%012" PRIx64 ") created at:\n", st->addr);
+		out_printf(out, "  Mutex M%" PRIu32 " (0x%012" PRIx64 ") created at:\n",
+			lock_number(f, st), st->addr);
 		break;
 	default:
 		out_printf(out, "  Stack of %s:\n", who);
@@ -299,7 +334,7 @@ static void print_others(struct out *out, const struct gort_finding *f)
 			const struct gort_finding_stack *st = &f->stacks[i];
 			if (st->role != order[k] || (st->role == GORT_STACK_LOCK && !st->npcs))
 				continue;
-			print_stack_title(out, st);
+			print_stack_title(out, f, st);
 			print_frames(out, &resolved[i]);
 		}
 }
@@ -312,12 +347,15 @@ static void print_accesses(struct out *out, const struct gort_finding *f)
 		if (st->role != GORT_STACK_ACCESS && st->role != GORT_STACK_PREVIOUS)
 			continue;
 		thread_name(st, st->id, who, sizeof who);
-		if (is_race(f))
-			out_printf(out, "  %s of size %" PRIu32 " at 0x%012" PRIx64 " by %s:\n",
+		if (is_race(f)) {
+			out_printf(out, "  %s of size %" PRIu32 " at 0x%012" PRIx64 " by %s",
 				access_words(st->access, st->role == GORT_STACK_PREVIOUS), st->size,
 				st->addr, who);
-		else if (st->role == GORT_STACK_PREVIOUS)
+			print_mutexes(out, f, st);
+			out_printf(out, ":\n");
+		} else if (st->role == GORT_STACK_PREVIOUS) {
 			out_printf(out, "  and:\n");
+		}
 		print_frames(out, &resolved[i]);
 	}
 }
@@ -369,18 +407,39 @@ static void print_seen(struct out *out, const struct gort_finding *f)
 	}
 }
 
+/* TSan's line has two spaces where the thread's name would be. */
+static void print_ignores(struct out *out, const struct gort_finding *f)
+{
+	const struct gort_finding_stack *first = &f->stacks[0];
+	bool main = first->role != GORT_STACK_CREATED;
+	if (main)
+		out_printf(out, "ThreadSanitizer: main thread %s\n", gort_finding_title(f->kind));
+	else
+		out_printf(out, "ThreadSanitizer: thread T%" PRIu64 " %s %s, created at:\n",
+			first->id, first->name, gort_finding_title(f->kind));
+	for (uint32_t i = 0; i < f->nstacks; i++) {
+		if (i || main)
+			out_printf(out, "  Ignore was enabled at:\n");
+		print_frames(out, &resolved[i]);
+	}
+}
+
 static void print_text(struct race_report *r, const struct gort_finding *f)
 {
 	struct out *out = r->out;
 	const char *title = gort_finding_title(f->kind);
 	const struct sym_frame *leaf = top(f, first_role(f));
-	out_printf(out, "==================\nWARNING: ThreadSanitizer: %s (pid=%" PRId32 ")\n",
-		title, f->pid);
-	if (f->kind == GORT_FINDING_LOCK_ORDER)
-		print_cycle(out, f);
-	else
-		print_accesses(out, f);
-	print_others(out, f);
+	out_printf(out, "==================\n");
+	if (f->kind == GORT_FINDING_IGNORES) {
+		print_ignores(out, f);
+	} else {
+		out_printf(out, "WARNING: ThreadSanitizer: %s (pid=%" PRId32 ")\n", title, f->pid);
+		if (f->kind == GORT_FINDING_LOCK_ORDER)
+			print_cycle(out, f);
+		else
+			print_accesses(out, f);
+		print_others(out, f);
+	}
 	print_seen(out, f);
 	out_printf(out, "SUMMARY: ThreadSanitizer: %s %s:%" PRIu32 " in %s\n", title,
 		or_null(leaf->file), leaf->line, or_null(leaf->func));
@@ -409,7 +468,7 @@ static void json_stack_of(
 	struct json *j, const struct gort_finding_stack *st, const struct frames *frames)
 {
 	static const char *const roles[] = {"other", "access", "previous", "created", "allocated",
-		"blocked", "locked", "held", "lock", "owner"};
+		"blocked", "locked", "held", "lock", "owner", "ignore"};
 	bool access =
 		st->size && (st->role == GORT_STACK_ACCESS || st->role == GORT_STACK_PREVIOUS);
 	jw_object(j, NULL);

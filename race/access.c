@@ -94,7 +94,7 @@ static inline enum plan plan_same(uint64_t old, uint64_t tag)
 	return tag_covers(tag, old) && !(old & ~tag & TAG_MASK) ? PLAN_PUT : PLAN_INFLATE;
 }
 
-static inline enum plan plan_write(const struct access *a, uint64_t w)
+static INLINE enum plan plan_write(const struct access *a, uint64_t w)
 {
 	if (unlikely(w & (TAG_INFLATED | TAG_READ)))
 		return PLAN_INFLATE;
@@ -169,7 +169,7 @@ static INLINE bool slot_put(
  * The read slot as of a moment when w was not inflated. False when it was: then the record has the
  * reads, or had them and w has collapsed again between two loads (hence the second look at r).
  */
-static inline bool settled_reads(struct cell *c, uint64_t *r)
+static INLINE bool settled_reads(struct cell *c, uint64_t *r)
 {
 	do {
 		*r = load_acq(&c->r);
@@ -180,7 +180,7 @@ static inline bool settled_reads(struct cell *c, uint64_t *r)
 }
 
 /* Races with the reads. Partial or raced ones go, so that later readers fit; the rest may stay. */
-static inline void check_reads(const struct access *a, struct cell *c)
+static INLINE void check_reads(const struct access *a, struct cell *c)
 {
 	uint64_t r;
 	if (unlikely(!settled_reads(c, &r))) {
@@ -309,6 +309,7 @@ static INLINE struct access access_at(
 	struct thread *t, uintptr_t addr, uint32_t mask, uint64_t weak, uint64_t pc)
 {
 	uint64_t tag = (t->tag & TAG_WHO) | weak | mask;
+	t->accessed = 1;
 	return (struct access){t, addr & ~7ul, tag, ctx_of(t, pc)};
 }
 

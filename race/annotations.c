@@ -10,29 +10,49 @@
 
 #include "base/lock.h"
 
+#include "annotations.h"
 #include "front.h"
 #include "mem.h"
 #include "report.h"
 #include "sys.h"
 
-#define ARGS const char *file, int line
-#define HERE        \
-	(void)file; \
-	(void)line
+#define MAX_IGNORED 8
 
-/* Declared and defined in one. */
-#define ANNOTATE(name, ...)            \
-	EXPORT void name(__VA_ARGS__); \
-	EXPORT void name(__VA_ARGS__)
+/* Where this thread was told to ignore its accesses, and its synchronisation, since it did not. */
+static __thread struct ignored {
+	uint32_t n;
+	uint32_t ctx[MAX_IGNORED];
+} ignored_accesses, ignored_sync;
 
-static void ignore_accesses(int by)
+static void note_ignored(struct ignored *where, uint64_t pc)
 {
-	me.ignore_accesses += (uint32_t)by;
+	uint32_t i = 0, ctx = me.life ? ctx_of(&me, pc) : 0;
+	while (i < where->n && where->ctx[i] != ctx)
+		i++;
+	if (i == where->n && ctx && i < MAX_IGNORED)
+		where->ctx[where->n++] = ctx;
 }
 
-static void ignore_sync(int by)
+static void ignore(uint32_t *count, int by, struct ignored *where, uint64_t caller, uint64_t pc)
 {
-	me.ignore_sync += (uint32_t)by;
+	*count += (uint32_t)by;
+	enter(caller);
+	if (by > 0)
+		note_ignored(where, pc);
+	else if (!*count)
+		where->n = 0;
+	leave();
+}
+
+#define IGNORE_ACCESSES(by) ignore(&me.ignore_accesses, by, &ignored_accesses, PC, OWN_PC)
+#define IGNORE_SYNC(by)     ignore(&me.ignore_sync, by, &ignored_sync, PC, OWN_PC)
+
+void ignores_checked(void)
+{
+	if (me.ignore_accesses && ignored_accesses.n)
+		bug_ignores(&me, ignored_accesses.ctx, ignored_accesses.n);
+	if (me.ignore_sync && ignored_sync.n)
+		bug_ignores(&me, ignored_sync.ctx, ignored_sync.n);
 }
 
 ANNOTATE(AnnotateHappensBefore, ARGS, uintptr_t addr)
@@ -59,74 +79,40 @@ ANNOTATE(WTFAnnotateHappensAfter, ARGS, uintptr_t addr)
 	sync_acquire(&me, addr);
 }
 
-ANNOTATE(AnnotateRWLockCreate, ARGS, uintptr_t lock)
-{
-	HERE;
-	sync_forget(lock, 1);
-}
-
-ANNOTATE(AnnotateRWLockCreateStatic, ARGS, uintptr_t lock)
-{
-	HERE;
-	(void)lock;
-}
-
-ANNOTATE(AnnotateRWLockDestroy, ARGS, uintptr_t lock)
-{
-	HERE;
-	sync_forget(lock, 1);
-}
-
-ANNOTATE(AnnotateRWLockAcquired, ARGS, uintptr_t lock, uintptr_t writer)
-{
-	HERE;
-	(void)writer;
-	sync_acquire(&me, lock);
-}
-
-ANNOTATE(AnnotateRWLockReleased, ARGS, uintptr_t lock, uintptr_t writer)
-{
-	HERE;
-	if (writer)
-		sync_release(&me, lock);
-	else
-		sync_merge(&me, lock);
-}
-
 ANNOTATE(AnnotateIgnoreReadsBegin, ARGS)
 {
 	HERE;
-	ignore_accesses(1);
+	IGNORE_ACCESSES(1);
 }
 
 ANNOTATE(AnnotateIgnoreReadsEnd, ARGS)
 {
 	HERE;
-	ignore_accesses(-1);
+	IGNORE_ACCESSES(-1);
 }
 
 ANNOTATE(AnnotateIgnoreWritesBegin, ARGS)
 {
 	HERE;
-	ignore_accesses(1);
+	IGNORE_ACCESSES(1);
 }
 
 ANNOTATE(AnnotateIgnoreWritesEnd, ARGS)
 {
 	HERE;
-	ignore_accesses(-1);
+	IGNORE_ACCESSES(-1);
 }
 
 ANNOTATE(AnnotateIgnoreSyncBegin, ARGS)
 {
 	HERE;
-	ignore_sync(1);
+	IGNORE_SYNC(1);
 }
 
 ANNOTATE(AnnotateIgnoreSyncEnd, ARGS)
 {
 	HERE;
-	ignore_sync(-1);
+	IGNORE_SYNC(-1);
 }
 
 ANNOTATE(AnnotateBenignRace, ARGS, uintptr_t addr, const char *why)
@@ -160,7 +146,8 @@ ANNOTATE(AnnotateNewMemory, ARGS, uintptr_t addr, size_t n)
 ANNOTATE(AnnotateThreadName, ARGS, const char *name)
 {
 	HERE;
-	name_thread(name);
+	if (me.life)
+		name_thread(me.life->past, name);
 }
 
 /* Hints for other detectors. */
@@ -212,99 +199,12 @@ EXPORT const char *ThreadSanitizerQuery(const char *question)
 
 ANNOTATE(__tsan_ignore_thread_begin, void)
 {
-	ignore_accesses(1);
+	IGNORE_ACCESSES(1);
 }
 
 ANNOTATE(__tsan_ignore_thread_end, void)
 {
-	ignore_accesses(-1);
-}
-
-/* Mutexes that the program made itself; what they do inside is not looked at. */
-enum {
-	MUTEX_LINKER_INIT = 1 << 0,
-	MUTEX_READ = 1 << 3,
-	MUTEX_TRY_FAILED = 1 << 5,
-};
-
-static void inside_mutex(int by)
-{
-	ignore_accesses(by);
-	ignore_sync(by);
-}
-
-ANNOTATE(__tsan_mutex_create, uintptr_t m, unsigned flags)
-{
-	if (!(flags & MUTEX_LINKER_INIT))
-		sync_forget(m, 1);
-}
-
-ANNOTATE(__tsan_mutex_destroy, uintptr_t m, unsigned flags)
-{
-	(void)flags;
-	sync_forget(m, 1);
-}
-
-ANNOTATE(__tsan_mutex_pre_lock, uintptr_t m, unsigned flags)
-{
-	(void)m;
-	(void)flags;
-	inside_mutex(1);
-}
-
-ANNOTATE(__tsan_mutex_post_lock, uintptr_t m, unsigned flags, int recursion)
-{
-	(void)recursion;
-	inside_mutex(-1);
-	if (!(flags & MUTEX_TRY_FAILED))
-		sync_acquire(&me, m);
-}
-
-EXPORT int __tsan_mutex_pre_unlock(uintptr_t m, unsigned flags);
-
-EXPORT int __tsan_mutex_pre_unlock(uintptr_t m, unsigned flags)
-{
-	if (flags & MUTEX_READ)
-		sync_merge(&me, m);
-	else
-		sync_release(&me, m);
-	inside_mutex(1);
-	return 1;
-}
-
-ANNOTATE(__tsan_mutex_post_unlock, uintptr_t m, unsigned flags)
-{
-	(void)m;
-	(void)flags;
-	inside_mutex(-1);
-}
-
-ANNOTATE(__tsan_mutex_pre_signal, uintptr_t m, unsigned flags)
-{
-	(void)m;
-	(void)flags;
-	inside_mutex(1);
-}
-
-ANNOTATE(__tsan_mutex_post_signal, uintptr_t m, unsigned flags)
-{
-	(void)m;
-	(void)flags;
-	inside_mutex(-1);
-}
-
-ANNOTATE(__tsan_mutex_pre_divert, uintptr_t m, unsigned flags)
-{
-	(void)m;
-	(void)flags;
-	inside_mutex(-1);
-}
-
-ANNOTATE(__tsan_mutex_post_divert, uintptr_t m, unsigned flags)
-{
-	(void)m;
-	(void)flags;
-	inside_mutex(1);
+	IGNORE_ACCESSES(-1);
 }
 
 /*
@@ -329,6 +229,13 @@ ANNOTATE(__tsan_testonly_barrier_wait, _Atomic uint32_t *b)
 	} while (!cas_acqrel(b, &old, new));
 	for (unsigned i = 0; !((load_acq(b) ^ old) & BARRIER_ROUND); i++)
 		osyield_backoff(i);
+}
+
+EXPORT size_t __tsan_testonly_shadow_stack_current_size(void);
+
+EXPORT size_t __tsan_testonly_shadow_stack_current_size(void)
+{
+	return (size_t)(me.sp - me.base);
 }
 
 /* Accesses whose pc the caller knows. */
@@ -433,56 +340,6 @@ ANNOTATE(__tsan_java_release_store, uintptr_t addr)
 	sync_release(&me, addr);
 }
 
-/* Returns how often the lock was held before. */
-static int change_depth(uintptr_t m, int by)
-{
-	if (!me.tag || !thread_enter(&me))
-		return 1;
-	struct sync *s = sync_enter(&me, m);
-	int depth = s->depth;
-	s->depth = depth + by > 0 ? depth + by : 0;
-	sync_leave(s);
-	thread_leave(&me);
-	return depth;
-}
-
-ANNOTATE(__tsan_java_mutex_lock, uintptr_t m)
-{
-	sync_acquire(&me, m);
-	change_depth(m, 1);
-}
-
-ANNOTATE(__tsan_java_mutex_unlock, uintptr_t m)
-{
-	if (change_depth(m, -1) <= 1)
-		sync_release(&me, m);
-}
-
-ANNOTATE(__tsan_java_mutex_read_lock, uintptr_t m)
-{
-	sync_acquire(&me, m);
-}
-
-ANNOTATE(__tsan_java_mutex_read_unlock, uintptr_t m)
-{
-	sync_merge(&me, m);
-}
-
-ANNOTATE(__tsan_java_mutex_lock_rec, uintptr_t m, int depth)
-{
-	sync_acquire(&me, m);
-	change_depth(m, depth);
-}
-
-EXPORT int __tsan_java_mutex_unlock_rec(uintptr_t m);
-
-EXPORT int __tsan_java_mutex_unlock_rec(uintptr_t m)
-{
-	int depth = change_depth(m, INT32_MIN / 2);
-	sync_release(&me, m);
-	return depth;
-}
-
 #define FIBER_NO_SYNC 1
 
 static struct pool fibers = {.size = sizeof(struct thread), .link = offsetof(struct thread, life)};
@@ -537,15 +394,9 @@ ANNOTATE(__tsan_switch_to_fiber, struct thread *f, unsigned flags)
 
 ANNOTATE(__tsan_set_fiber_name, struct thread *f, const char *name)
 {
-	struct thread *from = __tsan_get_current_fiber();
-	if (f == from) {
-		name_thread(name);
-		return;
-	}
-	struct thread mine = me;
-	me = *f;
-	name_thread(name);
-	me = mine;
+	struct life *life = f == __tsan_get_current_fiber() ? me.life : f->life;
+	if (life)
+		name_thread(life->past, name);
 }
 
 ANNOTATE(__tsan_flush_memory, void)

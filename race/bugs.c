@@ -6,6 +6,7 @@
 #include "depot.h"
 #include "options.h"
 #include "report.h"
+#include "sys.h"
 
 static bool begin(struct thread *t)
 {
@@ -42,6 +43,7 @@ void bug_lock(struct thread *t, uint32_t kind, uintptr_t addr, uint64_t pc)
 		add_call(f, t, GORT_STACK_ACCESS, ctx);
 		if (h)
 			add_call(f, t, GORT_STACK_PREVIOUS, h->ctx);
+		report_place(f, addr);
 		add_lock(f, addr, origin);
 		report_created(f, t->life->past);
 		report_close(f);
@@ -62,6 +64,20 @@ void bug_thread_leak(struct thread *t, const struct past *who, uint32_t n)
 	thread_leave(t);
 }
 
+void bug_ignores(struct thread *t, const uint32_t *ctx, uint32_t n)
+{
+	if (!begin(t))
+		return;
+	struct gort_finding *f = report_open(GORT_FINDING_IGNORES, ctx[0], t->life->past->ctx);
+	if (f) {
+		report_created(f, t->life->past);
+		for (uint32_t i = 0; i < n; i++)
+			add_call(f, t, GORT_STACK_IGNORE, ctx[i]);
+		report_close(f);
+	}
+	thread_leave(t);
+}
+
 void bug_signal(struct thread *t, uint32_t kind, uint64_t pc)
 {
 	if (!options.report_signal_unsafe || !begin(t))
@@ -75,6 +91,16 @@ void bug_signal(struct thread *t, uint32_t kind, uint64_t pc)
 	thread_leave(t);
 }
 
+uint32_t front_held(const struct past *who, uint32_t epoch, uintptr_t addr[FRONT_LOCKS])
+{
+	return locks_at(who, epoch, addr);
+}
+
+uint32_t front_lock_origin(uintptr_t addr)
+{
+	return lock_origin(addr);
+}
+
 static void add_edge(struct gort_finding *f, const struct lock_edge *e)
 {
 	const struct past *who = thread_past(e->tid, e->epoch);
@@ -84,6 +110,15 @@ static void add_edge(struct gort_finding *f, const struct lock_edge *e)
 	s = report_add(f, GORT_STACK_HELD, options.second_deadlock_stack ? e->held_ctx : 0, who);
 	if (s)
 		s->addr = e->from;
+}
+
+void on_long_lock_cycle(void)
+{
+	static const char text[] = "WARNING: too long mutex cycle found\n";
+	static bool told;
+	if (!told && options.detect_deadlocks && options.report_bugs)
+		sys_write(2, text, sizeof text - 1);
+	told = true;
 }
 
 /* Known by the stacks of the first and the last edge. */

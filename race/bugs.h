@@ -13,11 +13,16 @@
 
 #include "locks.h"
 
-/* kind is one of GORT_FINDING_UNLOCK to GORT_FINDING_BAD_LOCK. */
+/*
+ * kind is one of GORT_FINDING_UNLOCK to GORT_FINDING_BAD_LOCK. The lock's memory is told of too.
+ */
 void bug_lock(struct thread *t, uint32_t kind, uintptr_t addr, uint64_t pc);
 
 /* n threads that were created at the same place have ended, unjoined; who is one of them. */
 void bug_thread_leak(struct thread *t, const struct past *who, uint32_t n);
+
+/* t ends while it ignores accesses or synchronisation, as it was told at the n places. */
+void bug_ignores(struct thread *t, const uint32_t *ctx, uint32_t n);
 
 /* GORT_FINDING_SIGNAL_UNSAFE or GORT_FINDING_ERRNO. */
 void bug_signal(struct thread *t, uint32_t kind, uint64_t pc);

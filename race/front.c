@@ -52,6 +52,13 @@ static void after_fork(void)
 	report_reset();
 }
 
+/* What a program, and LLVM's tests, may define: C++ functions in the namespace __tsan. */
+EXPORT __attribute__((weak)) void _ZN6__tsan12OnInitializeEv(void);
+
+EXPORT __attribute__((weak)) void _ZN6__tsan12OnInitializeEv(void)
+{
+}
+
 void front_init(void)
 {
 	static bool done;
@@ -64,6 +71,7 @@ void front_init(void)
 	main_tls = (uintptr_t)__builtin_thread_pointer();
 	me.tag = 0; /* until pthread_create: what happens before is ordered before it */
 	active = true;
+	_ZN6__tsan12OnInitializeEv();
 }
 
 /* Text of libc and of the loader. */
@@ -141,16 +149,14 @@ void front_start(void)
 		thread_main(&me, sys_gettid()); /* created by a library behind our back */
 }
 
-void name_thread(const char *name)
+void name_thread(struct past *who, const char *name)
 {
 	size_t n = 0;
-	if (!me.life)
-		return;
 	while (name[n] && n < 31)
 		n++;
 	char *copy = mem_alloc(n + 1); /* a report may be reading the former one */
 	race_memcpy(copy, name, n);
-	me.life->past->name = copy;
+	who->name = copy;
 }
 
 EXPORT void __tsan_init(void);
@@ -170,6 +176,7 @@ __attribute__((destructor)) static void at_exit(void)
 	if (!active)
 		return;
 	thread_settle(&me);
+	ignores_checked();
 	threads_leaked();
 	report_end();
 	if (exit_code(0) == 0)
@@ -193,6 +200,7 @@ EXPORT void _exit(int code)
 {
 	if (active) {
 		thread_settle(&me);
+		ignores_checked();
 		threads_leaked();
 		report_end();
 	}

@@ -121,11 +121,14 @@ int create_thread(
 /* The main thread, if addr is in its stack or TLS; as front_owner(). */
 const struct past *main_owner(uintptr_t addr, uint32_t *flags);
 
+/* Reports that the calling thread, at its end, still ignores what it was told to. */
+void ignores_checked(void);
+
 /* Reports the threads that have ended and that nobody joined. */
 void threads_leaked(void);
 
-/* The calling thread is called so, in reports. */
-void name_thread(const char *name);
+/* The thread is called so, in reports. */
+void name_thread(struct past *who, const char *name);
 
 /* pc is in the C library or the loader. */
 bool in_libc(uint64_t pc);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * heap.c - block starts are kept beside the shadow, in one 8-byte slot per 16 bytes of memory: ctx
- * in the low half, uid + 1 in the high one, 0 = no block starts here.
+ * in the low half, then 24 bits of uid + 1 and 8 of slack; 0 = no block starts here.
  *
  * Large ranges are given back to the kernel page by page of shadow; only pages whose mark says that
  * they have inflated words are looked through first, for their records.
@@ -25,13 +25,15 @@ static _Atomic uint64_t *block_slot(uintptr_t p)
 	return (_Atomic uint64_t *)((p & (WINDOW_MASK & ~15ull)) / 2 + SHADOW_BLOCKS);
 }
 
-void block_new(struct thread *t, uintptr_t p, uint64_t pc)
+void block_new(struct thread *t, uintptr_t p, size_t slack, uint64_t pc)
 {
 	if (!t->life || !thread_enter(t))
 		return;
-	uint64_t ctx = ctx_of(t, pc);
+	uint64_t ctx = ctx_of(t, pc), uid = t->life->past->uid;
+	if (uid > BLOCK_NOBODY)
+		uid = BLOCK_NOBODY;
 	page_mark(p, PAGE_BLOCKS);
-	store_rel(block_slot(p), (uint64_t)(t->life->past->uid + 1) << 32 | ctx);
+	store_rel(block_slot(p), (slack < 255 ? slack << 56 : 0) | (uid + 1) << 32 | ctx);
 	thread_leave(t);
 }
 
@@ -51,7 +53,8 @@ bool block_find(uintptr_t addr, struct block *b)
 		}
 		uint64_t v = load_acq(block_slot(p));
 		if (v) {
-			*b = (struct block){p, (uint32_t)v, (uint32_t)(v >> 32) - 1};
+			*b = (struct block){p, (uint32_t)v, (uint32_t)(v >> 32 & 0xffffff) - 1,
+				(uint32_t)(v >> 56)};
 			return true;
 		}
 	}

@@ -12,12 +12,15 @@
 
 struct block {
 	uintptr_t start;
-	uint32_t ctx; /* where it was allocated */
-	uint32_t uid; /* by which thread */
+	uint32_t ctx;   /* where it was allocated */
+	uint32_t uid;   /* by which thread; BLOCK_NOBODY: not known */
+	uint32_t slack; /* so many bytes more than asked for; 0 also when more than 254 */
 };
 
+#define BLOCK_NOBODY 0xfffffeu
+
 /* Notes that t allocated the block at p, also while t records nothing else. */
-void block_new(struct thread *t, uintptr_t p, uint64_t pc);
+void block_new(struct thread *t, uintptr_t p, size_t slack, uint64_t pc);
 
 /* The block at p is not allocated any more. */
 void block_gone(uintptr_t p);

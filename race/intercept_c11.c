@@ -127,9 +127,21 @@ EXPORT void call_once(once_flag *once, void (*fn)(void))
 EXPORT int __cxa_guard_acquire(uint64_t *guard);
 EXPORT void __cxa_guard_release(uint64_t *guard);
 
+/* What a program, and LLVM's tests, may define: C++ functions in the namespace __tsan. */
+#define BLOCKING(symbol)                                \
+	EXPORT __attribute__((weak)) void symbol(void); \
+	EXPORT __attribute__((weak)) void symbol(void)  \
+	{                                               \
+	}
+
+BLOCKING(_ZN6__tsan32OnPotentiallyBlockingRegionBeginEv)
+BLOCKING(_ZN6__tsan30OnPotentiallyBlockingRegionEndEv)
+
 EXPORT int __cxa_guard_acquire(uint64_t *guard)
 {
+	_ZN6__tsan32OnPotentiallyBlockingRegionBeginEv();
 	int mine = NEXT(__cxa_guard_acquire)(guard);
+	_ZN6__tsan30OnPotentiallyBlockingRegionEndEv();
 	sync_acquire(&me, OBJ(guard));
 	return mine;
 }

@@ -20,7 +20,7 @@
 
 #define CHECK_FREED 1024
 
-enum { BY_FREE, BY_REALLOC, MAX_FREES };
+enum { BY_FREE, BY_REALLOC, BY_DELETE, MAX_FREES = BY_DELETE + 12 };
 
 static struct {
 	_Atomic size_t used;
@@ -63,13 +63,13 @@ static void *early_alloc(size_t n)
 			bug_signal(&me, GORT_FINDING_SIGNAL_UNSAFE, OWN_PC); \
 	} while (0)
 
-static INLINE void *allocated(void *p, uint64_t pc)
+static INLINE void *allocated(void *p, size_t n, uint64_t pc)
 {
 	if (!p || !me.life)
 		return p;
 	func_enter(&me, pc);
 	NOT_IN_SIGNAL;
-	block_new(&me, (uintptr_t)p, OWN_PC);
+	block_new(&me, (uintptr_t)p, malloc_usable_size(p) - n, OWN_PC);
 	func_exit(&me);
 	return p;
 }
@@ -124,9 +124,9 @@ bool front_block(struct gort_finding_stack *s, uintptr_t addr)
 	if (addr - b.start >= size)
 		return false;
 	report_stack(s, b.ctx, TAG_MASK);
-	s->id = b.uid;
+	s->id = b.uid == BLOCK_NOBODY ? UINT32_MAX : b.uid;
 	s->addr = b.start;
-	s->size = (uint32_t)size;
+	s->size = (uint32_t)(size - b.slack);
 	return true;
 }
 
@@ -134,14 +134,14 @@ EXPORT void *malloc(size_t n)
 {
 	if (unlikely(resolving))
 		return early_alloc(n);
-	return allocated(REAL(malloc)(n), PC);
+	return allocated(REAL(malloc)(n), n, PC);
 }
 
 EXPORT void *calloc(size_t n, size_t size)
 {
 	if (unlikely(resolving))
 		return early_alloc(n * size);
-	return allocated(REAL(calloc)(n, size), PC);
+	return allocated(REAL(calloc)(n, size), n * size, PC);
 }
 
 EXPORT void free(void *p)
@@ -153,6 +153,61 @@ EXPORT void free(void *p)
 	REAL(free)(p);
 }
 
+/*
+ * C++'s operators, so that reports name them. What happens when there is no memory is the library's
+ * to say: then the call is passed on.
+ */
+#define NEW(name, params, args, allocation)              \
+	EXPORT void *name params;                        \
+	EXPORT void *name params                         \
+	{                                                \
+		void *p = resolving ? NULL : allocation; \
+		if (unlikely(!p))                        \
+			return NEXT(name) args;          \
+		return allocated(p, n, PC);              \
+	}
+#define NEW_PLAIN(name)   NEW(name, (size_t n), (n), REAL(malloc)(n ? n : 1))
+#define NEW_NOTHROW(name) NEW(name, (size_t n, void *tag), (n, tag), REAL(malloc)(n ? n : 1))
+#define NEW_ALIGNED(name) \
+	NEW(name, (size_t n, size_t align), (n, align), REAL(memalign)(align, n ? n : 1))
+#define NEW_ALIGNED_NOTHROW(name)                                       \
+	NEW(name, (size_t n, size_t align, void *tag), (n, align, tag), \
+		REAL(memalign)(align, n ? n : 1))
+
+NEW_PLAIN(_Znwm)
+NEW_PLAIN(_Znam)
+NEW_NOTHROW(_ZnwmRKSt9nothrow_t)
+NEW_NOTHROW(_ZnamRKSt9nothrow_t)
+NEW_ALIGNED(_ZnwmSt11align_val_t)
+NEW_ALIGNED(_ZnamSt11align_val_t)
+NEW_ALIGNED_NOTHROW(_ZnwmSt11align_val_tRKSt9nothrow_t)
+NEW_ALIGNED_NOTHROW(_ZnamSt11align_val_tRKSt9nothrow_t)
+
+/* What follows the pointer, a size, an alignment or a tag, is not needed. */
+#define DELETE(name, i)                                                        \
+	EXPORT void name(void *p);                                             \
+	EXPORT void name(void *p)                                              \
+	{                                                                      \
+		if (!p || is_early(p))                                         \
+			return;                                                \
+		if (me.life)                                                   \
+			released(p, malloc_usable_size(p), BY_DELETE + i, PC); \
+		REAL(free)(p);                                                 \
+	}
+
+DELETE(_ZdlPv, 0)
+DELETE(_ZdaPv, 1)
+DELETE(_ZdlPvm, 2)
+DELETE(_ZdaPvm, 3)
+DELETE(_ZdlPvRKSt9nothrow_t, 4)
+DELETE(_ZdaPvRKSt9nothrow_t, 5)
+DELETE(_ZdlPvSt11align_val_t, 6)
+DELETE(_ZdaPvSt11align_val_t, 7)
+DELETE(_ZdlPvmSt11align_val_t, 8)
+DELETE(_ZdaPvmSt11align_val_t, 9)
+DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, 10)
+DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, 11)
+
 /* While recording a block always moves: its old place is released as by free(). */
 EXPORT void *realloc(void *p, size_t n)
 {
@@ -160,14 +215,14 @@ EXPORT void *realloc(void *p, size_t n)
 		return REAL(realloc)(p, n);
 	void *q = REAL(malloc)(n);
 	if (!q || !p)
-		return allocated(q, PC);
+		return allocated(q, n, PC);
 	size_t old = is_early(p) ? n : malloc_usable_size(p);
 	race_memcpy(q, p, old < n ? old : n);
 	if (!is_early(p)) {
 		released(p, old, BY_REALLOC, PC);
 		REAL(free)(p);
 	}
-	return allocated(q, PC);
+	return allocated(q, n, PC);
 }
 
 EXPORT void *reallocarray(void *p, size_t n, size_t size)
@@ -181,19 +236,19 @@ EXPORT void *reallocarray(void *p, size_t n, size_t size)
 
 EXPORT void *memalign(size_t align, size_t n)
 {
-	return allocated(REAL(memalign)(align, n), PC);
+	return allocated(REAL(memalign)(align, n), n, PC);
 }
 
 EXPORT void *aligned_alloc(size_t align, size_t n)
 {
-	return allocated(REAL(aligned_alloc)(align, n), PC);
+	return allocated(REAL(aligned_alloc)(align, n), n, PC);
 }
 
 EXPORT int posix_memalign(void **p, size_t align, size_t n)
 {
 	int err = REAL(posix_memalign)(p, align, n);
 	if (!err)
-		allocated(*p, PC);
+		allocated(*p, n, PC);
 	return err;
 }
 

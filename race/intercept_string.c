@@ -187,3 +187,12 @@ EXPORT size_t fread(void *restrict p, size_t size, size_t n, FILE *restrict f)
 	writes(p, size * got, PC);
 	return got;
 }
+
+/* GNU's: the text may be a constant of libc's instead. */
+EXPORT char *strerror_r(int error, char *buf, size_t n)
+{
+	char *text = NEXT(strerror_r)(error, buf, n);
+	if (text == buf && n)
+		writes(buf, NEXT(strlen)(buf) + 1, PC);
+	return text;
+}

@@ -57,12 +57,11 @@ static inline int locked(int err, const volatile void *obj, uint64_t pc)
 {
 	if (err && err != EOWNERDEAD)
 		return err;
-	if (me.tag) {
+	if (me.tag)
 		sync_acquire(&me, OBJ(obj));
-		object_used(obj, pc);
-	}
 	if (watched())
-		lock_taken(&me, OBJ(obj), pc);
+		lock_taken(&me, OBJ(obj), pc, false);
+	object_used(obj, pc);
 	return err;
 }
 
@@ -141,9 +140,10 @@ static inline void before_mutex_unlock(const pthread_mutex_t *m, uint64_t pc)
 	if (watched()) {
 		if (unlikely(!is_mine(m)) && !forked)
 			bug_lock(&me, GORT_FINDING_UNLOCK, OBJ(m), pc);
-		lock_given(&me, OBJ(m));
 	}
 	before_unlock(m, false);
+	if (watched())
+		lock_given(&me, OBJ(m));
 }
 
 EXPORT int pthread_mutex_lock(pthread_mutex_t *m)
@@ -245,12 +245,11 @@ EXPORT int pthread_spin_trylock(pthread_spinlock_t *l)
 EXPORT int pthread_spin_unlock(pthread_spinlock_t *l)
 {
 	enter(PC);
-	if (watched()) {
-		if (*l == SPIN_FREE)
-			bug_lock(&me, GORT_FINDING_UNLOCK, OBJ(l), OWN_PC);
-		lock_given(&me, OBJ(l));
-	}
+	if (watched() && *l == SPIN_FREE)
+		bug_lock(&me, GORT_FINDING_UNLOCK, OBJ(l), OWN_PC);
 	before_unlock(l, false);
+	if (watched())
+		lock_given(&me, OBJ(l));
 	int err = NEXT(pthread_spin_unlock)(l);
 	leave();
 	return err;
@@ -285,7 +284,7 @@ static int write_locked(int err, pthread_rwlock_t *l, uint64_t pc)
 		sync_acquire(&me, readers_of(l));
 	}
 	if (watched())
-		lock_taken(&me, OBJ(l), pc);
+		lock_taken(&me, OBJ(l), pc, false);
 	return 0;
 }
 
@@ -293,7 +292,7 @@ static int read_locked(int err, pthread_rwlock_t *l, uint64_t pc)
 {
 	after_lock(err, l);
 	if (!err && watched())
-		lock_taken(&me, OBJ(l), pc);
+		lock_taken(&me, OBJ(l), pc, true);
 	return err;
 }
 
@@ -365,15 +364,14 @@ EXPORT int pthread_rwlock_timedwrlock(pthread_rwlock_t *l, const struct timespec
 EXPORT int pthread_rwlock_unlock(pthread_rwlock_t *l)
 {
 	enter(PC);
-	if (watched()) {
-		if (is_free(l))
-			bug_lock(&me, GORT_FINDING_UNLOCK, OBJ(l), OWN_PC);
-		lock_given(&me, OBJ(l));
-	}
+	if (watched() && is_free(l))
+		bug_lock(&me, GORT_FINDING_UNLOCK, OBJ(l), OWN_PC);
 	if (me.tag && l->__data.__cur_writer)
 		sync_release(&me, OBJ(l));
 	else if (me.tag)
 		sync_merge(&me, readers_of(l));
+	if (watched())
+		lock_given(&me, OBJ(l));
 	int err = NEXT(pthread_rwlock_unlock)(l);
 	leave();
 	return err;
@@ -451,7 +449,7 @@ static void relock(void *arg)
 	after_lock(0, w->m);
 	if (watched()) {
 		lock_wanted(&me, OBJ(w->m), w->pc);
-		lock_taken(&me, OBJ(w->m), w->pc);
+		lock_taken(&me, OBJ(w->m), w->pc, false);
 	}
 	leave();
 }

@@ -108,6 +108,7 @@ static void thread_ends(void *arg)
 	}
 	if (!me.tag)
 		return;
+	ignores_checked();
 	me.busy = 1;
 	thread_end(&me);
 	locks_end(&me);
@@ -299,6 +300,15 @@ EXPORT int pthread_timedjoin_np(pthread_t th, void **result, const struct timesp
 	if (!err)
 		joined(p);
 	return err;
+}
+
+EXPORT int pthread_setname_np(pthread_t th, const char *name)
+{
+	struct pthread *p = me.tag ? find_running(th) : NULL;
+	struct life *life = pthread_equal(th, pthread_self()) ? me.life : p ? p->life : NULL;
+	if (life)
+		name_thread(life->past, name);
+	return NEXT(pthread_setname_np)(th, name);
 }
 
 EXPORT int pthread_detach(pthread_t th)

@@ -251,8 +251,10 @@ static void check_cycle(struct edge *e)
 		return;
 	cycle[--n] = e;
 	for (struct lock *l = e->from; l != e->to; l = cycle[n]->from) {
-		if (!n)
+		if (!n) {
+			on_long_lock_cycle();
 			return;
+		}
 		cycle[--n] = l->via;
 	}
 	if (!can_deadlock(cycle + n, MAX_CYCLE - n))
@@ -307,27 +309,92 @@ void lock_wanted_slow(struct thread *t, uintptr_t addr, uint64_t pc)
 	thread_leave(t);
 }
 
-static void hold(struct thread *t, uintptr_t addr, uint64_t pc)
+static void start_set(struct thread *t)
 {
-	if (unlikely(!t->held)) {
-		t->held = pool_get(&sets);
-		race_memset(t->held, 0, sizeof *t->held);
+	struct past *who = t->life->past;
+	t->held = pool_get(&sets);
+	race_memset(t->held, 0, sizeof *t->held);
+	if (!who->locks)
+		who->locks = mem_alloc(sizeof *who->locks); /* as long as who */
+	else
+		store_rlx(&who->locks->n, 0);
+	t->held->log = who->locks;
+}
+
+/* The last entry holds to the epoch before this one, or says nothing. */
+static void end_entry(struct lock_log *log, uint32_t epoch)
+{
+	uint32_t n = load_rlx(&log->n);
+	struct lock_entry *e = &log->entry[(n - 1) % LOG_LENGTH];
+	if (n && load_rlx(&e->last) == UINT32_MAX)
+		store_rlx(&e->last, epoch - 1);
+}
+
+/* The set has changed. If there were accesses under the former one in this epoch, it ends. */
+static void log_held(struct thread *t)
+{
+	const struct held_set *s = t->held;
+	struct lock_log *log = s->log;
+	if (!t->tag)
+		return;
+	if (t->accessed)
+		thread_step(t);
+	uint32_t epoch = thread_epoch(t);
+	end_entry(log, epoch);
+	if (!s->n)
+		return;
+	uint32_t n = load_rlx(&log->n);
+	struct lock_entry *e = &log->entry[n % LOG_LENGTH];
+	store_rlx(&e->first, 0);
+	store_rel(&e->n, s->n < LOGGED ? s->n : LOGGED); /* after the 0 */
+	for (uint32_t i = 0; i < s->n && i < LOGGED; i++)
+		store_rel(&e->addr[i], s->v[i].addr | (s->v[i].reader ? FRONT_READER : 0));
+	store_rel(&e->last, UINT32_MAX);
+	store_rel(&e->first, epoch);
+	store_rel(&log->n, n + 1); /* pairs with locks_at */
+}
+
+static uint32_t read_entry(const struct lock_entry *e, uint32_t first, uintptr_t addr[LOGGED])
+{
+	uint32_t n = load_acq(&e->n);
+	for (uint32_t i = 0; i < n && i < LOGGED; i++)
+		addr[i] = load_acq(&e->addr[i]);
+	return load_acq(&e->first) == first ? n : 0;
+}
+
+uint32_t locks_at(const struct past *who, uint32_t epoch, uintptr_t addr[LOGGED])
+{
+	struct lock_log *log = who ? who->locks : NULL;
+	uint32_t n = log ? load_acq(&log->n) : 0, end = n > LOG_LENGTH ? n - LOG_LENGTH : 0;
+	for (; n > end; n--) {
+		const struct lock_entry *e = &log->entry[(n - 1) % LOG_LENGTH];
+		uint32_t first = load_acq(&e->first);
+		if (first >= who->first_epoch && first <= epoch && epoch <= load_acq(&e->last))
+			return read_entry(e, first, addr);
 	}
+	return 0;
+}
+
+static void hold(struct thread *t, uintptr_t addr, uint64_t pc, bool reader)
+{
+	if (unlikely(!t->held))
+		start_set(t);
 	struct held_set *s = t->held;
 	struct held *h = (struct held *)lock_held(t, addr);
 	if (h) {
 		h->depth++;
 	} else if (s->n < MAX_HELD) {
-		s->v[s->n++] = (struct held){addr, ctx_of(t, pc), 1};
+		s->v[s->n++] = (struct held){addr, ctx_of(t, pc), 1, reader};
 		s->hash += hash_addr(addr);
+		log_held(t);
 	}
 }
 
-void lock_taken(struct thread *t, uintptr_t addr, uint64_t pc)
+void lock_taken(struct thread *t, uintptr_t addr, uint64_t pc, bool reader)
 {
 	if (!thread_enter(t))
 		return;
-	hold(t, addr, pc);
+	hold(t, addr, pc, reader);
 	thread_leave(t);
 }
 
@@ -342,6 +409,7 @@ void lock_given(struct thread *t, uintptr_t addr)
 	for (; h < s->v + s->n - 1; h++)
 		h[0] = h[1];
 	s->n--;
+	log_held(t);
 }
 
 static void forget_line(uintptr_t line_addr, uintptr_t lo, uintptr_t hi)

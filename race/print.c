@@ -183,10 +183,20 @@ static void put_lock(struct text *t, const struct gort_finding_stack *s, const c
 	text_put(t, ":\n");
 }
 
+/* Of a race, in the words of its mutexes' list. */
+static const char *lock_use(uint32_t flags)
+{
+	static const char *const uses[] = {"", " held during the access, created at",
+		" held during the previous access, created at",
+		" held during both accesses, created at"};
+	return uses[flags & (GORT_LOCK_ACCESS | GORT_LOCK_PREVIOUS)];
+}
+
 static void put_header(struct text *t, const struct gort_finding *f, uint32_t i)
 {
 	const struct gort_finding_stack *s = &f->stacks[i];
-	bool race = f->kind == GORT_FINDING_RACE || f->kind == GORT_FINDING_FREED;
+	bool race = f->kind == GORT_FINDING_RACE || f->kind == GORT_FINDING_FREED ||
+		    f->kind == GORT_FINDING_VPTR || f->kind == GORT_FINDING_VPTR_FREED;
 	if (s->role == GORT_STACK_ALLOC) {
 		text_put(t, "  Location is heap block of size ");
 		text_uint(t, s->size, 10);
@@ -207,7 +217,9 @@ static void put_header(struct text *t, const struct gort_finding *f, uint32_t i)
 	} else if (s->role == GORT_STACK_HELD) {
 		put_lock(t, s, " previously acquired by the same thread here");
 	} else if (s->role == GORT_STACK_LOCK) {
-		put_lock(t, s, " created at");
+		put_lock(t, s, s->flags ? lock_use(s->flags) : " created at");
+	} else if (s->role == GORT_STACK_IGNORE) {
+		text_put(t, "  Ignore was enabled at:\n");
 	} else if (race) {
 		put_access(t, s);
 	} else if (s->role == GORT_STACK_PREVIOUS) {

@@ -218,28 +218,57 @@ static void fill_access(
 		    (tag & TAG_ATOMIC ? GORT_ACCESS_ATOMIC : 0);
 }
 
-/* What kind of memory it is, unless it is a variable, which is for the launcher to know. */
-static void fill_place(struct gort_finding *f, uintptr_t addr)
+void report_place(struct gort_finding *f, uintptr_t addr)
 {
 	uint32_t flags = 0;
 	const struct past *owner = front_owner(addr, &flags);
 	struct gort_finding_stack *s =
 		report_add(f, owner ? GORT_STACK_OWNER : GORT_STACK_ALLOC, 0, owner);
+	if (!s)
+		return;
 	s->flags = flags;
 	if (owner)
 		return;
 	s->tid = 0;
-	if (!front_block(s, addr))
+	if (front_block(s, addr))
+		report_created(f, thread_numbered((uint32_t)s->id));
+	else
 		f->nstacks--;
+}
+
+static struct gort_finding_stack *find_lock(struct gort_finding *f, uintptr_t addr)
+{
+	for (uint32_t i = 0; i < f->nstacks; i++) {
+		if (f->stacks[i].role == GORT_STACK_LOCK && f->stacks[i].addr == addr)
+			return &f->stacks[i];
+	}
+	struct gort_finding_stack *s =
+		report_add(f, GORT_STACK_LOCK, front_lock_origin(addr), NULL);
+	if (s)
+		s->addr = addr;
+	return s;
+}
+
+static void fill_locks(struct gort_finding *f, uint64_t tag, uint32_t flag)
+{
+	uintptr_t held[FRONT_LOCKS];
+	uint32_t n = front_held(who_did(tag), tag_epoch(tag), held);
+	for (uint32_t i = 0; i < n; i++) {
+		struct gort_finding_stack *s = find_lock(f, held[i] & ~(uintptr_t)FRONT_READER);
+		if (s)
+			s->flags |= held[i] & FRONT_READER ? flag | flag << GORT_LOCK_READER : flag;
+	}
 }
 
 static void fill(struct gort_finding *f, const struct race *r)
 {
 	fill_access(f, GORT_STACK_ACCESS, r, r->tag, r->ctx);
 	fill_access(f, GORT_STACK_PREVIOUS, r, r->old_tag, r->old_ctx);
+	fill_locks(f, r->tag, GORT_LOCK_ACCESS);
+	fill_locks(f, r->old_tag, GORT_LOCK_PREVIOUS);
 	report_created(f, who_did(r->tag));
 	report_created(f, who_did(r->old_tag));
-	fill_place(f, f->stacks[0].addr);
+	report_place(f, f->stacks[0].addr);
 }
 
 /* The launcher's answer; 0 when nobody takes the record: it is gone or does not answer. */
@@ -277,7 +306,7 @@ static void tell(const struct gort_finding *f)
 struct gort_finding *report_open(uint32_t kind, uint64_t a, uint64_t b)
 {
 	struct gort_finding *f = &report.finding;
-	uint64_t salt = kind <= GORT_FINDING_LEAK ? 0 : (uint64_t)kind << 56;
+	uint64_t salt = kind == GORT_FINDING_RACE ? 0 : (uint64_t)kind << 56;
 	lock(&report.lock);
 	bool fresh = new_pair(a ^ salt, b ^ salt, &f->seen) || !options.suppress_equal_stacks;
 	if (!fresh || load_rlx(&report.count) >= options.report_limit) {
@@ -330,9 +359,10 @@ void on_race(const struct race *r)
 	if (!options.report_atomic_races && (r->tag | r->old_tag) & TAG_ATOMIC)
 		return;
 	uint64_t old = report_leaf(r->old_ctx, r->mask);
-	struct gort_finding *f =
-		report_open(front_frees(old) ? GORT_FINDING_FREED : GORT_FINDING_RACE,
-			report_leaf(r->ctx, r->mask), old);
+	bool freed = front_frees(old), vptr = r->t->in_vptr;
+	uint32_t kind = freed ? (vptr ? GORT_FINDING_VPTR_FREED : GORT_FINDING_FREED)
+			      : (vptr ? GORT_FINDING_VPTR : GORT_FINDING_RACE);
+	struct gort_finding *f = report_open(kind, report_leaf(r->ctx, r->mask), old);
 	if (!f)
 		return;
 	fill(f, r);

@@ -45,6 +45,14 @@ bool front_block(struct gort_finding_stack *s, uintptr_t addr);
 /* Of the front end: in whose stack or, flags say, TLS addr lies; or NULL. */
 const struct past *front_owner(uintptr_t addr, uint32_t *flags);
 
+/* Of the front end: the locks that who held in that epoch, as far as known. */
+#define FRONT_LOCKS  3
+#define FRONT_READER 1u
+uint32_t front_held(const struct past *who, uint32_t epoch, uintptr_t addr[FRONT_LOCKS]);
+
+/* Of the front end: the stack of the lock's initialisation, or 0. */
+uint32_t front_lock_origin(uintptr_t addr);
+
 /* Races on [addr, addr+n) are not reported, says the program. */
 void report_benign(uintptr_t addr, size_t n);
 
@@ -62,6 +70,9 @@ void report_close(struct gort_finding *f);
 /* NULL when there is no room. who may be NULL: nobody knows. */
 struct gort_finding_stack *report_add(
 	struct gort_finding *f, uint32_t role, uint32_t ctx, const struct past *who);
+
+/* What kind of memory addr is in, unless it is a variable, which is for the launcher to know. */
+void report_place(struct gort_finding *f, uintptr_t addr);
 
 /* Where the thread was created, once. */
 void report_created(struct gort_finding *f, const struct past *who);

@@ -29,7 +29,11 @@ struct sync {
 	struct clock clock; /* lock */
 	_Atomic(struct sync *) next;
 	struct sync *link;
-	int32_t depth; /* lock; of a recursive lock that the program told of (annotations.c) */
+	/* Of a lock that the program told of (annotate_lock.c); lock */
+	int32_t depth;  /* of a recursive lock: Java */
+	uint32_t owner; /* 1 + the uid of the writer; 0: none */
+	uint32_t holds; /* how often it did */
+	bool reentrant;
 } __attribute__((aligned(64)));
 
 /* The object of addr, created if need be, locked; a cell of several operations (atomics). */

@@ -100,7 +100,7 @@ static struct past *past_new(struct tid_slot *s, uint32_t most)
 {
 	if (s->npast < most) {
 		s->npast++;
-		return mem_alloc(sizeof(struct past));
+		return mem_alloc(sizeof(struct past)); /* zeroes */
 	}
 	struct past *p = load_rlx(&s->past), *before = p;
 	while (p->next) {
@@ -281,6 +281,7 @@ void thread_step(struct thread *t)
 		renew_id(t);
 	else
 		t->tag += 1ull << 32;
+	t->accessed = 0;
 	*(volatile uint32_t *)&t->life->epoch = thread_epoch(t);
 }
 
@@ -336,6 +337,18 @@ const struct past *thread_past(uint32_t tid, uint32_t epoch)
 	for (uint32_t i = 0; p && i < OWNERS_FEW; i++, p = p->next) {
 		if (p->first_epoch <= epoch)
 			return p;
+	}
+	return NULL;
+}
+
+const struct past *thread_numbered(uint32_t uid)
+{
+	for (uint32_t tid = 0; threads.tids && tid < threads.ntids; tid++) {
+		struct past *p = load_acq(&threads.tids[tid].past);
+		for (uint32_t i = 0; p && i < OWNERS_FEW; i++, p = p->next) {
+			if (p->uid == uid)
+				return p;
+		}
 	}
 	return NULL;
 }

@@ -57,7 +57,8 @@ struct past {
 	uint32_t parent;
 	uint32_t ctx; /* where it was created; 0 = unknown */
 	const char *name;
-	int32_t ostid; /* while it runs: of the OS, or -1 where it has none */
+	int32_t ostid;          /* while it runs: of the OS, or -1 where it has none */
+	struct lock_log *locks; /* the C front end's: locks.h */
 };
 
 struct life {
@@ -93,6 +94,8 @@ struct thread {
 	uint8_t in_range;         /* one report per range */
 	uint8_t range_race;       /* that report was made */
 	uint8_t in_signal;        /* an asynchronous one's handler runs */
+	uint8_t accessed;         /* something was recorded in this epoch */
+	uint8_t in_vptr;          /* an object is being constructed or destroyed, or called */
 	struct held_set *held;    /* the C front end's: locks.h */
 };
 
@@ -164,6 +167,9 @@ void threads_acquire_all(struct thread *t);
 
 /* Who had the id at that epoch; NULL when that owner is no longer remembered. */
 const struct past *thread_past(uint32_t tid, uint32_t epoch);
+
+/* The thread of that number, while it is remembered; looks through all of them. */
+const struct past *thread_numbered(uint32_t uid);
 
 /* The live owner of the id, or NULL. The answer may be stale (invariant 4). */
 struct life *thread_life(uint32_t tid);

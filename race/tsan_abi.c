@@ -121,16 +121,23 @@ EXPORT void __tsan_write_range(void *p, size_t n)
 	writes(p, n, PC);
 }
 
+static void vptr_access(void **p, uint64_t weak, uint64_t pc)
+{
+	me.in_vptr = 1;
+	slow((uintptr_t)p, 8, weak, pc);
+	me.in_vptr = 0;
+}
+
 /* A destructor stores the pointer that is there already: no change, no race. */
 EXPORT void __tsan_vptr_update(void **p, void *value)
 {
 	if (*p != value)
-		slow((uintptr_t)p, 8, 0, PC);
+		vptr_access(p, 0, PC);
 }
 
 EXPORT void __tsan_vptr_read(void **p)
 {
-	slow((uintptr_t)p, 8, TAG_READ, PC);
+	vptr_access(p, TAG_READ, PC);
 }
 
 EXPORT void __tsan_func_entry(void *pc)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -344,6 +345,162 @@ static void sig_errno(void)
 	with_handler(set_errno);
 }
 
+void AnnotateRWLockAcquired(const char *file, int line, const void *lock, long writer);
+void AnnotateRWLockReleased(const char *file, int line, const void *lock, long writer);
+void AnnotateIgnoreReadsBegin(const char *file, int line);
+void AnnotateIgnoreReadsEnd(const char *file, int line);
+void __tsan_mutex_pre_lock(void *m, unsigned flags);
+void __tsan_mutex_post_lock(void *m, unsigned flags, int recursion);
+int __tsan_mutex_pre_unlock(void *m, unsigned flags);
+void __tsan_mutex_post_unlock(void *m, unsigned flags);
+size_t __tsan_testonly_shadow_stack_current_size(void);
+
+/* Locks that the program made itself, and tells of. */
+static int hand_a, hand_b;
+
+static NOINLINE void take_hand(long writer)
+{
+	AnnotateRWLockAcquired(__FILE__, __LINE__, &hand_a, writer);
+}
+
+static NOINLINE void give_hand(long writer)
+{
+	AnnotateRWLockReleased(__FILE__, __LINE__, &hand_a, writer);
+}
+
+static void hand_twice(void)
+{
+	take_hand(1);
+	if (!planted)
+		give_hand(1);
+	take_hand(1);
+}
+
+static void hand_read(void)
+{
+	take_hand(1);
+	give_hand(!planted);
+}
+
+static void hand_readers(void)
+{
+	take_hand(planted);
+	take_hand(0);
+	give_hand(planted);
+	if (!planted)
+		give_hand(0);
+}
+
+static NOINLINE void hand_lock(int *m)
+{
+	__tsan_mutex_pre_lock(m, 0);
+	__tsan_mutex_post_lock(m, 0, 0);
+}
+
+static NOINLINE void hand_unlock(int *m)
+{
+	__tsan_mutex_pre_unlock(m, 0);
+	__tsan_mutex_post_unlock(m, 0);
+}
+
+static NOINLINE void hand_ab(void)
+{
+	hand_lock(&hand_a);
+	hand_lock(&hand_b);
+	hand_unlock(&hand_b);
+	hand_unlock(&hand_a);
+}
+
+static NOINLINE void hand_ba(void)
+{
+	hand_lock(&hand_b);
+	hand_lock(&hand_a);
+	hand_unlock(&hand_a);
+	hand_unlock(&hand_b);
+}
+
+static void hand_order(void)
+{
+	in_thread(hand_ab);
+	in_thread(planted ? hand_ba : hand_ab);
+}
+
+static NOINLINE void look_away(void)
+{
+	AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+	if (!planted)
+		AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+}
+
+static void ignores(void)
+{
+	in_thread(look_away);
+}
+
+/* A race is told with the locks that each held; where they were made is part of the report. */
+static volatile long shared;
+static int told[2];
+
+static NOINLINE void make_lock(void)
+{
+	pthread_mutex_init(&a, NULL);
+}
+
+static NOINLINE void under_lock(void)
+{
+	pthread_mutex_lock(&a);
+	shared = 1;
+	pthread_mutex_unlock(&a);
+	lock_bc();
+	if (syscall(SYS_write, told[1], "x", 1) != 1)
+		abort();
+}
+
+static NOINLINE void without_lock(void)
+{
+	char byte;
+	if (syscall(SYS_read, told[0], &byte, 1) != 1)
+		abort();
+	if (planted)
+		shared = 2;
+}
+
+static void held(void)
+{
+	pthread_t t;
+	if (pipe(told))
+		abort();
+	make_lock();
+	pthread_create(&t, NULL, run, (void *)without_lock);
+	in_thread(under_lock);
+	pthread_join(t, NULL);
+}
+
+static jmp_buf env;
+
+static NOINLINE void jump_out(bool wanted)
+{
+	if (wanted)
+		longjmp(env, 1);
+}
+
+static NOINLINE void call_jump_out(bool wanted)
+{
+	jump_out(wanted);
+	shared++;
+}
+
+static void jump(void)
+{
+	volatile size_t depth = __tsan_testonly_shadow_stack_current_size();
+	for (volatile int i = 0; i < 3; i++) {
+		if (!setjmp(env))
+			call_jump_out(true);
+	}
+	if (__tsan_testonly_shadow_stack_current_size() != depth)
+		abort();
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(void);
@@ -366,6 +523,13 @@ static const struct {
 	{"leak", leak},
 	{"sig_malloc", sig_malloc},
 	{"sig_errno", sig_errno},
+	{"hand_twice", hand_twice},
+	{"hand_read", hand_read},
+	{"hand_readers", hand_readers},
+	{"hand_order", hand_order},
+	{"ignores", ignores},
+	{"held", held},
+	{"jump", jump},
 };
 
 int main(int argc, char **argv)

@@ -165,11 +165,12 @@ START_TEST(forgets_memory)
 		access_bytes(&child, MEM + i, 4, 0, 1);
 	access_bytes(&root, MEM + 12, 4, 0, 1); /* inflates */
 	ck_assert_uint_eq(records_live(), 1);
-	block_new(&child, MEM, 99);
+	block_new(&child, MEM, 7, 99);
 	struct block b;
 	ck_assert(block_find(MEM + 500000, &b));
 	ck_assert_uint_eq(b.start, MEM);
 	ck_assert_uint_eq(b.uid, 1);
+	ck_assert_uint_eq(b.slack, 7);
 	assert_stack(b.ctx, 0xff, 99, 0);
 	block_gone(MEM);
 	ck_assert(!block_find(MEM + 500000, &b));

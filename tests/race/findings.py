@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-STACK = struct.Struct("<IIQQQIIiI32s64Q")
+STACK = struct.Struct("<IIQQQIIiI32s128Q")
 HEAD = struct.Struct("<IIIIiI")
 LIB = os.path.join(os.environ["GORT_BUILD"], "lib")
 

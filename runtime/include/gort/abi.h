@@ -84,7 +84,7 @@ struct gort_abi {
  */
 #define GORT_FINDING_FD_ENV "GORT_FINDING_FD"
 #define GORT_FINDING_MAGIC  0x676f7266u
-#define GORT_FINDING_PCS    64
+#define GORT_FINDING_PCS    128
 #define GORT_FINDING_STACKS 64
 
 enum gort_finding_kind {
@@ -95,11 +95,15 @@ enum gort_finding_kind {
 	GORT_FINDING_UNLOCK = 5,     /* ACCESS: the call; LOCK: the lock; the next four too */
 	GORT_FINDING_DOUBLE_LOCK = 6,
 	GORT_FINDING_READ_LOCK = 7,
+	GORT_FINDING_READ_UNLOCK = 8,
 	GORT_FINDING_DESTROY_LOCKED = 9, /* PREVIOUS: where it was locked */
 	GORT_FINDING_BAD_LOCK = 10,
 	GORT_FINDING_THREAD_LEAK = 11, /* CREATED; seen: how many of them */
 	GORT_FINDING_SIGNAL_UNSAFE = 12,
 	GORT_FINDING_ERRNO = 13,
+	GORT_FINDING_IGNORES = 14, /* CREATED of the thread that ended so, or none: main; IGNORE */
+	GORT_FINDING_VPTR = 15,    /* as RACE, FREED, while an object is constructed or destroyed */
+	GORT_FINDING_VPTR_FREED = 16,
 	GORT_FINDING_KINDS
 };
 
@@ -115,11 +119,17 @@ enum gort_finding_role {
 	GORT_STACK_LOCKED = 6,   /* where the thread took the lock addr, holding the one of HELD */
 	GORT_STACK_HELD = 7,     /* where it had taken that one, addr */
 	GORT_STACK_LOCK = 8,     /* where the lock addr was initialised */
-	GORT_STACK_OWNER = 9     /* no stack: the memory is the stack or the TLS of thread id */
+	GORT_STACK_OWNER = 9,    /* no stack: the memory is the stack or the TLS of thread id */
+	GORT_STACK_IGNORE = 10   /* where the thread told the detector to look away */
 };
 
 /* flags of OWNER */
 #define GORT_OWNER_TLS 1u
+
+/* flags of LOCK, of a race: held during ACCESS, PREVIOUS; shifted by 2: by a reader */
+#define GORT_LOCK_ACCESS   1u
+#define GORT_LOCK_PREVIOUS 2u
+#define GORT_LOCK_READER   2
 
 enum gort_access { GORT_ACCESS_READ = 0, GORT_ACCESS_WRITE = 1, GORT_ACCESS_ATOMIC = 2 };
 
@@ -163,6 +173,8 @@ static inline const char *gort_finding_title(uint32_t kind)
 		return "double lock of a mutex";
 	case GORT_FINDING_READ_LOCK:
 		return "read lock of a write locked mutex";
+	case GORT_FINDING_READ_UNLOCK:
+		return "read unlock of a write locked mutex";
 	case GORT_FINDING_DESTROY_LOCKED:
 		return "destroy of a locked mutex";
 	case GORT_FINDING_BAD_LOCK:
@@ -173,6 +185,12 @@ static inline const char *gort_finding_title(uint32_t kind)
 		return "signal-unsafe call inside of a signal";
 	case GORT_FINDING_ERRNO:
 		return "signal handler spoils errno";
+	case GORT_FINDING_IGNORES:
+		return "finished with ignores enabled";
+	case GORT_FINDING_VPTR:
+		return "data race on vptr (ctor/dtor vs virtual call)";
+	case GORT_FINDING_VPTR_FREED:
+		return "heap-use-after-free (virtual call vs free)";
 	default:
 		return "data race";
 	}
