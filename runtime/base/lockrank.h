@@ -24,6 +24,8 @@ enum lockrank {
 	lockRankRoots,    /* registered roots */
 	lockRankWb,       /* wb.lock: full blocks of the write barrier's log */
 	lockRankNop,      /* the mcache of threads without a P */
+	lockRankSpecial,  /* mspan.speciallock: what is attached to objects */
+	lockRankFin,      /* queues of finalizers and cleanups */
 	lockRankMcentral, /* mcentral.lock: spans of one class */
 	lockRankMheap,    /* mheap.lock: pages, arenas */
 	lockRankLeaf      /* locks under which nothing else is taken */

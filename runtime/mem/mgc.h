@@ -63,6 +63,8 @@ uint64_t rootsstacks(void);
 /* Each aligned word in [lo, hi) that points into an object marks it. */
 void scanblock(uintptr_t lo, uintptr_t hi);
 void scanword(uintptr_t w);
+/* What the object that has an address at p refers to; it is not marked itself. */
+void scancontents(uintptr_t p);
 /* Until everything reachable from what is marked is marked. */
 void markdrain(void);
 void markbegin(void);

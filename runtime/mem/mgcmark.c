@@ -193,6 +193,13 @@ static void scanobject(const struct candidate *c)
 		scantyped(c);
 }
 
+void scancontents(uintptr_t p)
+{
+	struct candidate c = {.type = NULL};
+	if (locate(p, &c))
+		scanobject(&c);
+}
+
 /* ---- marking ---- */
 
 static inline void enqueue(uintptr_t w)

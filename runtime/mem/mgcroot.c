@@ -25,6 +25,7 @@
 #include "mem/malloc.h"
 #include "mem/mgc.h"
 #include "mem/mroot.h"
+#include "mem/mspecial.h"
 #include "sync/pool.h"
 #include "sync/sync_map.h"
 
@@ -305,6 +306,8 @@ void rootsmark(uintptr_t sp, bool (*leaveout)(const struct g *gp))
 	poolroots(scanblock);
 	mapsroots(scanblock);
 	rootsdo(scanregistered);
+	specialroots();
+	finroots();
 	scangoroutines(sp, leaveout);
 	standingdo(scanstanding);
 }

@@ -13,6 +13,7 @@
 #include "mem/malloc.h"
 #include "mem/mgc.h"
 #include "mem/mheap.h"
+#include "mem/mspecial.h"
 
 #define POISON 0xdb
 
@@ -34,6 +35,9 @@ static void poison(const struct mspan *s, uint64_t freed, uint32_t first)
 void sweepspan(struct mspan *s)
 {
 	uint32_t live = 0;
+	lock(&s->speciallock);
+	if (unlikely(s->specials))
+		sweepspecials(s);
 	for (uint32_t w = 0; w < (s->nelems + 63) / 64; w++) {
 		uint64_t mark = load_rlx(&s->bits[w].mark);
 		if (unlikely(mark & ~s->bits[w].alloc))
@@ -45,6 +49,8 @@ void sweepspan(struct mspan *s)
 		store_rlx(&s->bits[w].mark, 0);
 		live += popcount(mark);
 	}
+	store_rel(&s->sweepgen, mheap.sweepcycle); /* pairs with gort_weak_value */
+	unlock(&s->speciallock);
 	xadd_rlx(&mheap.central[SPANCLASS(s->sizeclass, s->kind)].nfreed, s->allocCount - live);
 	s->needzero = s->needzero || live < s->allocCount;
 	s->allocCount = s->allocCountBefore = live;

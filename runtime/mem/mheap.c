@@ -263,6 +263,7 @@ static struct mspan *newspanstruct(void)
 	if (!mheap.freespans) {
 		struct mspan *more = persistentalloc(BATCH * sizeof(*more));
 		for (unsigned i = 0; i < BATCH; i++) {
+			lockinit(&more[i].speciallock, lockRankSpecial);
 			more[i].next = mheap.freespans;
 			mheap.freespans = &more[i];
 		}
@@ -293,6 +294,7 @@ static void initspan(
 	s->nelems = sizeclass ? (uint32_t)((npages << PAGESHIFT) / elemsize) : 1;
 	s->freeindex = s->allocCount = s->allocCountBefore = 0;
 	s->largetype = NULL;
+	store_rlx(&s->sweepgen, mheap.sweepcycle);
 	s->next = NULL;
 	initbits(s);
 }

@@ -19,7 +19,7 @@
  *  3. An object exists when its number is below freeindex, or its alloc bit is set. In a span that
  *     no mcache has the bits alone tell.
  *
- * Lock order: mcentral.lock, mheap.lock.
+ * Lock order: mspan.speciallock, mcentral.lock, mheap.lock.
  */
 #ifndef GORT_MEM_MHEAP_H
 #define GORT_MEM_MHEAP_H
@@ -67,6 +67,9 @@ struct mspan {
 	uint64_t *heapBits;                /* SPANTYPED: one bit a word that may be a pointer */
 	const struct gort_type *largetype; /* SPANTYPED of sizeclass 0: of its elements */
 	uint32_t allocCountBefore;         /* when it came into the mcache that it is in */
+	_Atomic uint32_t sweepgen;         /* mheap.sweepcycle when it was swept or made */
+	struct mutex speciallock;          /* of the next; held while it is being swept */
+	struct special *specials;          /* mspecial.h */
 	struct mspan *next, *prev;         /* of the list that it is on; next: of the free ones */
 	struct mspanlist *list;
 };
@@ -96,12 +99,13 @@ struct pageinfo {
 /* All but the bits is guarded by mheap.lock; spans may be read without. */
 struct heapArena {
 	uintptr_t base;
-	uint32_t mapped;                    /* pages from the base on that may be used */
-	uint32_t maxfree;                   /* no run of free pages is longer */
-	uint32_t firstfree;                 /* no page of a lower word is free */
-	bool closed;                        /* what follows the mapped pages is not ours */
-	uint64_t used[PAGESPERARENA / 64];  /* one bit a page */
-	uint64_t clean[PAGESPERARENA / 64]; /* free, and without memory: reads as zero */
+	uint32_t mapped;                       /* pages from the base on that may be used */
+	uint32_t maxfree;                      /* no run of free pages is longer */
+	uint32_t firstfree;                    /* no page of a lower word is free */
+	bool closed;                           /* what follows the mapped pages is not ours */
+	uint64_t used[PAGESPERARENA / 64];     /* one bit a page */
+	uint64_t clean[PAGESPERARENA / 64];    /* free, and without memory: reads as zero */
+	uint64_t specials[PAGESPERARENA / 64]; /* first pages of spans with some; atomic */
 	_Atomic(struct mspan *) spans[PAGESPERARENA];
 	struct pageinfo info[PAGESPERARENA];
 	struct gcbits bits[PAGESPERARENA][BITWORDS];

@@ -58,6 +58,7 @@
 #include "debug/unwind.h"
 #include "debug/usdt.h"
 #include "mem/mgc.h"
+#include "mem/mspecial.h"
 #include "sched/asm.h"
 #include "sched/preempt.h"
 #include "sched/proc.h"
@@ -213,6 +214,7 @@ struct g *getgslow(const char *what)
 		break;
 	case GATE_PREEMPT:
 		preempted(mp);
+		finwake();
 		if (load_rlx(&gcwanted))
 			gcpoll();
 		else

@@ -24,6 +24,7 @@
 #include "debug/options.h"
 #include "lib/strconv.h"
 #include "mem/malloc.h"
+#include "mem/mspecial.h"
 #include "sched/netpoll.h"
 #include "sched/preempt.h"
 #include "sched/proc.h"
@@ -285,6 +286,7 @@ static void *sysmon(void *arg)
 		store_rlx(&sched.now, now);
 		pollnetwork(now);
 		r.idle = stackscavenge(now);
+		finwake();
 		if (unlikely(debug.schedtrace))
 			schedtracetick(now);
 		int64_t poller = watchpoller(now), pace = watch(now);

@@ -104,6 +104,14 @@ static inline struct poollocal *mylocal(gort_pool *p, const char *what)
 
 /* ---- put ---- */
 
+/* An array of growshared, perhaps of another owner of the P. */
+static void freestash(void **x)
+{
+	if (x)
+		raceacquire(x);
+	free(x);
+}
+
 /* Twice the room for l's shared ones. The caller owns the P, so nobody else pushes meanwhile. */
 static __attribute__((noinline)) void growshared(struct poollocal *l)
 {
@@ -118,7 +126,8 @@ static __attribute__((noinline)) void growshared(struct poollocal *l)
 	l->shared.x = x;
 	l->shared.cap = cap;
 	unlock(&l->lock);
-	free(old);
+	racerelease(x); /* for whoever frees it */
+	freestash(old);
 }
 
 void gort_pool_put(gort_pool *p, void *x)
@@ -252,13 +261,20 @@ static bool takedead(struct poolimpl *impl, struct stash *dead, void **one)
 	return false;
 }
 
+static void dropone(const gort_pool *p, void *x)
+{
+	if (p->drop && x) {
+		raceacquire(x); /* what was done before it was put */
+		p->drop(p->arg, x);
+	}
+}
+
 static void dropall(const gort_pool *p, struct stash *s, void *one)
 {
-	for (uint32_t i = 0; p->drop && i < s->n; i++)
-		p->drop(p->arg, s->x[i]);
-	if (p->drop && one)
-		p->drop(p->arg, one);
-	free(s->x);
+	for (uint32_t i = 0; i < s->n; i++)
+		dropone(p, s->x[i]);
+	dropone(p, one);
+	freestash(s->x);
 }
 
 void poolDrop(void)

@@ -537,6 +537,68 @@ static NOINLINE void second_pthread(struct test *t)
 
 /* ---- the cases ---- */
 
+/* ---- the collector ---- */
+
+/* By the runtime's goroutine, for the first of several objects. */
+static NOINLINE void second_finalizer(void *p)
+{
+	struct test *t = *(struct test **)p;
+	if (!__atomic_exchange_n(&t->step, 1, __ATOMIC_RELAXED))
+		t->x++;
+}
+
+static NOINLINE void second_cleanup(void *arg)
+{
+	second_finalizer(&arg);
+}
+
+static NOINLINE void dropfinalizers(struct test *t)
+{
+	for (int i = 0; i < 8; i++) {
+		struct test **p = gort_new(struct test *);
+		*p = t;
+		gort_set_finalizer(p, second_finalizer);
+	}
+}
+
+static NOINLINE void dropcleanups(struct test *t)
+{
+	for (int i = 0; i < 8; i++)
+		gort_add_cleanup(gort_new(struct test *), second_cleanup, t);
+}
+
+static void collect(struct test *t)
+{
+	while (!__atomic_load_n(&t->step, __ATOMIC_RELAXED)) {
+		gort_gc();
+		gort_sleep(1 * ms);
+	}
+}
+
+static NOINLINE void first_finalizer(struct test *t)
+{
+	BEFORE(dropfinalizers(t));
+	collect(t);
+}
+
+static NOINLINE void first_cleanup(struct test *t)
+{
+	BEFORE(dropcleanups(t));
+	collect(t);
+}
+
+/* Starting the goroutines that make the calls would be an edge, too. */
+static void nothing(void *p)
+{
+	(void)p;
+}
+
+static void startcalls(void)
+{
+	gort_set_finalizer(gort_new(long), nothing);
+	gort_add_cleanup(gort_new(long), nothing, NULL);
+}
+
 #define LONGCASE(name, cap, twincap)                             \
 	{                                                        \
 #name, first_##name, second_##name, cap, twincap \
@@ -573,6 +635,8 @@ static const struct testcase {
 	SIMPLE(pool),
 	SIMPLE(map),
 	{"timer", first_timer, NULL, 0, 0},
+	{"finalizer", first_finalizer, NULL, 0, 0},
+	{"cleanup", first_cleanup, NULL, 0, 0},
 	SIMPLE(context),
 	SIMPLE(conn),
 	SIMPLE(pipe),
@@ -627,6 +691,7 @@ int gort_main(int argc, char **argv)
 		gort_sleep(1 * ms);
 		return 0;
 	}
+	startcalls();
 	for (size_t i = 0; i < NCASES; i++) {
 		if (strcmp(what, "names") == 0)
 			puts(cases[i].name);

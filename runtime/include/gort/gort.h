@@ -412,6 +412,7 @@ typedef struct gort_once {
 GORT_API void gort_once_do(gort_once *o, void (*fn)(void *arg), void *arg);
 
 #include "gort/fast.h"
+#include "gort/finalizer.h"
 #include "gort/gc.h"
 #include "gort/mem.h"
 #include "gort/panic.h"
