@@ -28,6 +28,7 @@ enum lockrank {
 	lockRankFin,      /* queues of finalizers and cleanups */
 	lockRankMcentral, /* mcentral.lock: spans of one class */
 	lockRankMheap,    /* mheap.lock: pages, arenas */
+	lockRankProf,     /* samples of the heap profile */
 	lockRankLeaf      /* locks under which nothing else is taken */
 };
 

@@ -17,7 +17,7 @@
 #include <string.h>
 
 struct options options = {.traceback = TRACE_SINGLE, .gogc = 100};
-struct debugvars debug = {.stackidle = 5000};
+struct debugvars debug = {.stackidle = 5000, .memprofilerate = 512 << 10};
 
 struct option {
 	const char *name;
@@ -141,6 +141,7 @@ static const struct option debugvariables[] = {
 	DEBUGVAR(gccheckmark, 0, 1),
 	DEBUGVAR(gcstress, 0, INT32_MAX),
 	DEBUGVAR(gctrace, 0, 2),
+	DEBUGVAR(memprofilerate, 0, INT32_MAX),
 	{"preempt", parsemicros, &debug.preempt, .min = 0, .max = 1000000,
 		.want = "a time such as 100us or 1ms, at most 1000ms"},
 	DEBUGVAR(preemptsignal, 1, 64),

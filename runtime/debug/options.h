@@ -37,6 +37,7 @@ struct debugvars {
 	int32_t gccheckmark;     /* 1: each collection is checked by a second look at everything */
 	int32_t gcstress;        /* collect at each so many calls of gort_malloc, 0 = never */
 	int32_t gctrace;         /* 1: print a line for each collection */
+	int32_t memprofilerate;  /* bytes for each sample of the heap profile; 1: all, 0: none */
 	int32_t schedtrace;      /* print the scheduler's state each so many ms, 0 = never */
 	int32_t scheddetail;     /* 1: schedtrace prints each P, M and G too */
 	int32_t stackidle;       /* ms that a stack is free before its memory is given back */

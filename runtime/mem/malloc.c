@@ -19,6 +19,7 @@
 #include "debug/options.h"
 #include "mem/mgc.h"
 #include "mem/mheap.h"
+#include "mem/mprof.h"
 #include "mem/nostop.h"
 #include "sched/proc.h"
 
@@ -73,6 +74,14 @@ static inline __attribute__((always_inline)) void clear(char *p, size_t size)
 		*(word *)p = 0;
 }
 
+static inline void countsample(struct mcache *c, struct mspan *s, void *p)
+{
+	if (likely(s->elemsize < c->nextsample))
+		c->nextsample -= s->elemsize;
+	else
+		profilealloc(c, s, p);
+}
+
 static __attribute__((noinline)) void *nextFree(struct mcache *c, unsigned spanclass)
 {
 	struct mspan *s = c->alloc[spanclass];
@@ -88,16 +97,25 @@ static __attribute__((noinline)) void *nextFree(struct mcache *c, unsigned spanc
 	char *p = (char *)s->startAddr + index * s->elemsize;
 	if (s->needzero)
 		clear(p, s->elemsize);
+	countsample(c, s, p);
 	return p;
 }
 
-/* The next slot of the span that c has for it, if one is known; else NULL. */
+/*
+ * The next slot of the span that c has for it, if one is known and is not to be sampled for the
+ * heap profile; else NULL.
+ */
 static inline __attribute__((always_inline)) void *fastalloc(
 	struct mcache *c, size_t size, enum spankind kind)
 {
 	struct mspan *s = c->alloc[SPANCLASS(sizeclassof(size), kind)];
-	uintptr_t p = likely(s) ? nextFreeFast(s) : 0;
-	if (likely(p) && s->needzero)
+	if (unlikely(!s || s->elemsize >= c->nextsample))
+		return NULL;
+	uintptr_t p = nextFreeFast(s);
+	if (unlikely(!p))
+		return NULL;
+	c->nextsample -= s->elemsize;
+	if (s->needzero)
 		clear((char *)p, s->elemsize);
 	return (void *)p;
 }
@@ -179,6 +197,7 @@ static void *largealloc(struct mcache *c, size_t size, enum spankind kind, const
 	void *p = (void *)s->startAddr;
 	if (s->needzero)
 		memset(p, 0, npages << PAGESHIFT);
+	countsample(c, s, p);
 	uncacheSpan(s);
 	return p;
 }

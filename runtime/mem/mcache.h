@@ -25,6 +25,8 @@ struct mcache {
 	struct mspan *alloc[NSPANCLASS]; /* NULL: none yet */
 	uintptr_t tiny;                  /* block of TINYSIZE that tiny objects share, or 0 */
 	uint32_t tinyoffset;             /* where the next one goes */
+	uint64_t nextsample;             /* bytes; an object of so many or more is sampled */
+	uint64_t random;                 /* mprof.c */
 	uint64_t tinyallocs;             /* objects in such blocks */
 	uint64_t nlarge, largebytes;     /* objects with spans of their own, ever */
 	uint64_t nsmall[NSPANCLASS];     /* slots taken of spans that were given back */

@@ -21,6 +21,7 @@
 #include "debug/options.h"
 #include "mem/malloc.h"
 #include "mem/mheap.h"
+#include "mem/mprof.h"
 #include "sched/preempt.h"
 #include "sched/proc.h"
 #include "sync/pool.h"
@@ -129,6 +130,7 @@ static void finish(struct cycle *c)
 	store_rlx(&gc.live, c->after);
 	setgoal(c->after);
 	sweepbegin(gc.goal - c->after);
+	mProf_NextCycle();
 	gc.n++;
 }
 
@@ -212,6 +214,7 @@ static bool collect(struct cycle c)
 		return false;
 	}
 	sweepall();
+	mProf_Flush();
 	c.begin = nanotime();
 	bool done = stopandmark(&c);
 	if (done) {
@@ -253,6 +256,7 @@ void gort_gc(void)
 	getgchecked("gort_gc");
 	gccollectby(markreachable, NULL);
 	sweepall();
+	mProf_PostSweep();
 }
 
 int gort_set_gc_percent(int percent)

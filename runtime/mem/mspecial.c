@@ -18,6 +18,7 @@
 #include "mem/malloc.h"
 #include "mem/mgc.h"
 #include "mem/mheap.h"
+#include "mem/mprof.h"
 #include "mem/nostop.h"
 
 static struct {
@@ -152,6 +153,10 @@ static void dispose(struct special *sp)
 		store_rel(sp->handle, 0); /* pairs with gort_weak_value */
 		specialfree(sp);
 		break;
+	case SPECIALPROFILE:
+		mProf_Free(sp->bucket);
+		specialfree(sp);
+		break;
 	}
 }
 
@@ -168,7 +173,7 @@ static struct special **sweepobject(struct special **at, uintptr_t end, bool rev
 {
 	while (*at && (*at)->offset < end) {
 		struct special *sp = *at;
-		if (revived && sp->kind == SPECIALCLEANUP) { /* when it is freed */
+		if (revived && sp->kind >= SPECIALCLEANUP) { /* when it is freed */
 			at = &sp->next;
 			continue;
 		}
@@ -209,6 +214,8 @@ static void scanspecial(const struct mspan *s, const struct special *sp)
 		break;
 	case SPECIALWEAK:
 		scanword((uintptr_t)sp->handle);
+		break;
+	case SPECIALPROFILE:
 		break;
 	}
 }

@@ -15,7 +15,7 @@
 struct mspan;
 
 /* Several of one kind at one place: cleanups only. */
-enum specialkind { SPECIALFINALIZER, SPECIALWEAK, SPECIALCLEANUP };
+enum specialkind { SPECIALFINALIZER, SPECIALWEAK, SPECIALCLEANUP, SPECIALPROFILE };
 
 struct special {
 	struct special *next; /* of the span, by place; of a queue; of the free ones */
@@ -30,6 +30,7 @@ struct special {
 		};
 		/* SPECIALWEAK: where weak pointers find the object; a collected object. */
 		_Atomic uintptr_t *handle;
+		struct bucket *bucket; /* SPECIALPROFILE */
 	};
 };
 

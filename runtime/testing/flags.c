@@ -7,7 +7,8 @@
 
 #include "testing/internal.h"
 
-struct flags flags = {.count = 1, .benchtime = 1000000000, .timeout = 600000000000};
+struct flags flags = {
+	.count = 1, .benchtime = 1000000000, .timeout = 600000000000, .memprofilerate = -1};
 
 /* ---- patterns ---- */
 
@@ -167,6 +168,17 @@ static bool set_pattern(const char *name, const char *value, bool *known)
 	return false;
 }
 
+static bool set_file(const char *name, const char *value, bool *known)
+{
+	const char **file = strcmp(name, "cpuprofile") == 0   ? &flags.cpuprofile
+			    : strcmp(name, "memprofile") == 0 ? &flags.memprofile
+							      : NULL;
+	*known = file != NULL;
+	if (file)
+		*file = value;
+	return true;
+}
+
 static bool set(const char *name, const char *value, bool *known)
 {
 	bool good = set_pattern(name, value, known);
@@ -185,9 +197,9 @@ static bool set(const char *name, const char *value, bool *known)
 		return duration(value, &flags.fuzztime);
 	if (strcmp(name, "shuffle") == 0)
 		return shuffle(value);
-	*known = strcmp(name, "cpuprofile") == 0;
-	flags.cpuprofile = value;
-	return true;
+	if (strcmp(name, "memprofilerate") == 0)
+		return number(value, &flags.memprofilerate) && flags.memprofilerate >= 0;
+	return set_file(name, value, known);
 }
 
 static bool set_switch(bool *on, const char *value)

@@ -33,7 +33,8 @@ struct flags {
 	struct pattern run_, skip_, bench_, list_, fuzz_;
 	long count, parallel, benchn; /* benchn 0: benchtime */
 	int64_t benchtime, timeout, fuzztime, seed;
-	const char *cpuprofile;
+	const char *cpuprofile, *memprofile;
+	long memprofilerate; /* bytes; negative: as it is */
 };
 
 extern struct flags flags;

@@ -110,6 +110,16 @@ static void verdict(bool passed, bool none, double took)
 			none ? " [no tests to run]" : "");
 }
 
+/* After a collection, which completes the figures of what is in use. */
+static bool write_memprofile(void)
+{
+	gort_gc();
+	int err = gort_allocs_profile(flags.memprofile);
+	if (err)
+		fprintf(stderr, "testing: can't write %s: %s\n", flags.memprofile, strerror(-err));
+	return !err;
+}
+
 static int run(struct gort_test **all, int n)
 {
 	int64_t start = nanotime();
@@ -118,11 +128,14 @@ static int run(struct gort_test **all, int n)
 		fprintf(stderr, "testing: can't start cpu profile: %s\n", strerror(-bad));
 		return 2;
 	}
+	if (flags.memprofilerate >= 0)
+		gort_memprofile_rate(flags.memprofilerate);
 	bool none, passed = run_all(all, n, &none);
 	if (flags.cpuprofile)
 		gort_cpuprofile_stop();
+	bool written = !flags.memprofile || write_memprofile();
 	verdict(passed, none, (double)(nanotime() - start) / 1e9);
-	return passed ? 0 : 1;
+	return !written ? 2 : passed ? 0 : 1;
 }
 
 int gort_test_main(int argc, char **argv)

@@ -89,6 +89,15 @@ run 0 -run Nothing -bench Loop -benchtime 1ms
 has '^BenchmarkLoop'
 count 'CountedN' 0
 
+run 2 -run Nothing -bench Loop -memprofile "$work/none/heap"
+has "testing: can't write $work/none/heap: No such file or directory"
+run 2 -memprofilerate=-1
+if command -v go >/dev/null; then
+	run 0 -run Nothing -bench . -benchtime 50x -memprofile heap.pb.gz -memprofilerate=1
+	go tool pprof -top heap.pb.gz >"$work/out" 2>&1
+	has '^Type: alloc_space$'
+fi
+
 run 0 -run Fuzz -v
 has '^    --- PASS: FuzzBytes/escapes'
 printf 'go test fuzz v1\n[]byte("bad")\n' >testdata/fuzz/FuzzBytes/planted

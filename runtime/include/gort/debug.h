@@ -78,6 +78,23 @@ int gort_goroutine_profile(const char *path);
  */
 int gort_goroutineleak_profile(const char *path);
 
+/*
+ * Writes the heap profile to path, replacing what is there at once: for each stack how many objects
+ * and bytes it allocated, and how many of them were in use after the last collection, estimated
+ * from samples. gort_allocs_profile() is the same, shown by what was allocated. Mirror
+ * pprof.Lookup("heap") and ("allocs"), and their WriteTo(w, 0). runtime/debug/heapprof.c
+ */
+int gort_heap_profile(const char *path);
+int gort_allocs_profile(const char *path);
+
+/*
+ * One of so many bytes is sampled from now on, 512 KiB by default; 1: every object, 0: none, less:
+ * as it was. Returns what it was. Stops the world for a moment; goroutines only. The
+ * estimates assume that it does not change: GORT_DEBUG=memprofilerate=N sets it from the start.
+ * Go's runtime.MemProfileRate. runtime/mem/mprof.c
+ */
+int64_t gort_memprofile_rate(int64_t rate);
+
 #ifdef __cplusplus
 }
 #endif

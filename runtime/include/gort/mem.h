@@ -78,16 +78,9 @@ struct gort_memstats {
 /* Stops everybody for a moment. Go's runtime.ReadMemStats. */
 GORT_API void gort_read_memstats(struct gort_memstats *m);
 
-/* One object; that of no type without the checks of arrays. */
-static inline __attribute__((malloc, returns_nonnull)) void *gort_malloc_one(
-	size_t size, const gort_type *t)
-{
-	return __builtin_constant_p(t == 0) && t == 0 ? gort_malloc(size)
-						      : gort_malloc_array(1, size, t);
-}
-
 /* gort_new(T), gort_new(T, type): Go's new(T). gort_new_array(T, n, ...): its make([]T, n). */
-#define gort_new(T, ...) ((T *)gort_malloc_one(sizeof(T), GORT_TYPE_OF(__VA_ARGS__)))
+#define gort_new(T, ...) \
+	((T *)GORT_NEW_(0, ##__VA_ARGS__, GORT_NEW_TYPED, GORT_NEW_ANY)(T, ##__VA_ARGS__))
 #define gort_new_array(T, n, ...) \
 	((T *)gort_malloc_array((n), sizeof(T), GORT_TYPE_OF(__VA_ARGS__)))
 
@@ -100,6 +93,11 @@ static inline __attribute__((malloc, returns_nonnull)) void *gort_malloc_one(
 	static const gort_type name = {#T, sizeof(T), GORT_FIELDS_N(__VA_ARGS__)(T, __VA_ARGS__)}
 
 /* ---- for the macros ---- */
+
+/* Not an inline function: it would be the place of the call in dumps and profiles. */
+#define GORT_NEW_(zero, t, pick, ...) pick
+#define GORT_NEW_ANY(T)               gort_malloc(sizeof(T))
+#define GORT_NEW_TYPED(T, t)          gort_malloc_array(1, sizeof(T), (t))
 
 #define GORT_TYPE_OF(...)           GORT_TYPE_OF_(0, ##__VA_ARGS__, 0)
 #define GORT_TYPE_OF_(zero, t, ...) t
