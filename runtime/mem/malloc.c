@@ -22,6 +22,7 @@
 #include "mem/mprof.h"
 #include "mem/nostop.h"
 #include "sched/proc.h"
+#include "sched/race.h"
 
 static struct {
 	struct mutex lock;
@@ -54,6 +55,14 @@ static inline uintptr_t nextFreeFast(struct mspan *s)
 	return s->startAddr + index * s->elemsize;
 }
 
+static inline void clearlarge(void *p, size_t size)
+{
+	if (unlikely(raceenabled))
+		zerounseen(p, size);
+	else
+		memset(p, 0, size);
+}
+
 /*
  * Zeroes a slot, whose size is a multiple of 8. The empty assembly keeps gcc from making the loop a
  * `rep stos`, which takes 20 cycles to begin: half the time of an allocation of 16 bytes.
@@ -63,7 +72,7 @@ static inline __attribute__((always_inline)) void clear(char *p, size_t size)
 	typedef uint64_t word __attribute__((may_alias));
 	typedef word pair __attribute__((vector_size(16), aligned(8)));
 	if (size > 128) {
-		memset(p, 0, size);
+		clearlarge(p, size);
 		return;
 	}
 	for (; size >= 16; p += 16, size -= 16) {
@@ -196,7 +205,7 @@ static void *largealloc(struct mcache *c, size_t size, enum spankind kind, const
 	gcaccount(npages << PAGESHIFT);
 	void *p = (void *)s->startAddr;
 	if (s->needzero)
-		memset(p, 0, npages << PAGESHIFT);
+		clearlarge(p, npages << PAGESHIFT);
 	countsample(c, s, p);
 	uncacheSpan(s);
 	return p;

@@ -2,6 +2,7 @@
 /* mcache.c - the slow side of a P's cache of spans (Go's mcache.go, malloc.go nextFree). */
 #include "mem/mgc.h"
 #include "mem/mheap.h"
+#include "sched/race.h"
 
 static void refillAllocCache(struct mspan *s, uint32_t word)
 {
@@ -50,7 +51,6 @@ void mcacherelease(struct mcache *c)
 	for (unsigned i = 0; i < NSPANCLASS; i++)
 		if (c->alloc[i])
 			giveback(c, c->alloc[i]);
-	for (unsigned i = 0; i < NSPANCLASS; i++)
-		c->alloc[i] = NULL;
+	zerounseen(c->alloc, sizeof(c->alloc));
 	c->tiny = 0;
 }

@@ -18,6 +18,7 @@
 #include "mem/malloc.h"
 #include "mem/mgc.h"
 #include "mem/mheap.h"
+#include "sched/race.h"
 
 #define NOSAN      __attribute__((no_sanitize("address")))
 #define QUEUE      16u
@@ -237,7 +238,7 @@ void markdrain(void)
 		mark(&c);
 	}
 	/* It lies among the roots, and holds beginnings of spans, which are objects. */
-	memset(work.queue, 0, sizeof(work.queue));
+	zerounseen(work.queue, sizeof(work.queue));
 }
 
 void markbegin(void)

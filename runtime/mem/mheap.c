@@ -279,7 +279,7 @@ static void initbits(struct mspan *s)
 	uint32_t page = pageof(s->startAddr);
 	s->bits = ha->bits[page];
 	s->heapBits = s->kind == SPANTYPED && s->sizeclass ? ha->heapBits[page] : NULL;
-	memset((void *)s->bits, 0, (s->nelems + 63) / 64 * sizeof(*s->bits));
+	zerounseen((void *)s->bits, (s->nelems + 63) / 64 * sizeof(*s->bits));
 	s->allocCache = UINT64_MAX;
 }
 

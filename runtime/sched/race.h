@@ -37,6 +37,17 @@ static inline void raceacquire(const void *key)
 		raceacquirekey(key);
 }
 
+/* A detector takes libc's functions over, and would see accesses that locks of libgort order. */
+static inline void copyunseen(void *dst, const void *src, size_t n)
+{
+	__asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
+}
+
+static inline void zerounseen(void *dst, size_t n)
+{
+	__asm__ volatile("rep stosb" : "+D"(dst), "+c"(n) : "a"(0) : "memory");
+}
+
 /* Before the first M; and on each M, by itself. */
 void raceinit(void);
 void raceminit(struct m *mp);

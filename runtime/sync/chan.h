@@ -127,17 +127,6 @@ void racefound(struct hchan *c, const struct g *waiting, bool send);
 
 /* ---- data ---- */
 
-/* A race detector takes libc's functions over, and would see accesses that the lock orders. */
-static inline void copyunseen(void *dst, const void *src, size_t n)
-{
-	__asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
-}
-
-static inline void zerounseen(void *dst, size_t n)
-{
-	__asm__ volatile("rep stosb" : "+D"(dst), "+c"(n) : "a"(0) : "memory");
-}
-
 static inline void copyelem(uint32_t size, void *dst, const void *src)
 {
 	if (likely(size == 8))
