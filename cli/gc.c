@@ -118,7 +118,9 @@ static void print_missing(struct out *out, const struct gsnap *s)
 	} all[] = {{gc->marked, "live, now, trigger, goal, GOGC, limit, mapped"},
 		{gc->cycles, "cycles, last, total"},
 		{gc->objects, "objects, unused, free, released, stacks, alloc"},
-		{gc->cpu_gc, "cpu"}, {gc->pauses.known ? 0 : GSNAP_UNKNOWN, "pauses, stops"}};
+		{gc->marked == GSNAP_UNKNOWN ? 0 : gc->mem_limit, "limit"},
+		{gc->objects == GSNAP_UNKNOWN ? 0 : gc->stack_bytes, "stacks"}, {gc->cpu_gc, "cpu"},
+		{gc->pauses.known ? 0 : GSNAP_UNKNOWN, "pauses, stops"}};
 	const char *sep = "-: ";
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		if (all[i].value == GSNAP_UNKNOWN) {

@@ -181,7 +181,8 @@ const struct command cmd_heap = {
 		 "rest is garbage that waits for the next one. LEAKED are kept only by goroutines\n"
 		 "that can never go on (gort leaks). The target is not stopped, so what moves\n"
 		 "meanwhile may be counted wrong. gort needs as much memory as the part of the\n"
-		 "heap that holds pointers.",
+		 "heap that holds pointers. Of a program on libgort: large objects by their type,\n"
+		 "the others by size class; it does not tell what is live.",
 	.own = own,
 	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC | TAKES_CORE,
 	.min_args = 1,

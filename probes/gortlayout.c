@@ -69,14 +69,14 @@ static const char *const v_names[V_VARIABLES] = {
 
 #define MAX_RECORD 16384 /* of a structure, that one table cannot make us read gigabytes */
 
-static struct member member_of(const struct gortabi *abi, const char *name)
+struct member glayout_member(const struct gortabi *abi, const char *name)
 {
 	const struct gort_abi_entry *e = gortabi_find(abi, name, GORT_ABI_OFFSET);
 	bool usable = e && e->value + e->size <= MAX_RECORD;
 	return usable ? (struct member){(uint32_t)e->value, e->size} : (struct member){0, 0};
 }
 
-static struct variable variable_of(const struct gortabi *abi, const char *name)
+struct variable glayout_variable(const struct gortabi *abi, const char *name)
 {
 	const struct gort_abi_entry *e = gortabi_find(abi, name, GORT_ABI_ADDR);
 	return e ? (struct variable){{e->value}, e->size} : (struct variable){{0}, 0};
@@ -104,7 +104,7 @@ static const char *resolve_switch(const struct gortabi *abi, struct glayout *lay
 		return "switch.frame.size";
 	lay->switch_size = (uint32_t)size->value;
 	for (size_t i = 0; i < S_MEMBERS; i++) {
-		struct member m = member_of(abi, switch_names[i]);
+		struct member m = glayout_member(abi, switch_names[i]);
 		if (m.size != 8 || m.offset + 8 > lay->switch_size)
 			return switch_names[i];
 		lay->switched[i] = m;
@@ -116,22 +116,22 @@ int glayout_resolve(const struct gortabi *abi, struct glayout *lay, const char *
 {
 	*missing = NULL;
 	for (size_t i = 0; i < G_MEMBERS; i++) {
-		lay->g[i] = member_of(abi, g_names[i]);
+		lay->g[i] = glayout_member(abi, g_names[i]);
 		if (!lay->g[i].size && i < G_REQUIRED && !*missing)
 			*missing = g_names[i];
 	}
 	for (size_t i = 0; i < P_MEMBERS; i++)
-		lay->p[i] = member_of(abi, p_names[i]);
+		lay->p[i] = glayout_member(abi, p_names[i]);
 	for (size_t i = 0; i < W_MEMBERS; i++)
-		lay->sudog[i] = member_of(abi, sudog_names[i]);
+		lay->sudog[i] = glayout_member(abi, sudog_names[i]);
 	for (size_t i = 0; i < C_MEMBERS; i++)
-		lay->chan[i] = member_of(abi, chan_names[i]);
+		lay->chan[i] = glayout_member(abi, chan_names[i]);
 	for (size_t i = 0; i < V_VARIABLES; i++) {
-		lay->var[i] = variable_of(abi, v_names[i]);
+		lay->var[i] = glayout_variable(abi, v_names[i]);
 		if (!lay->var[i].size && i < V_REQUIRED && !*missing)
 			*missing = v_names[i];
 	}
-	lay->m_procid = member_of(abi, "m.procid");
+	lay->m_procid = glayout_member(abi, "m.procid");
 	hull(lay->g, G_MEMBERS, &lay->g_lo, &lay->g_len);
 	hull(lay->p, P_MEMBERS, &lay->p_lo, &lay->p_len);
 	const char *bad = resolve_switch(abi, lay);

@@ -90,6 +90,10 @@ struct glayout {
 	uint32_t p_lo, p_len;
 };
 
+/* Entries by name, for what only one file reads. */
+struct member glayout_member(const struct gortabi *abi, const char *name);
+struct variable glayout_variable(const struct gortabi *abi, const char *name);
+
 /* 0, or -EPROTO with the name of the first required entry that is missing. */
 int glayout_resolve(const struct gortabi *abi, struct glayout *lay, const char **missing);
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core.h"
+#include "gortheap.h"
 #include "gortread.h"
 
 #define BATCH         512
@@ -524,6 +525,7 @@ void gortread_sched(struct gortread *r, struct gsnap *out)
 
 void gortread_stats(struct gortread *r, struct gsnap_stats *st)
 {
+	gortheap_stats(r, st);
 	st->gomaxprocs = stat_of(r, V_GOMAXPROCS);
 	st->idle_p = stat_of(r, V_NPIDLE);
 	st->spinning_m = stat_of(r, V_NMSPINNING);

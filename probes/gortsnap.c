@@ -10,6 +10,7 @@
 #include <time.h>
 #include <gelf.h>
 #include "gortfind.h"
+#include "gortheap.h"
 #include "gortread.h"
 #include "gortsnap.h"
 #include "mappings.h"
@@ -93,6 +94,11 @@ void gortsnap_close(struct gortsnap *s)
 	free(s);
 }
 
+int gortsnap_heap(struct gortsnap *s, struct probe_heap *out)
+{
+	return gortheap_read(&s->read, out);
+}
+
 const char *gortsnap_version(const struct gortsnap *s)
 {
 	return s->read.version;
@@ -151,6 +157,8 @@ int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct g
 	fill_process(s, out);
 	modules_refresh(s->ms);
 	gortread_stats(&s->read, &out->stats);
+	if (what & PROBE_GC)
+		gortheap_gc(&s->read, &out->gc);
 	if (what & PROBE_SCHED)
 		gortread_sched(&s->read, out);
 	int error = what & PROBE_NO_GS ? 0 : gortread_goroutines(&s->read, what, out);

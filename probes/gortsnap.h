@@ -21,6 +21,9 @@ void gortsnap_close(struct gortsnap *s);
  */
 int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct gsnap_err *err);
 
+/* As gortheap_read. */
+int gortsnap_heap(struct gortsnap *s, struct probe_heap *out);
+
 /* "gort 0.1.0"; valid until the close. */
 const char *gortsnap_version(const struct gortsnap *s);
 /* Number of goroutines that exist, GSNAP_UNKNOWN when it cannot be read. */

@@ -515,15 +515,22 @@ void probe_held_free(struct probe_held *of, size_t n)
 	free(of);
 }
 
+static int no_heap(const struct probe *p, struct gsnap_err *err)
+{
+	err->code = 5;
+	snprintf(err->what, sizeof err->what, "no heap of %s (%s)", p->t.name, p->info.comm);
+	snprintf(err->why, sizeof err->why, "its libgort publishes nothing of it");
+	return -ENOTSUP;
+}
+
 int probe_heap(struct probe *p, struct probe_heap *out, struct gsnap_err *err)
 {
 	*err = (struct gsnap_err){0};
 	*out = (struct probe_heap){0};
-	int e = only_go(p, err);
-	if (e)
-		return e;
 	p->t.read_errno = 0;
-	e = goheapstat_read(&p->go, out);
+	int e = p->kind == GSNAP_GO ? goheapstat_read(&p->go, out) : gortsnap_heap(p->gort, out);
+	if (e == -ENOTSUP)
+		e = no_heap(p, err);
 	if (e)
 		probe_heap_free(out);
 	return explain_look(p, e, "its heap cannot be found or makes no sense", err);

@@ -183,7 +183,7 @@ static inline const struct probe_leak *probe_leaks_find(const struct probe_leaks
 	return lo < l->n && l->v[lo].goid == goid ? &l->v[lo] : NULL;
 }
 
-/* A kind of objects on the heap of a Go process. */
+/* A kind of objects on the heap of a process. */
 struct probe_heap_row {
 	char *type; /* where the runtime notes it: of the object, or of its elements; else NULL */
 	bool array; /* of elements of that type */
@@ -206,10 +206,11 @@ struct probe_heap {
 };
 
 /*
- * What fills the heap of a Go process. Slots count as in use until the sweep that frees them, as in
+ * What fills the heap of a process. Slots count as in use until the sweep that frees them, as in
  * Go's own figures; live is what a collection now would keep. Types are noted by Go for objects of
- * more than 512 bytes that hold pointers. Costs what one look of probe_leaks does. *out is freed
- * with probe_heap_free. Code 5 for programs not in Go.
+ * more than 512 bytes that hold pointers; libgort notes those of large ones with a layout, and does
+ * not tell what is live. Costs what one look of probe_leaks does. *out is freed with
+ * probe_heap_free.
  */
 int probe_heap(struct probe *p, struct probe_heap *out, struct gsnap_err *err);
 void probe_heap_free(struct probe_heap *heap);

@@ -11,6 +11,8 @@
 #include "cpuprof.h"
 #include "debug.h"
 #include "lang/panic.h"
+#include "gort/mem.h"
+#include "mem/mgc.h"
 #include "mem/mheap.h"
 #include "module.h"
 #include "sched/asm.h"
@@ -90,6 +92,11 @@ static const struct gort_abi_entry entries[] = {
 	MEMBER(p, runnext),
 	MEMBER(p, m),
 	MEMBER(p, steals),
+	MEMBER(p, mcache.alloc),
+	MEMBER(p, mcache.nsmall),
+	MEMBER(p, mcache.tinyallocs),
+	MEMBER(p, mcache.nlarge),
+	MEMBER(p, mcache.largebytes),
 	SIZE(p),
 	MEMBER(sudog, g),
 	MEMBER(sudog, elem),
@@ -113,6 +120,8 @@ static const struct gort_abi_entry entries[] = {
 	MEMBER(mspan, elemsize),
 	MEMBER(mspan, freeindex),
 	MEMBER(mspan, allocCount),
+	MEMBER(mspan, allocCountBefore),
+	MEMBER(mspan, largetype),
 	MEMBER(mspan, bits),
 	AS("gcbits.alloc", gcbits, alloc),
 	SIZE(gcbits),
@@ -120,6 +129,7 @@ static const struct gort_abi_entry entries[] = {
 	MEMBER(mspan, kind),
 	MEMBER(mspan, state),
 	SIZE(mspan),
+	MEMBER(gort_type, name),
 	MEMBER(heapArena, base),
 	MEMBER(heapArena, mapped),
 	MEMBER(heapArena, spans),
@@ -150,6 +160,16 @@ static const struct gort_abi_entry entries[] = {
 	ADDR("sched.nmspinning", sched.nmspinning),
 	ADDR("sched.nmidle", sched.nmidle),
 	ADDR("mheap", mheap),
+	ADDR("class_to_size", sizeclasses.size),
+	ADDR("gcController.gcPercent", gcpace.percent),
+	ADDR("gcController.heapMarked", gcpace.marked),
+	ADDR("gcController.heapLive", gcpace.live),
+	ADDR("gcController.trigger", gcpace.trigger),
+	ADDR("gcController.heapGoal", gcpace.goal),
+	ADDR("memstats.numgc", gccycles.n),
+	ADDR("memstats.numforcedgc", gccycles.forced),
+	ADDR("memstats.pause_total_ns", gccycles.paused),
+	ADDR("memstats.last_gc_nanotime", gccycles.last),
 	CONST("pagesize", PAGESIZE),
 	CONST("pagesPerArena", PAGESPERARENA),
 	CONST("_Gidle", _Gidle),

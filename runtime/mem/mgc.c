@@ -37,15 +37,12 @@ struct cycle {
 	void *arg;
 };
 
+struct gcpace gcpace = {.percent = 100, .trigger = HEAPMINIMUM, .goal = HEAPMINIMUM};
+struct gccycles gccycles;
+
 static struct {
-	_Atomic uint64_t live;    /* bytes marked, and of spans taken since */
-	_Atomic uint64_t trigger; /* collect when live gets there */
-	uint64_t goal;
-	int32_t percent; /* GOGC; negative: off */
-	uint32_t n;      /* cycles so far */
-	int64_t start, paused;
-	int64_t lastpause;
-} gc = {.percent = 100, .trigger = HEAPMINIMUM, .goal = HEAPMINIMUM};
+	int64_t start, lastpause;
+} gc;
 
 _Atomic bool gcwanted;
 static gort_mutex gcsema; /* who collects */
@@ -54,7 +51,7 @@ static gort_mutex gcsema; /* who collects */
 
 static uint64_t share(uint64_t bytes)
 {
-	return (uint64_t)((double)bytes * gc.percent / 100);
+	return (uint64_t)((double)bytes * gcpace.percent / 100);
 }
 
 /* live bytes are reachable: when is the next cycle due? */
@@ -62,8 +59,8 @@ static void setgoal(uint64_t live)
 {
 	uint64_t goal = live + share(live + rootsstacks() + rootsglobals());
 	uint64_t least = share(HEAPMINIMUM);
-	gc.goal = gc.percent < 0 ? UINT64_MAX : goal > least ? goal : least;
-	store_rlx(&gc.trigger, gc.goal);
+	gcpace.goal = gcpace.percent < 0 ? UINT64_MAX : goal > least ? goal : least;
+	store_rlx(&gcpace.trigger, gcpace.goal);
 }
 
 /* A goroutine that calls libgort again collects. */
@@ -77,7 +74,7 @@ static __attribute__((noinline)) void wantgc(void)
 
 void gcaccount(size_t size)
 {
-	if (unlikely(xadd_rlx(&gc.live, size) + size >= load_rlx(&gc.trigger)))
+	if (unlikely(xadd_rlx(&gcpace.live, size) + size >= load_rlx(&gcpace.trigger)))
 		wantgc();
 }
 
@@ -125,13 +122,14 @@ static void markall(const struct cycle *c, uintptr_t sp)
 
 static void finish(struct cycle *c)
 {
-	c->after = markedbytes();
+	c->after = gcpace.marked = markedbytes();
 	store_rlx(&gcwanted, false);
-	store_rlx(&gc.live, c->after);
+	store_rlx(&gcpace.live, c->after);
 	setgoal(c->after);
-	sweepbegin(gc.goal - c->after);
+	sweepbegin(gcpace.goal - c->after);
 	mProf_NextCycle();
-	gc.n++;
+	gccycles.n++;
+	gccycles.forced += c->forced;
 }
 
 /* Stops everybody, with the list of modules as it is then. */
@@ -156,12 +154,12 @@ static __attribute__((noinline)) bool stopandmark(struct cycle *c)
 	__builtin_unwind_init();
 	if (!stopall()) {
 		store_rlx(&gcwanted, false);
-		store_rlx(&gc.trigger, load_rlx(&gc.live) + HEAPMINIMUM);
+		store_rlx(&gcpace.trigger, load_rlx(&gcpace.live) + HEAPMINIMUM);
 		return false;
 	}
 	c->stopped = nanotime();
-	c->before = load_rlx(&gc.live);
-	c->goal = gc.goal;
+	c->before = load_rlx(&gcpace.live);
+	c->goal = gcpace.goal;
 	uintptr_t sp;
 	__asm__ volatile("movq %%rsp, %0" : "=r"(sp));
 	markall(c, sp);
@@ -184,8 +182,8 @@ static void trace(const struct cycle *c)
 	dprintf(2,
 		"gc %u @%.3fs %d%%: %.3g+0+%.3g ms clock, %.3g+0/0/0+%.3g ms cpu, "
 		"%lu->%lu->%lu MB, %lu MB goal, %lu MB stacks, %lu MB globals, %d P%s\n",
-		gc.n, (double)(c->begin - gc.start) / 1e9,
-		(int)(100 * gc.paused / (c->end - gc.start + 1)), stop, mark, stop, mark,
+		gccycles.n, (double)(c->begin - gc.start) / 1e9,
+		(int)(100 * gccycles.paused / (c->end - gc.start + 1)), stop, mark, stop, mark,
 		(unsigned long)(c->before >> 20), (unsigned long)(c->before >> 20),
 		(unsigned long)(c->after >> 20), (unsigned long)(c->goal >> 20),
 		(unsigned long)(rootsstacks() >> 20), (unsigned long)(rootsglobals() >> 20),
@@ -219,7 +217,8 @@ static bool collect(struct cycle c)
 	bool done = stopandmark(&c);
 	if (done) {
 		gc.lastpause = c.end - c.begin;
-		gc.paused += gc.lastpause;
+		gccycles.last = c.end;
+		gccycles.paused += gc.lastpause;
 		if (unlikely(debug.gctrace))
 			trace(&c);
 	}
@@ -245,7 +244,7 @@ void gcpoll(void)
 void gcinit(void)
 {
 	gc.start = nanotime();
-	gc.percent = options.gogc;
+	gcpace.percent = options.gogc;
 	setgoal(0);
 }
 
@@ -263,9 +262,9 @@ int gort_set_gc_percent(int percent)
 {
 	getgchecked("gort_set_gc_percent");
 	begincollect();
-	int old = gc.percent;
-	gc.percent = percent < 0 ? -1 : percent;
-	setgoal(gc.n ? markedbytes() : 0);
+	int old = gcpace.percent;
+	gcpace.percent = percent < 0 ? -1 : percent;
+	setgoal(gccycles.n ? markedbytes() : 0);
 	endcollect();
 	return old;
 }
@@ -307,9 +306,9 @@ static void countall(struct gort_memstats *m)
 	m->heap_idle = m->heap_sys - m->heap_inuse;
 	m->heap_released = mheap.pagesclean << PAGESHIFT;
 	m->heap_objects = m->mallocs - m->frees;
-	m->next_gc = gc.goal;
-	m->num_gc = gc.n;
-	m->pause_total_ns = (uint64_t)gc.paused;
+	m->next_gc = gcpace.goal;
+	m->num_gc = gccycles.n;
+	m->pause_total_ns = (uint64_t)gccycles.paused;
 	m->pause_last_ns = (uint64_t)gc.lastpause;
 }
 

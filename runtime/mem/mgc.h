@@ -10,6 +10,17 @@
 void gcinit(void);
 /* size bytes more may be in use from now on; asks for a collection when that is enough. */
 void gcaccount(size_t size);
+/* When to collect, and what has been done; told to readers outside by the .gort.abi table. */
+extern struct gcpace {
+	_Atomic uint64_t live;    /* bytes marked, and of spans taken since */
+	_Atomic uint64_t trigger; /* collect when live gets there */
+	uint64_t goal, marked;    /* marked: in the last cycle */
+	int32_t percent;          /* GOGC; negative: off */
+} gcpace;
+extern struct gccycles {
+	uint32_t n, forced;
+	int64_t last, paused; /* nanotime of the end of the last one; ns of all */
+} gccycles;
 /* A collection is wanted; the next entry of a goroutine into libgort makes it. */
 extern _Atomic bool gcwanted;
 /* Collects if that is still wanted. A goroutine, with no lock; may switch. */

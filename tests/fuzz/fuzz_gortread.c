@@ -3,8 +3,9 @@
  * fuzz_gortread.c - the input is the memory of a program on libgort from BASE on, its table at the
  * start: table, goroutines, stacks (by frame pointer, there are no modules) and statistics.
  */
+#include <stdlib.h>
 #include <string.h>
-#include "probes/gortread.h"
+#include "probes/gortheap.h"
 
 #define BASE 0x400000u
 
@@ -27,6 +28,15 @@ static void readv_image(void *ctx, struct tmem_read_at *reads, size_t n)
 		reads[i].ok = read_image(ctx, &reads[i]);
 }
 
+static void read_heap(const struct gortread *r)
+{
+	struct probe_heap heap = {0};
+	gortheap_read(r, &heap);
+	for (size_t i = 0; i < heap.n; i++)
+		free(heap.v[i].type);
+	free(heap.v);
+}
+
 static void read_program(const struct tmem *mem, struct gortabi *abi)
 {
 	static struct modules *none;
@@ -44,6 +54,8 @@ static void read_program(const struct tmem *mem, struct gortabi *abi)
 	gortread_stats(&r, &snap.stats);
 	gortread_sched(&r, &snap);
 	gortread_goroutines(&r, PROBE_STACKS, &snap);
+	gortheap_gc(&r, &snap.gc);
+	read_heap(&r);
 	gortread_waits(&r, &snap);
 	for (uint32_t i = 0; i < snap.ngs; i++)
 		if (snap.gs[i].stack != GSNAP_NONE && snap.gs[i].stack >= snap.nstacks)

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gheap.c - a program on libgort with a heap of known objects: it collects twice, prints what
+ * gort_read_memstats says, and waits until its input ends. Then its heap stands still.
+ */
+#include <gort/go.h>
+
+struct node {
+	struct node *next;
+	char pad[72];
+};
+
+GORT_TYPE(node_type, struct node, next);
+
+enum { SMALL = 3000, TEXTS = 500, LARGE = 3, LARGE_LEN = 1000 };
+
+static struct node *volatile list, *volatile large[LARGE];
+static char *volatile texts[TEXTS];
+
+static void fill(void)
+{
+	for (int i = 0; i < SMALL; i++) {
+		struct node *n = gort_new(struct node, &node_type);
+		n->next = list;
+		list = n;
+	}
+	for (int i = 0; i < TEXTS; i++)
+		texts[i] = gort_new_array(char, 1000, &gort_noscan);
+	for (int i = 0; i < LARGE; i++)
+		large[i] = gort_new_array(struct node, LARGE_LEN, &node_type);
+}
+
+static void print_stats(void)
+{
+	struct gort_memstats m;
+	gort_read_memstats(&m);
+	dprintf(1,
+		"ready {\"num_gc\":%llu,\"objects\":%llu,\"bytes\":%llu,\"allocs\":%llu,"
+		"\"alloc_bytes\":%llu,\"goal\":%llu,\"pause\":%llu,\"inuse\":%llu,\"sys\":%llu,"
+		"\"released\":%llu}\n",
+		(unsigned long long)m.num_gc, (unsigned long long)m.heap_objects,
+		(unsigned long long)m.heap_alloc, (unsigned long long)m.mallocs,
+		(unsigned long long)m.total_alloc, (unsigned long long)m.next_gc,
+		(unsigned long long)m.pause_total_ns, (unsigned long long)m.heap_inuse,
+		(unsigned long long)m.heap_sys, (unsigned long long)m.heap_released);
+}
+
+int gort_main(int argc, char **argv)
+{
+	char end;
+	(void)argc, (void)argv;
+	fill();
+	gort_gc();
+	fill(); /* what was there before is garbage now, but for the list */
+	gort_gc();
+	print_stats();
+	return read(0, &end, 1) < 0;
+}
