@@ -184,7 +184,8 @@ static void add_semtable(struct gowaits *w, struct gomark *m)
 }
 
 /*
- * A torn tree may have lost waiters: a sudog is a 96-byte object whose first word is its g, and
+ * A torn tree may have lost waiters, or the table may have made no sense at that moment. A sudog is
+ * an object of its size class (88 bytes have slots of 96) whose first word is its g, and
  * has an address while it waits for a semaphore. All of them are opaque, since they are linked with
  * each other: one that was lost would seem to be held by somebody else's.
  */
@@ -206,9 +207,10 @@ static void add_lost(struct gowaits *w, struct gomark *m, const struct gospan *s
 
 static void add_all_lost(struct gowaits *w, struct gomark *m)
 {
+	uint64_t slot = (m->heap->g->lay->sudog_size + 15u) & ~15u;
 	for (uint32_t i = 0; i < m->heap->nspans; i++) {
 		const struct gospan *s = &m->heap->spans[i];
-		if (s->kind == GOSPAN_BITMAP && s->elemsize == m->heap->g->lay->sudog_size)
+		if (s->kind == GOSPAN_BITMAP && s->elemsize == slot)
 			add_lost(w, m, s);
 	}
 }

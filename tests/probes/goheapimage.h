@@ -118,10 +118,13 @@ static inline void goheapimage_goroutine(struct goheapimage *im, const struct go
 	im->bytes[at + l->g_waitreason] = 1;
 }
 
+/* Go 1.x whose layout the image has, and its reader expects. */
+static unsigned goheapimage_minor = 26;
+
 static inline void goheapimage_make(struct goheapimage *im)
 {
 	bool guess;
-	const struct golayout *l = golayout_for(26, 8, &guess);
+	const struct golayout *l = golayout_for(goheapimage_minor, 0, &guess);
 	*im = (struct goheapimage){0};
 	goheapimage_heap(im, l);
 	goheapimage_runtime(im, l);
@@ -139,7 +142,7 @@ static inline void goheapimage_open(struct gotarget *g, struct target *t, struct
 	target_init(t, 1, "/nonexistent");
 	t->mem = (struct tmem){gomemory_readv, memory};
 	*g = (struct gotarget){.t = t, .nreasons = 2};
-	g->lay = golayout_for(26, 8, &g->guess);
+	g->lay = golayout_for(goheapimage_minor, 0, &g->guess);
 	g->md.addr = addr_of(IM_MODULE);
 	g->glob.mheap_ = addr_of(IM_ALLSPANS) - g->lay->h_allspans;
 	g->glob.allgs = addr_of(IM_ALLGS);

@@ -129,6 +129,32 @@ START_TEST(circular)
 }
 END_TEST
 
+/* Up to Go 1.25 semtable has who waits for a lock. Without it their sudogs are found in the heap. */
+START_TEST(lost_waiters)
+{
+	struct goleaker l;
+	struct probe_leaks leaks;
+	const char *why;
+	goheapimage_minor = 25;
+	goheapimage_make(&im);
+	goheapimage_open(&g, &t, &memory);
+	strcpy(g.reasons[1], "sync.Mutex.Lock");
+	for (unsigned i = 0; i < 2; i++) {
+		hput64(&im, IM_GS + (1 + i) * 0x200 + g.lay->g_waiting, 0);
+		hput64(&im, IM_SMALL + (2 + i) * SMALL + g.lay->sudog_elem,
+			addr_of(IM_SMALL + (4 + i) * SMALL + 8));
+	}
+	hput64(&im, IM_STACKS + 0x3f0, addr_of(IM_SMALL + 5 * SMALL)); /* who has 6's lock */
+	goleaker_init(&l, &g);
+	ck_assert_int_eq(goleaker_pass(&l, &leaks, &why), 0);
+	ck_assert_uint_eq(leaks.n, 1);
+	ck_assert_uint_eq(leaks.v[0].goid, 5);
+	ck_assert_uint_eq(leaks.v[0].object, addr_of(IM_SMALL + 4 * SMALL + 8));
+	probe_leaks_free(&leaks);
+	goleaker_free(&l);
+}
+END_TEST
+
 /* Objects of less than 16 bytes share blocks; a lock in one is told from its neighbours. */
 START_TEST(tiny)
 {
@@ -202,6 +228,7 @@ Suite *test_suite(void)
 	tcase_add_test(tc, not_kept);
 	tcase_add_test(tc, distrusted);
 	tcase_add_test(tc, circular);
+	tcase_add_test(tc, lost_waiters);
 	tcase_add_test(tc, tiny);
 	tcase_add_test(tc, intersection);
 	suite_add_tcase(s, tc);
