@@ -60,6 +60,28 @@ static bool of_stdlib(const struct gsnap *s, const struct gsnap_g *gp, const cha
 	return in_list(tops, top) || any_func(s, gp, any);
 }
 
+/* NULL when it has none of that key. */
+static const char *label_of(const struct gsnap_g *gp, const char *key)
+{
+	const char *at = gp->labels;
+	for (uint32_t i = 0; i < gp->nlabels; i++) {
+		const char *value = at + strlen(at) + 1;
+		if (!strcmp(at, key))
+			return value;
+		at = value + strlen(value) + 1;
+	}
+	return NULL;
+}
+
+/* Subtests belong to a test. */
+static bool of_another_test(const struct leak_filter *f, const struct gsnap_g *gp)
+{
+	const char *test = f->test ? label_of(gp, LEAK_TEST) : NULL;
+	if (!test)
+		return f->test && f->among_others;
+	return !has_prefix(test, f->test) || !strchr("/", test[strlen(f->test)]);
+}
+
 static bool was_there(const struct leak_filter *f, uint64_t id)
 {
 	size_t lo = 0, hi = f->ncurrent;
@@ -76,7 +98,7 @@ static bool was_there(const struct leak_filter *f, uint64_t id)
 static bool ignored(const struct gsnap *s, const struct leak_filter *f, const struct gsnap_g *gp)
 {
 	const char *top = leak_top(s, gp);
-	if ((f->self && gp->id == f->self) || was_there(f, gp->id))
+	if ((f->self && gp->id == f->self) || was_there(f, gp->id) || of_another_test(f, gp))
 		return true;
 	if (top && in_list(f->ignore_top, top))
 		return true;

@@ -19,7 +19,16 @@ struct leak_filter {
 	uint64_t self;                     /* id of the calling goroutine, 0 for none */
 	const uint64_t *current;           /* ids that were there before (IgnoreCurrent), sorted */
 	size_t ncurrent;
+	/*
+	 * The test that asks, or NULL. Goroutines of others, which their label LEAK_TEST tells, are
+	 * not its; nor, with among_others, those without: others run at the same time.
+	 */
+	const char *test;
+	bool among_others;
 };
+
+/* Label with the full name of a test ("TestA/one"), of its goroutine and those that it starts. */
+#define LEAK_TEST "test"
 
 /* Writes the indexes of leaked goroutines into out (room for s->ngs); returns how many. */
 size_t leakcheck_find(const struct gsnap *s, const struct leak_filter *f, uint32_t *out);

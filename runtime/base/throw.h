@@ -6,6 +6,7 @@
 #ifndef GORT_BASE_THROW_H
 #define GORT_BASE_THROW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -33,7 +34,11 @@ _Noreturn void gopanic_text(const char *fmt, ...) __attribute__((cold, format(pr
 
 /* The leak gate: called once with the exit code of gort_main; returns the code to exit with. */
 int gcleakgate(int code);
-/* gort_leak_find for a test: the main goroutine and those of tests are not counted. */
-int gcleaktest(char *buf, size_t size);
+/*
+ * What the calling goroutine starts from now on belongs to that test. How many of those are left,
+ * see gort_leak_find; parallel: other tests run meanwhile.
+ */
+void gcleakowner(const char *test);
+int gcleaktest(const char *test, bool parallel, char *buf, size_t size);
 
 #endif

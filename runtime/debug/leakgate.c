@@ -24,7 +24,8 @@
 struct gate {
 	char *buf; /* for the message, of size bytes */
 	size_t size;
-	bool intest;
+	const char *test; /* that asks, or NULL */
+	bool parallel;    /* others run meanwhile */
 	const struct regs *self;
 };
 
@@ -59,8 +60,9 @@ static int look(const struct gate *g, bool prove, bool *final)
 	int found = take(g, prove, &s);
 	uint32_t *leaked = found ? NULL : malloc((s.ngs + 1) * sizeof *leaked);
 	struct g *me = getg();
-	struct leak_filter filter = {.self = me ? me->goid : 0};
-	if (g->intest) {
+	struct leak_filter filter = {
+		.self = me ? me->goid : 0, .test = g->test, .among_others = g->parallel};
+	if (g->test) {
 		filter.ignore_creator = tests;
 		filter.current = maing;
 		filter.ncurrent = 1;
@@ -111,7 +113,8 @@ static int find(const struct gate *g)
 static int verify(int code, const struct regs *self)
 {
 	char *buf = malloc(MESSAGE_SIZE);
-	int found = buf ? find(&(struct gate){buf, MESSAGE_SIZE, false, self}) : -ENOMEM;
+	int found = buf ? find(&(struct gate){.buf = buf, .size = MESSAGE_SIZE, .self = self})
+			: -ENOMEM;
 	struct printer out = {.fd = 2};
 	if (found > 0)
 		print_str(&out, buf);
@@ -132,14 +135,19 @@ __attribute__((visibility("default"), noinline)) int gort_leak_find(char *buf, s
 {
 	struct regs self = {0};
 	regs_saved(&self);
-	return find(&(struct gate){buf, size, false, &self});
+	return find(&(struct gate){.buf = buf, .size = size, .self = &self});
 }
 
-__attribute__((noinline)) int gcleaktest(char *buf, size_t size)
+void gcleakowner(const char *test)
+{
+	gort_set_label(LEAK_TEST, test);
+}
+
+__attribute__((noinline)) int gcleaktest(const char *test, bool parallel, char *buf, size_t size)
 {
 	struct regs self = {0};
 	regs_saved(&self);
-	return find(&(struct gate){buf, size, true, &self});
+	return find(&(struct gate){buf, size, test, parallel, &self});
 }
 
 __attribute__((visibility("default"), noinline)) int gort_leak_verify(int code)

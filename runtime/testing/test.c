@@ -49,6 +49,8 @@ struct gort_t {
 	struct gort_t *nextrunning, *prevrunning;
 };
 
+#define LEAKTEXT 65536 /* bytes of a message about leaks */
+
 static gort_semaphore slots; /* for parallel tests */
 
 /* ---- those that run: for the message of a timeout ---- */
@@ -251,11 +253,13 @@ void gort_t_logf(
 
 void gort_t_noleaks(struct gort_t *t, const char *file, int line)
 {
-	static char text[65536]; /* one at a time: not for parallel tests */
-	if (gcleaktest(text, sizeof(text)) > 0) {
+	char *text = malloc(LEAKTEXT);
+	int found = text ? gcleaktest(t->name, t->isparallel, text, LEAKTEXT) : 0;
+	if (found > 0)
 		say(current(t), file, line, &(struct buf){text, strlen(text), 0});
+	free(text);
+	if (found)
 		fail(current(t));
-	}
 }
 
 /* ---- t_eq ---- */
@@ -424,6 +428,7 @@ static void end(struct gort_t *t)
 static void runner(struct gort_t *t)
 {
 	t->start = nanotime();
+	gcleakowner(t->name);
 	running_add(t);
 	defer(end, t);
 	defer(run_cleanups, t);

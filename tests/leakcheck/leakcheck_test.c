@@ -148,6 +148,30 @@ START_TEST(test_ids)
 }
 END_TEST
 
+/* Labels of five goroutines, the first of which has none. */
+START_TEST(test_owners)
+{
+	static const char *const labels[] = {
+		NULL, "test\0TestA", "a\0b\0test\0TestA/one", "test\0TestAB", "not\0TestA"};
+	for (uint32_t i = 0; i < 5; i++) {
+		struct gsnap_g *gp =
+			canned_g(&snap, i + 1, GSTATUS_WAITING, "select", STACK("main.f"), NULL);
+		gp->labels = labels[i];
+		gp->nlabels = i == 2 ? 2 : i > 0;
+	}
+	struct leak_filter f = {.test = "TestA"};
+	static const uint32_t mine[] = {0, 1, 2, 4}, alone[] = {1, 2};
+	ck_assert_uint_eq(find(&f), 4);
+	ck_assert_mem_eq(leaked, mine, sizeof mine);
+	f.among_others = true;
+	ck_assert_uint_eq(find(&f), 2);
+	ck_assert_mem_eq(leaked, alone, sizeof alone);
+	f.test = "TestA/one";
+	ck_assert_uint_eq(find(&f), 1);
+	ck_assert_uint_eq(find(NULL), 5);
+}
+END_TEST
+
 static const char *message(size_t size)
 {
 	static char buf[4096];
@@ -324,7 +348,8 @@ static Suite *test_suite(void)
 {
 	Suite *suite = suite_create("leakcheck");
 	CASE(suite, "filters", test_plain, test_testing, test_cgo, test_stdlib, test_kinds);
-	CASE(suite, "user", test_ignore_top, test_ignore_any, test_ignore_creator, test_ids);
+	CASE(suite, "user", test_ignore_top, test_ignore_any, test_ignore_creator, test_ids,
+		test_owners);
 	CASE(suite, "format", test_message, test_proofs, test_equal_stacks_once,
 		test_names_and_gort_frames, test_gort_frames_without_lines,
 		test_inlined_frame_has_no_offset, test_truncation);

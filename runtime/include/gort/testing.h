@@ -88,8 +88,10 @@ GORT_API void gort_t_cleanup(struct gort_t *t, const struct gort_call *c);
 /* Waits until the tests before have ended, then runs beside others. Go's t.Parallel. */
 GORT_API void gort_t_parallel(struct gort_t *t);
 /*
- * Fails the test, with goleak's message, when goroutines are left; the message names those that
- * are proved to stay for ever (gort/debug.h). Not in parallel tests.
+ * Fails the test, with goleak's message, when goroutines are left that it or its subtests have
+ * started; the message names those that are proved to stay for ever (gort/debug.h). They are known
+ * by the label "test", the test's name, which goroutines inherit. One without it, as in a function
+ * of a timer, counts too, unless the test is parallel.
  */
 GORT_API void gort_t_noleaks(struct gort_t *t, const char *file, int line);
 GORT_API void gort_t_eq(struct gort_t *t, const char *file, int line, struct gort_arg got,
