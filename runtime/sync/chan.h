@@ -27,17 +27,20 @@ struct hchan {
 	uint64_t recvx;
 	struct waitq recvq;
 	struct waitq sendq;
-	char *buf;                /* dataqsiz elements, just behind this structure */
+	char *buf;                /* dataqsiz elements, just behind this structure, if any */
 	struct gort_timer *timer; /* whose channel it is, see time.c; or NULL */
 };
 
-/* A zeroed channel becomes one for cap elements, the room for which lies behind it. */
+/*
+ * A zeroed channel becomes one for cap elements, the room for which lies behind it. Where there is
+ * none, the next object begins there, which the collector would take the pointer for.
+ */
 static inline void chaninit(struct hchan *c, uint32_t elemsize, uint64_t cap)
 {
 	lockinit(&c->lock, lockRankHchan);
 	c->elemsize = elemsize;
 	c->dataqsiz = cap;
-	c->buf = (char *)(c + 1);
+	c->buf = (char *)(c + ((elemsize && cap) || raceenabled));
 }
 
 /*

@@ -176,6 +176,15 @@ static void is_pinned(void)
 	go(receives, c);
 }
 
+/* Next to one that is alive, which has no buffer: where that would be the lost one begins. */
+static void beside(void)
+{
+	chan(int) a = make_chan(int, 0), b = make_chan(int, 0);
+	REQUIRE((char *)b - (char *)a <= 128);
+	global = a;
+	go(receives, b);
+}
+
 static void receives_nil(void)
 {
 	chan(int) c = nil;
@@ -206,6 +215,7 @@ START_TEST(test_channels)
 		{in_object, 1, NONE},
 		{in_buffer, 1, NONE},
 		{is_pinned, 1, NONE},
+		{beside, 1, LEAKED},
 		{nil_channels, 2, FOREVER},
 	};
 	PLAY(scenes);
