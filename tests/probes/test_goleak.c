@@ -129,7 +129,7 @@ START_TEST(circular)
 }
 END_TEST
 
-/* Up to Go 1.25 semtable has who waits for a lock. Without it their sudogs are found in the heap. */
+/* Up to Go 1.25 semtable has who waits for a lock. Without it the heap still has their sudogs. */
 START_TEST(lost_waiters)
 {
 	struct goleaker l;
