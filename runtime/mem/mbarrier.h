@@ -7,7 +7,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gort/gc.h"
+
 struct wbblock;
+
+/*
+ * Whether libgort must log what it overwrites in memory that the collector scans: old values only,
+ * since what a goroutine holds is marked in the end. In libgort no thread is stopped, so it does
+ * not matter whether a store or its log comes first.
+ */
+static inline bool wbenabled(void)
+{
+	return __builtin_expect(*(volatile const uint32_t *)&gort_writebarrier, 0);
+}
+
+/* Logs old if that is to be. */
+static inline void wblog(const void *old)
+{
+	if (wbenabled())
+		gort_wblog(old);
+}
 
 /*
  * Turns the barrier on or off. The world is stopped: no thread is inside a no-stop section.

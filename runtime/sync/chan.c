@@ -159,7 +159,8 @@ static inline bool handsend8(struct hchan *c, const void *elem)
 /* Of an unbuffered channel. */
 static inline bool handrecv8(struct hchan *c, void *elem)
 {
-	struct sudog *sg = c->dataqsiz || !elem ? NULL : takewaiter8(c, &c->sendq);
+	bool slow = c->dataqsiz || !elem || wbenabled();
+	struct sudog *sg = slow ? NULL : takewaiter8(c, &c->sendq);
 	if (!sg)
 		return false;
 	memcpy(elem, &sg->val, 8);
@@ -285,6 +286,13 @@ bool chantryrecv(struct hchan *c, void *elem)
 	return tryrecv(c, elem);
 }
 
+/* The end in assembly stores without a barrier. */
+static inline bool recvpark(const struct g *gp, const void *elem, uint32_t size)
+{
+	return PARKASM && likely(!raceenabled) && (size == 8 || size == 4) &&
+	       (uintptr_t)elem - gp->stack.lo < gp->stack.hi - gp->stack.lo;
+}
+
 static __attribute__((noinline)) bool chanrecv(struct hchan *c, void *elem)
 {
 	struct g *gp = getgchecked("chan receive");
@@ -302,7 +310,7 @@ static __attribute__((noinline)) bool chanrecv(struct hchan *c, void *elem)
 		raceacquire(&c->closed);
 		unlock(&c->lock);
 		if (elem)
-			memset(elem, 0, size);
+			zeroelem(size, elem);
 		return false;
 	}
 	struct sudog *sg = mysudog(gp, c, elem);
@@ -312,7 +320,7 @@ static __attribute__((noinline)) bool chanrecv(struct hchan *c, void *elem)
 		timerchanblock(c);
 	racerelease(raceout(gp));
 	struct g *next = goparkchoose(gp, &c->lock, waitReasonChanReceive);
-	if (PARKASM && next != gp && likely(!raceenabled) && elem && (size == 8 || size == 4))
+	if (next != gp && recvpark(gp, elem, size))
 		return gort_chan_recv_park(&gp->sched, &next->sched);
 	if (next != gp)
 		mresume(gp, next);
@@ -339,7 +347,7 @@ static void collect(struct hchan *c, struct waitq *q, bool receivers, struct gQu
 {
 	for (struct sudog *sg; (sg = dequeue(q));) {
 		if (receivers && sg->elem && c->elemsize > sizeof(sg->val))
-			zerounseen(sg->elem, c->elemsize);
+			zeroelem(c->elemsize, sg->elem);
 		racerelease(racein(sg->g));
 		LIST_PUSH_BACK(list, sg->g, schedlink);
 	}

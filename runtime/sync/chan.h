@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "mem/mbarrier.h"
 #include "sched/race.h"
 #include "sched/runtime2.h"
 
@@ -130,8 +131,11 @@ void racefound(struct hchan *c, const struct g *waiting, bool send);
 
 /* ---- data ---- */
 
+/* dst is in a buffer, in a sudog, or where the program wants it, which may be in the heap. */
 static inline void copyelem(uint32_t size, void *dst, const void *src)
 {
+	if (wbenabled())
+		gort_wbrange(dst, size);
 	if (likely(size == 8))
 		memcpy(dst, src, 8);
 	else if (size == 4)
@@ -148,6 +152,13 @@ static inline void *sudogdata(struct hchan *c, struct sudog *sg)
 	return c->elemsize <= sizeof(sg->val) ? (void *)&sg->val : sg->elem;
 }
 
+/* The zero value, for a receive from a closed channel. */
+static inline void zeroelem(uint32_t size, void *dst)
+{
+	gort_wbrange(dst, size);
+	zerounseen(dst, size);
+}
+
 /* Whether the two below serve several Ps, with the lock: they tell no race detector. */
 static inline bool lockedfast(void)
 {
@@ -156,12 +167,13 @@ static inline bool lockedfast(void)
 
 /*
  * The buffered operations on 8 bytes that neither wait nor wake, apart so that they need no stack
- * frame. With the lock. False, with nothing done, in every other case.
+ * frame. With the lock. False, with nothing done, in every other case, and while the barrier is on.
  */
 static inline bool bufsend8(struct hchan *c, const void *elem)
 {
 	uint64_t x = c->sendx;
-	if (c->qcount >= c->dataqsiz || c->recvq.first || c->closed || c->elemsize != 8)
+	if (c->qcount >= c->dataqsiz || c->recvq.first || c->closed || c->elemsize != 8 ||
+		wbenabled())
 		return false;
 	memcpy(c->buf + x * 8, elem, 8);
 	c->sendx = x + 1 == c->dataqsiz ? 0 : x + 1;
@@ -172,7 +184,7 @@ static inline bool bufsend8(struct hchan *c, const void *elem)
 static inline bool bufrecv8(struct hchan *c, void *elem)
 {
 	uint64_t x = c->recvx;
-	if (c->qcount == 0 || c->sendq.first || c->elemsize != 8 || !elem)
+	if (c->qcount == 0 || c->sendq.first || c->elemsize != 8 || !elem || wbenabled())
 		return false;
 	memcpy(elem, c->buf + x * 8, 8);
 	c->recvx = x + 1 == c->dataqsiz ? 0 : x + 1;

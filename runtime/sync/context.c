@@ -35,6 +35,7 @@
 #include "base/throw.h"
 #include "lang/error.h"
 #include "mem/malloc.h"
+#include "mem/mbarrier.h"
 #include "sched/proc.h"
 #include "sync/chan.h"
 #include "sync/context.h"
@@ -104,7 +105,7 @@ static struct gort_contextobj *ctxalloc(enum ctxkind kind, gort_context parent)
 		ctxcache.first = c->parent;
 	unlock(&ctxcache.lock);
 	if (c)
-		memset((void *)c, 0, sizeof(*c));
+		gort_memset(c, 0, sizeof(*c));
 	else
 		c = mallocgc(sizeof(*c));
 	xadd_rlx(&ctxlive, 1);
@@ -123,7 +124,7 @@ static struct gort_contextobj *ctxfree(struct gort_contextobj *c)
 	xadd_rlx(&ctxlive, -1);
 	store_rlx(&c->refs, 0);
 	lock(&ctxcache.lock);
-	c->parent = ctxcache.first;
+	gort_store(&c->parent, ctxcache.first);
 	ctxcache.first = c;
 	unlock(&ctxcache.lock);
 	return parent;
@@ -146,6 +147,7 @@ static inline bool drophold(struct gort_contextobj *c)
 
 static void linkchild(struct gort_contextobj *up, struct gort_contextobj *c)
 {
+	wblog(up->children);
 	c->next = up->children;
 	c->prev = NULL;
 	if (c->next)
@@ -158,6 +160,7 @@ static void unlinkchild(struct gort_contextobj *up, struct gort_contextobj *c)
 {
 	if (!c->linked)
 		return;
+	wblog(c); /* what all of these hold */
 	if (c->prev)
 		c->prev->next = c->next;
 	else
@@ -197,7 +200,7 @@ static bool propagate(struct gort_contextobj *c)
 static void stoptimer(struct gort_contextobj *c)
 {
 	gort_timer *t = c->timer;
-	c->timer = NULL;
+	gort_store(&c->timer, NULL);
 	if (t && gort_timer_stop(t) && drophold(c))
 		throw("context: a timer was the last to hold a context");
 	gort_timer_free(t);
@@ -247,7 +250,7 @@ static void canceltree(struct gort_contextobj *root, gort_error err, gort_error 
 				c = child;
 		} else if (xchg_acqrel(&child->armed, false)) {
 			runafter(child);
-			child->next = done;
+			gort_store(&child->next, done);
 			done = child;
 		}
 	}

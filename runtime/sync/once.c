@@ -99,7 +99,7 @@ void gort_oncevalues_get(gort_oncevalues *o, void **a, void **b)
 	gort_once_do(&o->once, callvalues, o);
 	checkended(o->ended);
 	if (a)
-		*a = o->a;
+		gort_store(a, o->a);
 	if (b)
-		*b = o->b;
+		gort_store(b, o->b);
 }

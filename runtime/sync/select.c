@@ -157,7 +157,7 @@ static bool trycase(struct hchan *c, struct gort_case *cas)
 	raceacquire(&c->closed);
 	unlock(&c->lock);
 	if (!send && cas->v)
-		memset(cas->v, 0, size);
+		zeroelem(size, cas->v);
 	cas->ok = false;
 	return true;
 }

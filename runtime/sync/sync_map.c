@@ -27,6 +27,7 @@
 #include "base/throw.h"
 #include "gort/sync.h"
 #include "mem/malloc.h"
+#include "mem/mbarrier.h"
 #include "sched/proc.h"
 #include "sched/race.h"
 #include "sync/sync_map.h"
@@ -179,10 +180,17 @@ static struct node *lookup(gort_sync_map *m, struct shard *s, uint64_t hash, con
 
 /* ---- with the shard's mutex ---- */
 
+static void setvalue(struct node *n, void *value)
+{
+	wblog(load_rlx(&n->value));
+	store_rel(&n->value, value);
+}
+
 static void pushnode(struct table *t, struct node *n)
 {
 	_Atomic(struct node *) *head = &t->chain[n->hash & t->mask];
 	store_rlx(&n->next, load_rlx(head));
+	wblog(load_rlx(head));
 	store_rel(head, n);
 }
 
@@ -193,6 +201,7 @@ static void resize(struct shard *s, struct table *old, uint64_t chains)
 	for (uint64_t i = 0; old && i <= old->mask; i++)
 		for (struct node *n = load_rlx(&old->chain[i]); n; n = load_rlx(&n->next))
 			pushnode(new, newnode(n->hash, n->key, load_rlx(&n->value)));
+	wblog(old);
 	store_rel(&s->table, new);
 }
 
@@ -210,6 +219,7 @@ static void cut(struct shard *s, _Atomic(struct node *) *at)
 {
 	struct node *n = load_rlx(at);
 	struct table *t = load_rlx(&s->table);
+	wblog(n);
 	store_rel(at, load_rlx(&n->next));
 	if (--s->n < t->mask / 8 && t->mask >= MINTABLE)
 		resize(s, t, (t->mask + 1) / 2);
@@ -240,7 +250,7 @@ static inline struct op begin(gort_sync_map *m, const void *key, bool write, con
 static inline bool get(const struct op *o, void **value)
 {
 	struct node *n = lookup(o->m, o->s, o->hash, o->key);
-	*value = n ? load_acq(&n->value) : NULL;
+	gort_store(value, n ? load_acq(&n->value) : NULL);
 	return n;
 }
 
@@ -263,8 +273,9 @@ static inline _Atomic(struct node *) *lockplace(const struct op *o)
 bool gort_sync_map_load(gort_sync_map *m, const void *key, void **value)
 {
 	struct op o = begin(m, key, false, "gort_sync_map_load");
-	*value = NULL;
 	bool there = o.s && get(&o, value);
+	if (!there)
+		gort_store(value, NULL);
 	raceacquire(o.s);
 	return there;
 }
@@ -277,14 +288,14 @@ bool gort_sync_map_swap(gort_sync_map *m, const void *key, void *value, void **p
 	struct node *n = locknode(&o);
 	if (n) {
 		before = load_rlx(&n->value);
-		store_rel(&n->value, value);
+		setvalue(n, value);
 	} else {
 		insert(o.s, o.hash, key, value);
 	}
 	gort_mutex_unlock(&o.s->m);
 	raceacquire(o.s);
 	if (previous)
-		*previous = before;
+		gort_store(previous, before);
 	return n;
 }
 
@@ -308,7 +319,7 @@ bool gort_sync_map_load_or_store(gort_sync_map *m, const void *key, void *value,
 		insert(o.s, o.hash, key, value);
 	gort_mutex_unlock(&o.s->m);
 	raceacquire(o.s);
-	*actual = value;
+	gort_store(actual, value);
 	return n;
 }
 
@@ -328,7 +339,7 @@ bool gort_sync_map_load_and_delete(gort_sync_map *m, const void *key, void **val
 	}
 	raceacquire(o.s);
 	if (value)
-		*value = before;
+		gort_store(value, before);
 	return there;
 }
 
@@ -347,7 +358,7 @@ bool gort_sync_map_compare_and_swap(gort_sync_map *m, const void *key, void *old
 	struct node *n = locknode(&o);
 	bool swapped = n && load_rlx(&n->value) == old;
 	if (swapped)
-		store_rel(&n->value, value);
+		setvalue(n, value);
 	gort_mutex_unlock(&o.s->m);
 	if (swapped)
 		raceacquire(o.s);
@@ -421,6 +432,7 @@ static void clearshard(struct shard *s)
 {
 	racerelease(s);
 	gort_mutex_lock(&s->m);
+	wblog(load_rlx(&s->table));
 	store_rel(&s->table, NULL);
 	s->n = 0;
 	gort_mutex_unlock(&s->m);

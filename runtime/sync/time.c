@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "base/throw.h"
 #include "mem/malloc.h"
+#include "mem/mbarrier.h"
 #include "sched/proc.h"
 #include "sched/race.h"
 #include "sched/timer.h"
@@ -70,6 +71,7 @@ static void movetimers(struct timercache *to, struct timercache *from, uint32_t 
 		struct timerlink *l = from->first;
 		from->first = l->next;
 		from->n--;
+		wblog(l->next);
 		l->next = to->first;
 		to->first = l;
 		to->n++;
@@ -98,6 +100,7 @@ static inline struct gort_timer *timeralloc(struct p *pp, unsigned list)
 	if (unlikely(!cache->first))
 		refill(cache, list);
 	struct timerlink *l = cache->first;
+	gort_wbrange(l, timersize[list]); /* its link, and the arguments it had */
 	cache->first = l->next;
 	cache->n--;
 	return (struct gort_timer *)l;

@@ -22,7 +22,7 @@ void buf_add(struct buf *b, const char *text, size_t n)
 		char *p = mallocgc_noscan(cap);
 		if (b->n)
 			memcpy(p, b->p, b->n);
-		b->p = p;
+		gort_store(&b->p, p);
 		b->cap = cap;
 	}
 	memcpy(b->p + b->n, text, n);

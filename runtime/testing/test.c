@@ -71,8 +71,8 @@ static void running_add(struct gort_t *t)
 static void running_remove(struct gort_t *t)
 {
 	gort_mutex_lock(&runningmu);
-	t->nextrunning->prevrunning = t->prevrunning;
-	t->prevrunning->nextrunning = t->nextrunning;
+	gort_store(&t->nextrunning->prevrunning, t->prevrunning);
+	gort_store(&t->prevrunning->nextrunning, t->nextrunning);
 	gort_mutex_unlock(&runningmu);
 }
 
@@ -358,7 +358,7 @@ static void report(struct gort_t *t)
 static void close_case(struct gort_t *t)
 {
 	struct gort_t *c = t->open;
-	t->open = NULL;
+	gort_store(&t->open, NULL);
 	if (!c)
 		return;
 	c->took = nanotime() - c->start;
@@ -407,7 +407,7 @@ static void run_cleanups(struct gort_t *t)
 	struct cleanup *c = t->cleanups;
 	if (!c || t->panicked)
 		return;
-	t->cleanups = c->next;
+	gort_store(&t->cleanups, c->next);
 	defer(run_cleanups, t);
 	gort_call6(&c->call);
 }
@@ -470,7 +470,7 @@ bool gort_t_case(struct gort_t *t, const char *name)
 	c->iscase = true;
 	c->start = nanotime();
 	frame("RUN", c->name);
-	t->open = c;
+	gort_store(&t->open, c);
 	return true;
 }
 
@@ -478,7 +478,7 @@ void gort_t_cleanup(struct gort_t *t, const struct gort_call *call)
 {
 	struct cleanup *c = mallocgc(sizeof(*c));
 	*c = (struct cleanup){t->cleanups, *call};
-	t->cleanups = c;
+	gort_store(&t->cleanups, c);
 }
 
 void gort_t_parallel(struct gort_t *t)
@@ -488,7 +488,7 @@ void gort_t_parallel(struct gort_t *t)
 	t->isparallel = true;
 	t->took += nanotime() - t->start;
 	t->next = t->parent->subs;
-	t->parent->subs = t;
+	gort_store(&t->parent->subs, t);
 	running_remove(t);
 	frame("PAUSE", t->name);
 	gort_chan_send(t->signal, "");

@@ -382,6 +382,157 @@ START_TEST(test_roots)
 }
 END_TEST
 
+/* ---- what libgort itself overwrites ---- */
+
+static struct node **heapslot(int i)
+{
+	struct node **slot = gort_malloc(sizeof(*slot));
+	*slot = &nodes[i];
+	return slot;
+}
+
+static void sendnode(struct gort_chan *c, int i)
+{
+	struct node *n = &nodes[i];
+	gort_chan_send(c, &n);
+}
+
+/* Room that was received from is overwritten by the next send; a receive overwrites its place. */
+static int channels(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	struct gort_chan *c = gort_chan_make(sizeof(struct node *), 1);
+	struct node **slot = heapslot(3);
+	sendnode(c, 1);
+	(void)gort_chan_recv(c, &(struct node *){NULL});
+	barrier(true);
+	sendnode(c, 2);
+	REQUIRE(flush() == 1 && seen[1]);
+	REQUIRE(gort_chan_recv(c, slot) && *slot == &nodes[2] && flush() == 1 && seen[3]);
+	go(sendnode, c, 4);
+	REQUIRE(gort_chan_recv(c, slot) && *slot == &nodes[4]); /* a wait */
+	flush();
+	struct node **other = heapslot(5);
+	REQUIRE(flush() == 0);
+	go(sendnode, c, 6);
+	struct gort_case cases[] = {{.c = c, .v = other, .kind = GORT_CASE_RECV}};
+	REQUIRE(gort_select(cases, 1, true) == 0 && *other == &nodes[6]);
+	flush();
+	*other = &nodes[7];
+	gort_chan_close(c);
+	REQUIRE(!gort_chan_recv(c, other) && !*other && flush() == 1 && seen[7]);
+	return 0;
+}
+
+struct large {
+	struct node *n[3];
+};
+
+/* A receiver that waits: the sender, or who closes, writes to its place. */
+static void receiver(struct gort_chan *c, struct large *to, waitgroup *wg)
+{
+	(void)gort_chan_recv(c, to);
+	wg_done(wg);
+}
+
+static int handed(bool close)
+{
+	struct gort_chan *c = gort_chan_make(sizeof(struct large), 0);
+	struct large *to = gort_new(struct large), v = {{&nodes[20]}};
+	waitgroup wg = {0};
+	to->n[2] = &nodes[8];
+	wg_add(&wg, 1);
+	go(receiver, c, to, &wg);
+	gort_sleep(5 * ms);
+	barrier(true);
+	if (close)
+		gort_chan_close(c);
+	else
+		gort_chan_send(c, &v);
+	wg_wait(&wg);
+	flush();
+	REQUIRE(seen[8] && !to->n[2] && to->n[0] == (close ? NULL : &nodes[20]));
+	barrier(false);
+	return 0;
+}
+
+static int waiting_small(void)
+{
+	struct gort_chan *c = gort_chan_make(sizeof(struct node *), 0);
+	struct node **to = heapslot(9);
+	waitgroup wg = {0};
+	wg_add(&wg, 1);
+	go(receiver, c, (struct large *)to, &wg);
+	gort_sleep(5 * ms);
+	barrier(true);
+	sendnode(c, 10);
+	wg_wait(&wg);
+	flush();
+	REQUIRE(seen[9] && *to == &nodes[10]);
+	barrier(false);
+	return 0;
+}
+
+static int handing(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	return handed(false) | handed(true) | waiting_small();
+}
+
+static void timed(struct node *n)
+{
+	(void)n;
+}
+
+static int maps_and_timers(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	static gort_sync_map m;
+	void *v;
+	gort_sync_map_store(&m, (void *)1, &nodes[1]);
+	gort_timer_free(time_after_func(3600 * sec, timed, &nodes[2]));
+	barrier(true);
+	gort_sync_map_store(&m, (void *)1, &nodes[3]);
+	REQUIRE(flush() >= 1 && seen[1]);
+	gort_sync_map_load_and_delete(&m, (void *)1, &v);
+	REQUIRE(v == &nodes[3] && flush() >= 1);
+	time_after_func(3600 * sec, timed, &nodes[4]);
+	flush();
+	REQUIRE(seen[2]);
+	return 0;
+}
+
+/* Its link to its parent goes when it is released; what it held when it is used again. */
+static int contexts(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	static int key;
+	gort_context one = gort_ctx_with_value(gort_ctx_background(), &key, &nodes[1]);
+	gort_ctx_release(one);
+	barrier(true);
+	gort_context two = gort_ctx_with_value(gort_ctx_background(), &key, &nodes[2]);
+	REQUIRE(two == one && flush() >= 1 && seen[1] && !seen[2]);
+	struct gort_cancel *cancel, *child;
+	gort_context up = gort_ctx_with_cancel(two, &cancel);
+	gort_ctx_with_cancel(up, &child);
+	gort_ctx_with_cancel(up, &child);
+	flush();
+	gort_cancel_now(child);
+	REQUIRE(flush() >= 1);
+	gort_cancel_now(cancel);
+	REQUIRE(flush() >= 1);
+	return 0;
+}
+
+START_TEST(test_structures)
+{
+	expect_code(channels, 0);
+	expect_code(handing, 0);
+	expect_code(maps_and_timers, 0);
+	expect_code(contexts, 0);
+}
+END_TEST
+
 static void add_case(Suite *s, const char *name, const TTest *test)
 {
 	TCase *tc = tcase_create(name);
@@ -399,6 +550,7 @@ static Suite *test_suite(void)
 	add_case(s, "pending", test_pending);
 	add_case(s, "nostop", test_nostop);
 	add_case(s, "roots", test_roots);
+	add_case(s, "structures", test_structures);
 	return s;
 }
 
