@@ -29,6 +29,7 @@ enum lockrank {
 	lockRankMcentral, /* mcentral.lock: spans of one class */
 	lockRankMheap,    /* mheap.lock: pages, arenas */
 	lockRankProf,     /* samples of the heap profile */
+	lockRankWork,     /* blocks of words to be marked */
 	lockRankLeaf      /* locks under which nothing else is taken */
 };
 

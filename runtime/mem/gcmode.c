@@ -9,13 +9,13 @@
  * no stamp.
  */
 #include <elf.h>
-#include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
 
 #include "debug/options.h"
 #include "gort/gc.h"
 #include "mem/mbarrier.h"
+#include "sched/race.h"
 
 #define NT_GORT_STAMP 2
 
@@ -52,7 +52,7 @@ static bool stampedin(const char *p, const char *end)
 	return found;
 }
 
-static bool stamped(const struct dl_phdr_info *info)
+bool stamped(const struct dl_phdr_info *info)
 {
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
@@ -63,7 +63,7 @@ static bool stamped(const struct dl_phdr_info *info)
 	return false;
 }
 
-static bool needsnone(const struct dl_phdr_info *info)
+bool needsnostamp(const struct dl_phdr_info *info)
 {
 	static const char *const names[] = {"libc.so", "libc-", "ld-", "ld.so", "libm.so", "libm-",
 		"libmvec", "libgcc_s", "libpthread", "libdl.", "libdl-", "librt.", "librt-",
@@ -80,7 +80,7 @@ static bool needsnone(const struct dl_phdr_info *info)
 static int look(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	(void)size;
-	if (needsnone(info) || stamped(info))
+	if (needsnostamp(info) || stamped(info))
 		return 0;
 	*(const char **)arg = info->dlpi_name[0] ? info->dlpi_name : "the program";
 	return 1;
@@ -91,6 +91,11 @@ const char *unstamped(void)
 	const char *who = NULL;
 	dl_iterate_phdr(look, &who);
 	return who;
+}
+
+bool gcconcurrent(void)
+{
+	return options.gcmode == GCMODE_BARRIER && !raceenabled;
 }
 
 const char *gort_gcmode(const char **why)

@@ -162,10 +162,13 @@ static void writebits(uint64_t *bits, uintptr_t at, uint64_t mask, unsigned n)
 	uint64_t keep = n < 64 ? ~(uint64_t)0 << n : 0;
 	uint64_t *w = bits + at / 64;
 	unsigned shift = at % 64;
-	w[0] = (w[0] & ((keep << shift) | (((uint64_t)1 << shift) - 1))) | mask << shift;
-	if (shift && shift + n > 64)
-		w[1] = (w[1] & (keep >> (64 - shift) | ~(uint64_t)0 << shift)) |
-		       mask >> (64 - shift);
+	uint64_t one = (w[0] & ((keep << shift) | (((uint64_t)1 << shift) - 1))) | mask << shift;
+	__atomic_store_n(&w[0], one, __ATOMIC_RELAXED); /* a marker may read a neighbour's bits */
+	if (!shift || shift + n <= 64)
+		return;
+	uint64_t two =
+		(w[1] & (keep >> (64 - shift) | ~(uint64_t)0 << shift)) | mask >> (64 - shift);
+	__atomic_store_n(&w[1], two, __ATOMIC_RELAXED);
 }
 
 /* Describes all words of the slot p: n elements of type t, and nothing behind them. */

@@ -3,6 +3,7 @@
 #ifndef GORT_MEM_MBARRIER_H
 #define GORT_MEM_MBARRIER_H
 
+#include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,5 +50,10 @@ size_t wbflush(void (*shade)(uintptr_t old));
  * none. Valid until it is unloaded. gcmode.c
  */
 const char *unstamped(void);
+/* Whether goroutines may run while others mark, as far as GORT_GCMODE and this build say. */
+bool gcconcurrent(void);
+/* Whether gort-cc has made the module; whether it need not, since it stores no pointers of ours. */
+bool stamped(const struct dl_phdr_info *info);
+bool needsnostamp(const struct dl_phdr_info *info);
 
 #endif

@@ -6,6 +6,7 @@
  * takes it off sweeps it: no other has it then. The two pairs of lists change places when a
  * collection ends, at which time all have been swept.
  */
+#include "mem/mbarrier.h"
 #include "mem/mgc.h"
 #include "mem/mheap.h"
 
@@ -96,14 +97,29 @@ struct mspan *cacheSpan(unsigned spanclass)
 	return s;
 }
 
+/*
+ * The objects of one word exist, all that have been allocated since the span was taken among them.
+ * While goroutines mark these are black: marked, and never looked at. The mark comes first, since a
+ * marker that finds an object without one looks at it.
+ */
+static void settleword(const struct mspan *s, struct gcbits *b, uint64_t exist)
+{
+	uint64_t new = exist & ~b->alloc;
+	if (new &&wbenabled()) {
+		or_acqrel(&b->mark, new);
+		markblack(popcount(new) * s->elemsize);
+	}
+	__atomic_store_n(&b->alloc, b->alloc | new, __ATOMIC_RELEASE); /* pairs with setmark */
+}
+
 /* From now on the alloc bits alone tell what exists: marking looks at nothing else. */
 static void settlebits(struct mspan *s)
 {
 	uint32_t w = 0, n = s->freeindex;
 	for (; n >= 64; w++, n -= 64)
-		s->bits[w].alloc = UINT64_MAX;
+		settleword(s, &s->bits[w], UINT64_MAX);
 	if (n)
-		s->bits[w].alloc |= ((uint64_t)1 << n) - 1;
+		settleword(s, &s->bits[w], ((uint64_t)1 << n) - 1);
 }
 
 void uncacheSpan(struct mspan *s)

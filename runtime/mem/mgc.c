@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mgc.c - the collection cycle and its pace (Go's mgc.go, mgcpacer.go).
+ * mgc.c - the collection cycle (Go's mgc.go).
  *
  * Mode stw: everybody is stopped, what is reachable is marked, everybody goes on, and what was not
- * marked is freed span by span as memory is wanted (mgcsweep.c). Conservative: a word anywhere in
- * the roots (mgcroot.c) or in an object without a layout keeps what it points into. Nothing moves.
+ * marked is freed span by span as memory is wanted (mgcsweep.c). Mode barrier: goroutines run while
+ * workers and those who allocate mark (mgcworker.c); they are stopped twice,
+ *  - to turn the barrier on and to scan what is scanned first (mgcroot.c): rootsbegin;
+ *  - when nothing is left to mark, to shade what is still in the logs. If that leads to more than
+ *    a little, everybody goes on, and the pause is tried again.
+ * HACKING.md, "Stores and the collector", has the protocol. A module that stores without a barrier
+ * may have been loaded meanwhile: then the second pause marks everything anew.
  *
- * A collection begins when what has been allocated since the last one reaches the goal. Allocating
- * never switches, so whoever finds that only closes its gate, and the next entry of the goroutine
- * into libgort, at the latest its next allocation, collects (getgslow).
+ * Conservative: a word anywhere in the roots or in an object without a layout keeps what it points
+ * into. Nothing moves.
  *
- * The goal is Go's: what was marked, and GOGC percent of that, of the stacks and of the globals.
+ * A collection begins when what has been allocated since the last one reaches the trigger
+ * (mgcpacer.c). Allocating never switches, so whoever finds that only closes its gate, and the next
+ * entry of the goroutine into libgort, at the latest its next allocation, begins (getgslow).
  */
 #include "mem/mgc.h"
 
@@ -20,62 +26,47 @@
 #include "base/throw.h"
 #include "debug/options.h"
 #include "mem/malloc.h"
-#include "mem/mheap.h"
+#include "mem/mbarrier.h"
+#include "mem/mgcwork.h"
 #include "mem/mprof.h"
+#include "sched/park.h"
 #include "sched/preempt.h"
 #include "sched/proc.h"
 #include "sync/pool.h"
 
-#define HEAPMINIMUM ((uint64_t)4 << 20) /* the least goal with GOGC=100, as in Go */
+#define FINAL_NS  50000 /* the second pause is given up when it takes longer, */
+#define MAXGIVEUP 10    /* but not that often */
 
 /* What gctrace tells about a cycle: nanoseconds and bytes. */
 struct cycle {
-	int64_t begin, stopped, marked, end;
-	uint64_t before, after, goal;
-	bool forced;
-	void (*mark)(uintptr_t sp, void *arg);
+	int64_t begin, began, done, end; /* two pauses, or one from begin to end */
+	uint64_t before, during, goal;
+	bool forced, concurrent;
+	uint32_t gaveup;
+	void (*mark)(uintptr_t sp, void *arg); /* in one stop; NULL: as usual */
 	void *arg;
 };
 
-struct gcpace gcpace = {.percent = 100, .trigger = HEAPMINIMUM, .goal = HEAPMINIMUM};
 struct gccycles gccycles;
 
 static struct {
 	int64_t start, lastpause;
-} gc;
+	struct cycle cycle; /* the one under way */
+
+	struct mutex lock;     /* of waiting */
+	struct gQueue waiting; /* for the end of the cycle */
+} gc = {.lock = {.rank = lockRankSync}};
 
 _Atomic bool gcwanted;
-static gort_mutex gcsema; /* who collects */
+static gort_mutex gcsema; /* who begins or ends a cycle */
 
-/* ---- the pace ---- */
-
-static uint64_t share(uint64_t bytes)
-{
-	return (uint64_t)((double)bytes * gcpace.percent / 100);
-}
-
-/* live bytes are reachable: when is the next cycle due? */
-static void setgoal(uint64_t live)
-{
-	uint64_t goal = live + share(live + rootsstacks() + rootsglobals());
-	uint64_t least = share(HEAPMINIMUM);
-	gcpace.goal = gcpace.percent < 0 ? UINT64_MAX : goal > least ? goal : least;
-	store_rlx(&gcpace.trigger, gcpace.goal);
-}
-
-/* A goroutine that calls libgort again collects. */
-static __attribute__((noinline)) void wantgc(void)
+/* A goroutine that calls libgort again collects, or helps to. */
+__attribute__((noinline)) void gcwant(void)
 {
 	struct m *mp = getm();
 	store_rlx(&gcwanted, true);
 	if (mp && mp->curg && mp->p)
 		closegate(mp);
-}
-
-void gcaccount(size_t size)
-{
-	if (unlikely(xadd_rlx(&gcpace.live, size) + size >= load_rlx(&gcpace.trigger)))
-		wantgc();
 }
 
 /* ---- a cycle ---- */
@@ -95,23 +86,27 @@ static void checkcaches(void)
 				throw("gc: P %d allocated while the world was stopped", i);
 }
 
-static void markreachable(uintptr_t sp, void *arg)
-{
-	(void)arg;
-	rootsmark(sp, NULL);
-	markdrain();
-}
-
-/* In a stop; sp: of a frame that holds what the caller had in its registers. */
-static void markall(const struct cycle *c, uintptr_t sp)
+/* In a stop, with nothing marked. */
+static void prepare(bool alone)
 {
 	flushcaches();
 	sweepall();
 	poolCleanup();
 	if (unlikely(debug.gccheckmark))
 		checknomarks();
-	markbegin();
-	c->mark(sp, c->arg);
+	markbegin(alone);
+}
+
+/* In a stop; sp: of a frame that holds what the caller had in its registers. */
+static void markall(const struct cycle *c, uintptr_t sp)
+{
+	prepare(true);
+	if (c->mark) {
+		c->mark(sp, c->arg);
+	} else {
+		rootsmark(sp, NULL);
+		markdrain(UINT64_MAX);
+	}
 	if (unlikely(debug.gccheckmark)) {
 		checkmarks(true);
 		rootsmark(sp, NULL);
@@ -120,16 +115,27 @@ static void markall(const struct cycle *c, uintptr_t sp)
 	}
 }
 
+/* Part of all Ps' time that went into marking. */
+static double busy(const struct cycle *c)
+{
+	struct gctimes t = workerstimes();
+	double all = (double)(c->end - c->began) * gomaxprocs;
+	return all > 0 ? (double)(t.background + t.assisted + t.idle) / all : 1;
+}
+
+/* In a stop: everything is marked. */
 static void finish(struct cycle *c)
 {
-	c->after = gcpace.marked = markedbytes();
+	uint64_t marked = markedbytes();
+	c->during = load_rlx(&gcpace.live);
+	c->end = nanotime();
 	store_rlx(&gcwanted, false);
-	store_rlx(&gcpace.live, c->after);
-	setgoal(c->after);
-	sweepbegin(gcpace.goal - c->after);
+	paceend(marked, busy(c), c->concurrent);
+	sweepbegin(gcpace.goal - marked);
 	mProf_NextCycle();
-	gccycles.n++;
 	gccycles.forced += c->forced;
+	gccycles.last = c->end;
+	xadd_acqrel(&gccycles.n, 1);
 }
 
 /* Stops everybody, with the list of modules as it is then. */
@@ -148,25 +154,94 @@ static bool stopall(void)
 	return false;
 }
 
-/* Saves the registers that its caller's caller may rely on in its frame. */
-static __attribute__((noinline)) bool stopandmark(struct cycle *c)
+/* Lets all go on after a pause that began then. */
+static void restart(int64_t begin)
 {
-	__builtin_unwind_init();
-	if (!stopall()) {
-		store_rlx(&gcwanted, false);
-		store_rlx(&gcpace.trigger, load_rlx(&gcpace.live) + HEAPMINIMUM);
-		return false;
-	}
-	c->stopped = nanotime();
-	c->before = load_rlx(&gcpace.live);
-	c->goal = gcpace.goal;
+	gc.lastpause = nanotime() - begin;
+	gccycles.paused += gc.lastpause;
+	gcrestart();
+}
+
+static inline __attribute__((always_inline)) uintptr_t stackpointer(void)
+{
 	uintptr_t sp;
 	__asm__ volatile("movq %%rsp, %0" : "=r"(sp));
+	return sp;
+}
+
+/* ---- marking while goroutines run ---- */
+
+bool gcmarking(void)
+{
+	return wbenabled();
+}
+
+static bool canmark(void)
+{
+	return gcconcurrent() && (options.gcmode == GCMODE_BARRIER || !rootsunstamped());
+}
+
+static void beginmark(struct cycle *c, uintptr_t sp)
+{
+	pacebegin();
+	prepare(false);
+	wbenable(true);
+	rootsbegin(sp);
+	gcpublish(gcwork());
+	store_rlx(&gcwanted, false);
+	c->concurrent = true;
+	c->began = nanotime();
+	workersbegin(c->began);
+}
+
+/* In the second pause: true when nothing is left to mark. */
+static bool drainlast(struct cycle *c)
+{
+	wbflush(scanword);
+	if (rootsleft())
+		return false;
+	bool patient = c->gaveup >= MAXGIVEUP;
+	while (!markdrain(patient ? UINT64_MAX : 4096))
+		if (nanotime() - c->done > FINAL_NS)
+			return false;
+	return true;
+}
+
+/* Objects may point to what is not marked: a conservative look finds it, but not on stacks. */
+static void checkheap(void)
+{
+	checkmarks(true);
+	rootscheck();
+	checkmarks(false);
+	checkcaches();
+}
+
+/* The barrier has not seen all stores. */
+static void markanew(const struct cycle *c, uintptr_t sp)
+{
+	wbenable(false);
+	flushcaches();
+	clearmarks();
+	gcdropwork();
+	store_rlx(&gcscanning, false);
 	markall(c, sp);
-	c->marked = nanotime();
-	finish(c);
-	gcrestart();
-	c->end = nanotime();
+}
+
+static bool endmark(struct cycle *c, uintptr_t sp)
+{
+	if (!canmark()) {
+		markanew(c, sp);
+		return true;
+	}
+	if (!drainlast(c)) {
+		c->gaveup++;
+		gcpublish(gcwork());
+		return false;
+	}
+	flushcaches();
+	if (unlikely(debug.gccheckmark))
+		checkheap();
+	wbenable(false);
 	return true;
 }
 
@@ -177,75 +252,178 @@ static double milliseconds(int64_t ns)
 
 static void trace(const struct cycle *c)
 {
+	struct gctimes t = c->concurrent ? workerstimes() : (struct gctimes){0};
+	double stop = milliseconds(c->began - c->begin), mark = milliseconds(c->done - c->began);
+	double last = milliseconds(c->end - c->done);
 	getm()->noretake++;
-	double stop = milliseconds(c->stopped - c->begin), mark = milliseconds(c->end - c->stopped);
 	dprintf(2,
-		"gc %u @%.3fs %d%%: %.3g+0+%.3g ms clock, %.3g+0/0/0+%.3g ms cpu, "
+		"gc %u @%.3fs %d%%: %.3g+%.3g+%.3g ms clock, %.3g+%.3g/%.3g/%.3g+%.3g ms cpu, "
 		"%lu->%lu->%lu MB, %lu MB goal, %lu MB stacks, %lu MB globals, %d P%s\n",
-		gccycles.n, (double)(c->begin - gc.start) / 1e9,
-		(int)(100 * gccycles.paused / (c->end - gc.start + 1)), stop, mark, stop, mark,
-		(unsigned long)(c->before >> 20), (unsigned long)(c->before >> 20),
-		(unsigned long)(c->after >> 20), (unsigned long)(c->goal >> 20),
-		(unsigned long)(rootsstacks() >> 20), (unsigned long)(rootsglobals() >> 20),
-		gomaxprocs, c->forced ? " (forced)" : "");
+		load_rlx(&gccycles.n), (double)(c->begin - gc.start) / 1e9,
+		(int)(100 * gccycles.paused / (c->end - gc.start + 1)), stop, mark, last,
+		stop * gomaxprocs, milliseconds(t.assisted), milliseconds(t.background),
+		milliseconds(t.idle), last * gomaxprocs, (unsigned long)(c->before >> 20),
+		(unsigned long)(c->during >> 20), (unsigned long)(markedbytes() >> 20),
+		(unsigned long)(c->goal >> 20), (unsigned long)(rootsstacks() >> 20),
+		(unsigned long)(rootsglobals() >> 20), gomaxprocs, c->forced ? " (forced)" : "");
 	getm()->noretake--;
 }
 
-/* Only one collects at a time. The calls of mutexes would let it begin anew, hence the mark. */
-static void begincollect(void)
+/* ---- beginning and ending ---- */
+
+/* Only one at a time. The calls of mutexes would let it begin anew, hence the mark. */
+static bool entercollect(void)
 {
-	gcold(getm()->curg)->collecting = true;
+	struct gcold *c = gcold(getm()->curg);
+	bool before = c->collecting;
+	c->collecting = true;
 	gort_mutex_lock(&gcsema);
+	return before;
 }
 
-static void endcollect(void)
+static void leavecollect(bool before)
 {
 	gort_mutex_unlock(&gcsema);
-	gcold(getm()->curg)->collecting = false;
+	gcold(getm()->curg)->collecting = before;
 }
 
-static bool collect(struct cycle c)
+/* The world runs again after the last pause of a cycle. */
+static void after(const struct cycle *c)
 {
-	begincollect();
-	if (!c.forced && !load_rlx(&gcwanted)) {
-		endcollect(); /* somebody else did */
+	struct gQueue all;
+	if (unlikely(debug.gctrace))
+		trace(c);
+	lock(&gc.lock);
+	all = gc.waiting;
+	gc.waiting = (struct gQueue){0};
+	unlock(&gc.lock);
+	for (struct g *gp; (gp = LIST_POP(&all, schedlink));)
+		goready(gp);
+	if (pooldead())
+		newproc(&(struct gort_call){.fn = poolDrop}, (uintptr_t)after)->system = true;
+}
+
+/* Saves the registers that its caller's caller may rely on in its frame. */
+static __attribute__((noinline)) bool begincycle(struct cycle *c)
+{
+	__builtin_unwind_init();
+	if (!stopall()) {
+		store_rlx(&gcwanted, false);
+		pacelater();
+		return false;
+	}
+	c->before = load_rlx(&gcpace.live);
+	c->goal = gcpace.goal;
+	if (!c->mark && canmark()) {
+		beginmark(c, stackpointer());
+		restart(c->begin);
+		return true;
+	}
+	pacebegin();
+	c->began = c->done = nanotime();
+	markall(c, stackpointer());
+	finish(c);
+	restart(c->begin);
+	return true;
+}
+
+static __attribute__((noinline)) bool endcycle(struct cycle *c)
+{
+	__builtin_unwind_init();
+	c->done = nanotime();
+	if (!stopall())
+		return false;
+	bool done = endmark(c, stackpointer());
+	if (done)
+		finish(c);
+	restart(c->done);
+	return done;
+}
+
+/*
+ * Begins a cycle, which in mode stw ends here, too; unless one is under way, or not wanted. True
+ * when one was begun.
+ */
+static bool collect(struct cycle how)
+{
+	struct cycle *c = &gc.cycle;
+	bool before = entercollect();
+	if (gcmarking() || (!how.forced && !load_rlx(&gcwanted))) {
+		leavecollect(before);
 		return false;
 	}
 	sweepall();
 	mProf_Flush();
-	c.begin = nanotime();
-	bool done = stopandmark(&c);
-	if (done) {
-		gc.lastpause = c.end - c.begin;
-		gccycles.last = c.end;
-		gccycles.paused += gc.lastpause;
-		if (unlikely(debug.gctrace))
-			trace(&c);
-	}
-	endcollect();
-	if (done && pooldead())
-		newproc(&(struct gort_call){.fn = poolDrop}, (uintptr_t)collect)->system = true;
-	return done;
+	*c = how;
+	c->begin = nanotime();
+	bool begun = begincycle(c);
+	if (begun && c->concurrent)
+		workersstart();
+	bool ended = begun && !c->concurrent;
+	leavecollect(before);
+	if (ended)
+		after(&gc.cycle);
+	return begun;
 }
 
-bool gccollectby(void (*mark)(uintptr_t sp, void *arg), void *arg)
+void gcmarkdone(void)
 {
-	return collect((struct cycle){.forced = true, .mark = mark, .arg = arg});
+	bool before = entercollect();
+	bool done = gcmarking() && endcycle(&gc.cycle);
+	leavecollect(before);
+	if (done)
+		after(&gc.cycle);
 }
 
 /* A goroutine that holds a lock of its thread's could go on on another thread after a wait. */
-void gcpoll(void)
+bool gcpoll(void)
 {
 	const struct gcold *c = gcold(getm()->curg);
-	if (!c->locks && !c->collecting)
-		collect((struct cycle){.mark = markreachable});
+	if (c->locks || c->collecting)
+		return false;
+	if (gcmarking())
+		gchold();
+	else
+		collect((struct cycle){.forced = false});
+	return true;
 }
 
 void gcinit(void)
 {
 	gc.start = nanotime();
-	gcpace.percent = options.gogc;
-	setgoal(0);
+	paceinit(gcconcurrent());
+}
+
+static void waitcommit(void *arg)
+{
+	(void)arg;
+	unlock(&gc.lock);
+}
+
+/* Until n cycles have ended. */
+static void awaitcycle(uint32_t n)
+{
+	while ((int32_t)(load_acq(&gccycles.n) - n) < 0) {
+		struct g *gp = getm()->curg;
+		lock(&gc.lock);
+		if (!gcmarking()) {
+			unlock(&gc.lock);
+			return;
+		}
+		LIST_PUSH_BACK(&gc.waiting, gp, schedlink);
+		gopark(waitcommit, NULL, waitReasonWaitForGCCycle);
+	}
+}
+
+bool gccollectby(void (*mark)(uintptr_t sp, void *arg), void *arg)
+{
+	struct cycle how = {.forced = true, .mark = mark, .arg = arg};
+	while (!collect(how)) {
+		if (!gcmarking())
+			return false;
+		awaitcycle(load_acq(&gccycles.n) + 1);
+	}
+	return true;
 }
 
 /* ---- for the program ---- */
@@ -253,7 +431,11 @@ void gcinit(void)
 void gort_gc(void)
 {
 	getgchecked("gort_gc");
-	gccollectby(markreachable, NULL);
+	uint32_t n = load_acq(&gccycles.n);
+	if (gcmarking())
+		awaitcycle(++n); /* it may have seen what has died since */
+	collect((struct cycle){.forced = true});
+	awaitcycle(n + 1);
 	sweepall();
 	mProf_PostSweep();
 }
@@ -261,11 +443,9 @@ void gort_gc(void)
 int gort_set_gc_percent(int percent)
 {
 	getgchecked("gort_set_gc_percent");
-	begincollect();
-	int old = gcpace.percent;
-	gcpace.percent = percent < 0 ? -1 : percent;
-	setgoal(gccycles.n ? markedbytes() : 0);
-	endcollect();
+	bool before = entercollect();
+	int old = pacesetpercent(percent, gcconcurrent());
+	leavecollect(before);
 	return old;
 }
 
@@ -307,7 +487,7 @@ static void countall(struct gort_memstats *m)
 	m->heap_released = mheap.pagesclean << PAGESHIFT;
 	m->heap_objects = m->mallocs - m->frees;
 	m->next_gc = gcpace.goal;
-	m->num_gc = gccycles.n;
+	m->num_gc = load_rlx(&gccycles.n);
 	m->pause_total_ns = (uint64_t)gccycles.paused;
 	m->pause_last_ns = (uint64_t)gc.lastpause;
 }
@@ -316,10 +496,10 @@ void gort_read_memstats(struct gort_memstats *m)
 {
 	getgchecked("gort_read_memstats");
 	*m = (struct gort_memstats){0};
-	begincollect();
+	bool before = entercollect();
 	if (gcstop()) {
 		countall(m);
 		gcrestart();
 	}
-	endcollect();
+	leavecollect(before);
 }

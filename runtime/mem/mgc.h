@@ -8,29 +8,72 @@
 /* ---- mgc.c: the cycle ---- */
 
 void gcinit(void);
-/* size bytes more may be in use from now on; asks for a collection when that is enough. */
-void gcaccount(size_t size);
-/* When to collect, and what has been done; told to readers outside by the .gort.abi table. */
-extern struct gcpace {
-	_Atomic uint64_t live;    /* bytes marked, and of spans taken since */
-	_Atomic uint64_t trigger; /* collect when live gets there */
-	uint64_t goal, marked;    /* marked: in the last cycle */
-	int32_t percent;          /* GOGC; negative: off */
-} gcpace;
+/* What has been done; told to readers outside, too. */
 extern struct gccycles {
-	uint32_t n, forced;
+	_Atomic uint32_t n;
+	uint32_t forced;
 	int64_t last, paused; /* nanotime of the end of the last one; ns of all */
 } gccycles;
-/* A collection is wanted; the next entry of a goroutine into libgort makes it. */
+/* A collection is wanted, or help with one; the next entry of a goroutine into libgort gives it. */
 extern _Atomic bool gcwanted;
-/* Collects if that is still wanted. A goroutine, with no lock; may switch. */
-void gcpoll(void);
+void gcwant(void);
+/* Does so. A goroutine, with no lock; may switch. False: not now. */
+bool gcpoll(void);
 /*
  * Collects now, all of it in one stop, in which mark(sp, arg) marks everything: between markbegin
  * and the end of marking it may find out more than that. Otherwise as gort_gc. False: some thread
  * could not be stopped, mark was not called.
  */
 bool gccollectby(void (*mark)(uintptr_t sp, void *arg), void *arg);
+/* Goroutines run while others mark. Changes only in a stop. */
+bool gcmarking(void);
+/* By a worker that has found nothing more to mark. */
+void gcmarkdone(void);
+
+/* ---- mgcpacer.c ---- */
+
+#define GCSHARE 0.25 /* of all CPUs, for marking */
+
+/* When to collect; told to readers outside by the .gort.abi table. */
+extern struct gcpace {
+	_Atomic uint64_t live;    /* bytes marked, and of spans taken since */
+	_Atomic uint64_t trigger; /* collect when live gets there */
+	uint64_t goal, marked;    /* marked: in the last cycle */
+	int32_t percent;          /* GOGC; negative: off */
+} gcpace;
+
+void paceinit(bool concurrent);
+/* Returns the percentage before. */
+int32_t pacesetpercent(int32_t percent, bool concurrent);
+/* In the stops that begin and end a cycle. busy: the part of the Ps' time that went into it. */
+void pacebegin(void);
+void paceend(uint64_t marked, double busy, bool concurrent);
+/* It could not begin: not for a while. */
+void pacelater(void);
+/*
+ * size bytes more may be in use from now on; asks for a collection when that is enough, and marks
+ * for them while one is under way. Never switches.
+ */
+void gcaccount(size_t size);
+
+/* ---- mgcworker.c ---- */
+
+/* Around marking by whoever is no worker, on one P. */
+void markenter(void);
+void markleave(void);
+/* In the stop that begins marking; and after it. */
+void workersbegin(int64_t now);
+void workersstart(void);
+/* Marks debt bytes, but not many at once. */
+void gcassist(uint64_t debt);
+/* For a while, or sleeps: the heap grows too fast. */
+void gchold(void);
+
+/* Nanoseconds of CPU time in this cycle. */
+struct gctimes {
+	int64_t background, assisted, idle;
+};
+struct gctimes workerstimes(void);
 
 /* ---- mgcstop.c: threads ---- */
 
@@ -57,37 +100,74 @@ bool gcstophere(struct m *mp, const ucontext_t *uc);
 /* Finds out what is loaded, before a stop. False: it has changed since, when asked in a stop. */
 void rootsgather(void);
 bool rootscurrent(void);
+/* Some module that was loaded then stores without a barrier. */
+bool rootsunstamped(void);
 /*
  * All roots, in a stop. sp: the stack pointer of the caller, whose registers have been saved.
  * leaveout: of which goroutines, that do not run, not; NULL: of none.
  */
 void rootsmark(uintptr_t sp, bool (*leaveout)(const struct g *gp));
-/* The stack of a goroutine that waits, and what its struct g holds. */
+/* In the first pause: those that are to be scanned there. The others become jobs. */
+void rootsbegin(uintptr_t sp);
+/* Does one job; false when there is none left, though others may still be at theirs. */
+bool rootsjob(void);
+/* Whether that is so. */
+bool rootsleft(void);
+/* In the final pause, to check: all but stacks. */
+void rootscheck(void);
+uint64_t rootsglobals(void); /* bytes */
+
+/* ---- mgcstack.c ---- */
+
+extern _Atomic uint32_t gcepoch;
+/* Some goroutines must not run before their stacks have been scanned. */
+extern _Atomic bool gcscanning;
+/* The halves of rootsmark, rootsbegin and rootsjob that are about stacks. */
+void stacksmark(uintptr_t sp, bool (*leaveout)(const struct g *gp));
+void stacksbegin(uintptr_t sp);
+bool stacksjob(void);
+uint64_t rootsstacks(void);
+/* The stack of a goroutine that waits, and what its struct g holds. In a stop. */
 void rootsgoroutine(const struct g *gp);
 /* Where that stack begins. */
 uintptr_t rootssp(const struct g *gp);
-uint64_t rootsglobals(void); /* bytes */
-uint64_t rootsstacks(void);
+/*
+ * The decision of mp is to run gp, or nobody: scans gp's stack if that is to be. NULL when g0 must
+ * decide. With EVENT_GC, on any stack.
+ */
+struct g *gcbeforerun(struct m *mp, struct g *gp);
+/* The same on g0, for a goroutine that has left its stack. */
+void gcbeforerung0(struct m *mp, struct g *gp);
+/* Thread-local variables of a thread. mgcroot.c */
+void scantls(uintptr_t tp);
 
-/* ---- mgcmark.c ---- */
+/* ---- mgcmark.c, for the caller's P ---- */
 
-/* Each aligned word in [lo, hi) that points into an object marks it. */
+/* Each aligned word in [lo, hi) that points into an object will mark it. */
 void scanblock(uintptr_t lo, uintptr_t hi);
 void scanword(uintptr_t w);
 /* What the object that has an address at p refers to; it is not marked itself. */
 void scancontents(uintptr_t p);
-/* Until everything reachable from what is marked is marked. */
-void markdrain(void);
-void markbegin(void);
+/*
+ * Marks what is reachable from there, budget bytes of it; true when nothing was left, here and in
+ * the common list.
+ */
+bool markdrain(uint64_t budget);
+/* alone: in a stop, until everything is marked. */
+void markbegin(bool alone);
 /*
  * From now on f gets each word in [lo, hi) that is found and points into no span; f may scan more.
- * NULL: no longer.
+ * NULL: no longer. In a stop.
  */
 void markstray(void (*f)(uintptr_t w), uintptr_t lo, uintptr_t hi);
 /* p points into an object that has not been marked. */
 bool isunmarked(uintptr_t p);
+/* So many bytes have got their marks otherwise. */
+void markblack(uint64_t bytes);
 /* Of objects marked since markbegin. */
 uint64_t markedbytes(void);
+/* In a stop: no object is marked. */
+void clearmarks(void);
 /* For tests: checkmarks first takes the mark of this object away. */
 extern uintptr_t gcforget;
 /*

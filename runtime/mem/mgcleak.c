@@ -151,7 +151,7 @@ static bool wakesome(void)
 			continue;
 		w->woken = any = true;
 		reach(w);
-		markdrain();
+		markdrain(UINT64_MAX);
 	}
 	return any;
 }
@@ -231,7 +231,7 @@ static void markleaks(uintptr_t sp, void *arg)
 	if (look.n) /* a bound that is kept in a variable must not be a pointer into a stack */
 		markstray(stray, look.v[0].lo - 8, look.v[look.n - 1].hi);
 	rootsmark(look.sp, waits);
-	markdrain();
+	markdrain(UINT64_MAX);
 	while (wakesome())
 		;
 	report(arg);
@@ -240,7 +240,7 @@ static void markleaks(uintptr_t sp, void *arg)
 	for (size_t i = 0; i < look.n; i++)
 		if (!look.v[i].reached)
 			rootsgoroutine(look.v[i].gp);
-	markdrain();
+	markdrain(UINT64_MAX);
 	sysfree(look.v, look.room);
 }
 

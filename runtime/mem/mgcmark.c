@@ -17,75 +17,18 @@
 #include "gort/mem.h"
 #include "mem/malloc.h"
 #include "mem/mgc.h"
-#include "mem/mheap.h"
-#include "sched/race.h"
+#include "mem/mgcwork.h"
 
-#define NOSAN      __attribute__((no_sanitize("address")))
-#define QUEUE      16u
-#define STACKWORDS 1021
-
-/* A part of the stack. */
-struct workbuf {
-	struct workbuf *next;
-	uint64_t n;
-	uintptr_t word[STACKWORDS];
-};
-
-/* Something that may be an object: which, and how to scan it. */
-struct candidate {
-	struct gcbits *bits;
-	uint64_t mask;
-	uintptr_t base;
-	size_t size;
-	uint64_t *heapbits; /* SPANTYPED: of the span */
-	uintptr_t spanbase;
-	uint32_t kind;
-	const gort_type *type; /* of a large one */
-};
+#define NOSAN __attribute__((no_sanitize("address")))
 
 static struct {
 	uintptr_t lo, span; /* all of the heap, and what stray wants */
 	void (*stray)(uintptr_t w);
-	struct workbuf *top, *spare;
-	struct candidate queue[QUEUE];
-	uint32_t head, tail;
-	uint64_t bytes; /* marked */
-	bool checking;  /* words are looked up, and must be marked */
+	uint64_t before; /* gcbytes at the beginning */
+	_Atomic uint64_t black;
+	bool alone;    /* the world is stopped, and one thread marks */
+	bool checking; /* words are looked up, and must be marked */
 } work;
-
-/* ---- the stack ---- */
-
-static __attribute__((noinline)) void newbuf(void)
-{
-	struct workbuf *b = work.spare;
-	if (b)
-		work.spare = b->next;
-	else
-		b = persistentalloc(sizeof(*b));
-	b->n = 0;
-	b->next = work.top;
-	work.top = b;
-}
-
-static inline void push(uintptr_t w)
-{
-	if (unlikely(!work.top || work.top->n == STACKWORDS))
-		newbuf();
-	work.top->word[work.top->n++] = w;
-}
-
-/* 0 when it is empty. */
-static inline uintptr_t pop(void)
-{
-	struct workbuf *b = work.top;
-	if (unlikely(b && b->n == 0)) {
-		work.top = b->next;
-		b->next = work.spare;
-		work.spare = b;
-		b = work.top;
-	}
-	return b ? b->word[--b->n] : 0;
-}
 
 /* ---- from a word to an object ---- */
 
@@ -112,7 +55,7 @@ static inline bool locate(uintptr_t w, struct candidate *c)
 	if (unlikely(!ha))
 		return false;
 	uint32_t page = pageof(w);
-	struct pageinfo info = ha->info[page];
+	struct pageinfo info = pageinfoof(ha, page);
 	if (info.sizeclass == 0)
 		return locatelarge(ha, w, c);
 	page -= info.offset;
@@ -136,116 +79,176 @@ static inline bool inheap(uintptr_t w)
 	return w - work.lo < work.span;
 }
 
-static void checkword(uintptr_t w)
+/* The word that lies at that place. */
+static void checkword(uintptr_t w, const volatile void *at)
 {
 	struct candidate c;
 	if (locate(w, &c) && (c.bits->alloc & c.mask) && !(load_rlx(&c.bits->mark) & c.mask))
-		throw("gc: the object at %p of %zu bytes is reachable and was not marked",
-			(void *)c.base, c.size);
+		throw("gc: the object at %p of %zu bytes is reachable and was not marked: from %p",
+			(void *)c.base, c.size, at);
 }
 
-void scanword(uintptr_t w)
+static NOSAN inline void scan(struct gcwork *w, const volatile uintptr_t *at)
 {
-	if (!inheap(w))
+	uintptr_t word = *at;
+	if (!inheap(word))
 		return;
 	if (unlikely(work.checking))
-		checkword(w);
+		checkword(word, at);
 	else
-		push(w);
+		gcpush(w, word);
 }
 
-NOSAN void scanblock(uintptr_t lo, uintptr_t hi)
+void scanword(uintptr_t word)
+{
+	scan(gcwork(), &word);
+}
+
+static NOSAN void scanrange(struct gcwork *w, uintptr_t lo, uintptr_t hi)
 {
 	for (uintptr_t at = (lo + 7) & ~(uintptr_t)7; at + 8 <= hi; at += 8)
-		scanword(*(const volatile uintptr_t *)at);
+		scan(w, (const volatile uintptr_t *)at);
+}
+
+void scanblock(uintptr_t lo, uintptr_t hi)
+{
+	struct gcwork *w = gcwork();
+	scanrange(w, lo, hi);
+	w->scanned += hi - lo;
 }
 
 /* The words of [base, base + size) that the heap bitmap of the span names. */
-static NOSAN void scantyped(const struct candidate *c)
+static NOSAN void scantyped(struct gcwork *w, const struct candidate *c)
 {
 	uintptr_t first = (c->base - c->spanbase) / 8, n = c->size / 8;
+	const volatile uintptr_t *words = (const volatile uintptr_t *)c->base;
 	for (uintptr_t i = 0; i < n;) {
 		uintptr_t at = first + i;
-		uint64_t bits = c->heapbits[at / 64] >> at % 64;
+		/* A neighbour may be described meanwhile (malloc.c); our bits stay as they are. */
+		uint64_t bits = __atomic_load_n(&c->heapbits[at / 64], __ATOMIC_RELAXED) >> at % 64;
 		uintptr_t width = 64 - at % 64 < n - i ? 64 - at % 64 : n - i;
 		if (width < 64)
 			bits &= ((uint64_t)1 << width) - 1;
 		for (; bits; bits &= bits - 1)
-			scanword(
-				((const uintptr_t *)c->base)[i + (uintptr_t)__builtin_ctzll(bits)]);
+			scan(w, &words[i + (uintptr_t)__builtin_ctzll(bits)]);
 		i += width;
 	}
 }
 
-static NOSAN void scanlargetyped(const struct candidate *c)
+/* What of the large object c begins in [lo, hi). */
+static NOSAN void scanpart(struct gcwork *w, const struct candidate *c, uintptr_t lo, uintptr_t hi)
 {
-	for (uintptr_t at = c->base; at + c->type->size <= c->base + c->size; at += c->type->size)
+	hi = hi < c->base + c->size ? hi : c->base + c->size;
+	w->scanned += hi - lo;
+	if (!c->type) {
+		scanrange(w, lo, hi);
+		return;
+	}
+	uintptr_t size = c->type->size, at = c->base + (lo - c->base + size - 1) / size * size;
+	for (; at < hi && at + size <= c->base + c->size; at += size)
 		for (uint64_t bits = c->type->ptrs; bits; bits &= bits - 1)
-			scanword(((const uintptr_t *)at)[__builtin_ctzll(bits)]);
+			scan(w, (const volatile uintptr_t *)at + __builtin_ctzll(bits));
 }
 
-static void scanobject(const struct candidate *c)
+/* Its first part now, the others when they are popped. */
+static void scanlarge(struct gcwork *w, const struct candidate *c)
 {
+	uintptr_t end = c->base + c->size;
+	if (work.checking) {
+		scanpart(w, c, c->base, end);
+		return;
+	}
+	for (uintptr_t at = c->base + GCPARTSIZE; at < end; at += GCPARTSIZE)
+		gcpush(w, at | GCPART);
+	scanpart(w, c, c->base, c->base + GCPARTSIZE);
+}
+
+static void scanobject(struct gcwork *w, const struct candidate *c)
+{
+	if (c->kind == SPANNOSCAN)
+		return;
+	if (c->size > GCPARTSIZE || c->type) {
+		scanlarge(w, c);
+		return;
+	}
+	w->scanned += c->size;
 	if (c->kind == SPANSCAN)
-		scanblock(c->base, c->base + c->size);
-	else if (c->kind == SPANTYPED && c->type)
-		scanlargetyped(c);
-	else if (c->kind == SPANTYPED)
-		scantyped(c);
+		scanrange(w, c->base, c->base + c->size);
+	else
+		scantyped(w, c);
 }
 
 void scancontents(uintptr_t p)
 {
 	struct candidate c = {.type = NULL};
 	if (locate(p, &c))
-		scanobject(&c);
+		scanobject(gcwork(), &c);
 }
 
 /* ---- marking ---- */
 
-static inline void enqueue(uintptr_t w)
+static void popped(struct gcwork *w, uintptr_t word)
 {
-	struct candidate *c = &work.queue[work.tail % QUEUE];
+	struct candidate *c = &w->queue[w->tail % GCQUEUE];
 	c->type = NULL;
-	if (!locate(w, c)) {
+	if (!locate(word & ~GCPART, c)) {
 		if (unlikely(work.stray))
-			work.stray(w);
+			work.stray(word);
+		return;
+	}
+	if (word & GCPART) {
+		struct candidate large = *c;
+		scanpart(w, &large, word & ~GCPART, (word & ~GCPART) + GCPARTSIZE);
 		return;
 	}
 	__builtin_prefetch(c->bits, 1);
 	__builtin_prefetch((const void *)c->base);
-	work.tail++;
+	w->tail++;
 }
 
-static inline void mark(const struct candidate *c)
+/*
+ * An object that exists. What has been allocated since marking began does not yet: it gets its mark
+ * and its alloc bit together, mark first, when its span leaves the mcache (mcentral.c).
+ */
+static inline bool setmark(const struct candidate *c)
 {
 	uint64_t bits = load_rlx(&c->bits->mark);
-	if ((bits & c->mask) || !(c->bits->alloc & c->mask))
-		return;
-	store_rlx(&c->bits->mark, bits | c->mask);
-	work.bytes += c->size;
-	scanobject(c);
-}
-
-void markdrain(void)
-{
-	for (uintptr_t w;;) {
-		while (work.tail - work.head < QUEUE && (w = pop()))
-			enqueue(w);
-		if (work.head == work.tail)
-			break;
-		struct candidate c = work.queue[work.head++ % QUEUE];
-		mark(&c);
+	if ((bits & c->mask) || !(__atomic_load_n(&c->bits->alloc, __ATOMIC_ACQUIRE) & c->mask))
+		return false;
+	if (work.alone) {
+		store_rlx(&c->bits->mark, bits | c->mask);
+		return true;
 	}
-	/* It lies among the roots, and holds beginnings of spans, which are objects. */
-	zerounseen(work.queue, sizeof(work.queue));
+	return !(or_acqrel(&c->bits->mark, c->mask) & c->mask);
 }
 
-void markbegin(void)
+bool markdrain(uint64_t budget)
+{
+	struct gcwork *w = gcwork();
+	uint64_t end = budget < UINT64_MAX - w->scanned ? w->scanned + budget : UINT64_MAX;
+	uint64_t marked = 0; /* those that are not looked at take time, too */
+	for (uintptr_t word;;) {
+		bool more = w->scanned + 16 * marked < end;
+		while (more && w->tail - w->head < GCQUEUE && (word = gcpop(w)))
+			popped(w, word);
+		if (w->head == w->tail)
+			return more;
+		struct candidate c = w->queue[w->head++ % GCQUEUE];
+		if (!setmark(&c))
+			continue;
+		w->bytes += c.size;
+		marked++;
+		scanobject(w, &c);
+	}
+}
+
+void markbegin(bool alone)
 {
 	work.lo = load_rlx(&mheap.lo);
 	work.span = load_rlx(&mheap.hi) - work.lo;
-	work.bytes = 0;
+	work.before = gcbytes();
+	store_rlx(&work.black, 0);
+	work.alone = alone;
 }
 
 void markstray(void (*f)(uintptr_t w), uintptr_t lo, uintptr_t hi)
@@ -262,9 +265,14 @@ bool isunmarked(uintptr_t p)
 	return locate(p, &c) && !(load_rlx(&c.bits->mark) & c.mask);
 }
 
+void markblack(uint64_t bytes)
+{
+	xadd_rlx(&work.black, bytes);
+}
+
 uint64_t markedbytes(void)
 {
-	return work.bytes;
+	return gcbytes() - work.before + load_rlx(&work.black);
 }
 
 /* ---- checking ---- */
@@ -294,16 +302,16 @@ static void checkspan(const struct mspan *s)
 		struct candidate c = {.type = NULL};
 		if ((load_rlx(&s->bits[i / 64].mark) >> i % 64 & 1) &&
 			locate(s->startAddr + i * s->elemsize, &c))
-			scanobject(&c);
+			scanobject(gcwork(), &c);
 	}
 }
 
-static void checkarena(const struct heapArena *ha, void (*check)(const struct mspan *s))
+static void eachspan(const struct heapArena *ha, void (*f)(const struct mspan *s))
 {
 	for (uint32_t page = 0; page < PAGESPERARENA; page++) {
 		const struct mspan *s = load_rlx(&ha->spans[page]);
 		if (s && s->startAddr == ha->base + ((uintptr_t)page << PAGESHIFT))
-			check(s);
+			f(s);
 	}
 }
 
@@ -312,11 +320,23 @@ void checkmarks(bool on)
 	work.checking = on;
 	forget(gcforget);
 	for (uint32_t i = 0; on && i < mheap.narena; i++)
-		checkarena(mheap.all[i], checkspan);
+		eachspan(mheap.all[i], checkspan);
 }
 
 void checknomarks(void)
 {
 	for (uint32_t i = 0; i < mheap.narena; i++)
-		checkarena(mheap.all[i], checkcleared);
+		eachspan(mheap.all[i], checkcleared);
+}
+
+static void clearspan(const struct mspan *s)
+{
+	for (uint32_t w = 0; w < (s->nelems + 63) / 64; w++)
+		store_rlx(&s->bits[w].mark, 0);
+}
+
+void clearmarks(void)
+{
+	for (uint32_t i = 0; i < mheap.narena; i++)
+		eachspan(mheap.all[i], clearspan);
 }

@@ -246,10 +246,10 @@ static void setpart(struct heapArena *ha, uint32_t page, uint32_t n, void *arg)
 	uint32_t first = pageof(s->startAddr);
 	bool small = s->state == mSpanInUse && s->sizeclass;
 	for (uint32_t i = page; i < page + n; i++) {
-		ha->info[i] = (struct pageinfo){0};
+		struct pageinfo info = {0};
 		if (small)
-			ha->info[i] =
-				(struct pageinfo){s->sizeclass, s->kind & 15, (i - first) & 15};
+			info = (struct pageinfo){s->sizeclass, s->kind & 15, (i - first) & 15};
+		__atomic_store(&ha->info[i], &info, __ATOMIC_RELEASE); /* pairs with pageinfoof */
 		/* Pairs with spanOf. */
 		store_rel(&ha->spans[i], s->state == mSpanInUse ? s : NULL);
 	}

@@ -93,8 +93,8 @@ struct mcentral {
 struct pageinfo {
 	uint8_t sizeclass; /* 0: no span, or one of a large object */
 	uint8_t kind : 4;
-	uint8_t offset : 4; /* the page's number in its span */
-};
+	uint8_t offset : 4;    /* the page's number in its span */
+} __attribute__((aligned(2))); /* read and written as one */
 
 /* All but the bits is guarded by mheap.lock; spans may be read without. */
 struct heapArena {
@@ -200,6 +200,14 @@ static inline struct heapArena *arenaof(uintptr_t p)
 static inline uint32_t pageof(uintptr_t p)
 {
 	return (uint32_t)(p >> PAGESHIFT) % PAGESPERARENA;
+}
+
+/* Pairs with setpart: the span's bits and kind are those of this span. */
+static inline struct pageinfo pageinfoof(const struct heapArena *ha, uint32_t page)
+{
+	struct pageinfo info;
+	__atomic_load(&ha->info[page], &info, __ATOMIC_ACQUIRE);
+	return info;
 }
 
 /* The span that p lies in, NULL when in none. */

@@ -31,6 +31,7 @@
 #include "debug/usdt.h"
 #include "lang/defer.h"
 #include "mem/malloc.h"
+#include "mem/mgc.h"
 #include "sched/asm.h"
 #include "sched/netpoll.h"
 #include "sched/park.h"
@@ -266,7 +267,8 @@ struct g *pickevent(struct m *mp)
 		return NULL; /* g0 gives the P up */
 	if (unlikely(events & EVENT_LOCKED))
 		return NULL; /* g0 waits for the one goroutine of this thread */
-	return events & EVENT_PINNED ? pickpinned(mp) : runqpick(mp->p);
+	struct g *gp = events & EVENT_PINNED ? pickpinned(mp) : runqpick(mp->p);
+	return unlikely(events & EVENT_GC) ? gcbeforerun(mp, gp) : gp;
 }
 
 /* The decision that pickevent left to g0. */
@@ -511,6 +513,8 @@ void mainloop(struct m *mp)
 		if (!gp)
 			gp = findrunnable(mp);
 		waitswitchedout(gp);
+		if (unlikely(load_acq(&gcscanning)))
+			gcbeforerung0(mp, gp);
 		if (!mayrun(mp, gp))
 			continue;
 		execute(mp, gp);

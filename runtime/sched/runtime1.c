@@ -40,5 +40,7 @@ const char *const waitReasonStrings[NWAITREASON] = {
 	[waitReasonSyncRWMutexRLock] = "sync.RWMutex.RLock",
 	[waitReasonSyncRWMutexLock] = "sync.RWMutex.Lock",
 	[waitReasonSyncWaitGroupWait] = "sync.WaitGroup.Wait",
+	[waitReasonWaitForGCCycle] = "wait for GC cycle",
+	[waitReasonGCWorkerIdle] = "GC worker (idle)",
 	[waitReasonPreempted] = "preempted",
 };

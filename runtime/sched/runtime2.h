@@ -66,6 +66,8 @@ typedef enum waitReason {
 	waitReasonSyncRWMutexRLock = 23,
 	waitReasonSyncRWMutexLock = 24,
 	waitReasonSyncWaitGroupWait = 25,
+	waitReasonWaitForGCCycle = 27,
+	waitReasonGCWorkerIdle = 28,
 	waitReasonPreempted = 30
 } waitReason;
 
@@ -79,6 +81,7 @@ struct p;
 struct hchan;
 struct labels;
 struct wbblock;
+struct gcwork;
 
 LIST_HEAD(gQueue, struct g);
 
@@ -213,8 +216,9 @@ struct gcold {
 	uintptr_t pending;  /* gort_pending of a goroutine that was preempted at any pc */
 	void *racectx;      /* race.c */
 
-	bool collecting; /* in the collector, which it must not enter again */
-	bool blocking;   /* between gort_blocking_begin and _end: the program's code runs */
+	_Atomic uint32_t gcepoch; /* when its stack was scanned: mgcstack.c */
+	bool collecting;          /* in the collector, which it must not enter again */
+	bool blocking; /* between gort_blocking_begin and _end: the program's code runs */
 	/* Since entersyscall, for the collector: rbx, rbp, r12 to r15; where the stack began. */
 	uintptr_t saved[6];
 	uintptr_t savedsp;
@@ -238,6 +242,7 @@ enum {
 	EVENT_MOVE = 4,    /* g0: m.nextg goes on on an M that has nothing pinned */
 	EVENT_STOP = 8,    /* the world is being stopped */
 	EVENT_LOCKED = 16, /* m.lockedg is set, or the thread is to end */
+	EVENT_GC = 64,     /* some goroutine's stack must be scanned before it runs: mgcstack.c */
 	EVENT_RACE = 32    /* every decision ends on g0, see race.h */
 };
 
@@ -378,6 +383,7 @@ struct p {
 	struct stackcache stackcache[NSTACKCLASS];
 	struct mcache mcache;
 	struct wbblock *wbblock;      /* mem/mbarrier.c */
+	struct gcwork *gcwork;        /* mem/mgcwork.c; NULL: nobody has marked here */
 	struct p *link;               /* pidle */
 	uint64_t ngcreated, ngexited; /* on this P */
 	uint64_t steals, stolen;      /* this P stole: how often, how many Gs */

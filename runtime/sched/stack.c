@@ -49,6 +49,7 @@
 #include "base/throw.h"
 #include "debug/options.h"
 #include "mem/malloc.h"
+#include "mem/mgc.h"
 #include "sched/proc.h"
 #include "sched/sanitizer.h"
 #include "sched/valgrind.h"
@@ -442,8 +443,10 @@ void stackalloc(struct p *pp, struct g *gp)
 			refill(&stackpool[class], c);
 		top = c->loaded->top[--c->loaded->n];
 	}
+	/* Nothing on it is to be scanned in this cycle. Before hi, by which markers find it. */
+	store_rel(&((struct gcold *)top)->gcepoch, load_rlx(&gcepoch));
 	gp->stack.lo = slotof(&stackpool[class], top) + guardsize(&stackpool[class]);
-	gp->stack.hi = top;
+	*(volatile uintptr_t *)&gp->stack.hi = top;
 }
 
 void stackrenew(const struct g *gp)

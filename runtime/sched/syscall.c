@@ -215,9 +215,7 @@ struct g *getgslow(const char *what)
 	case GATE_PREEMPT:
 		preempted(mp);
 		finwake();
-		if (load_rlx(&gcwanted))
-			gcpoll();
-		else
+		if (!load_rlx(&gcwanted) || !gcpoll())
 			gopreempt();
 		break;
 	case GATE_BACK:

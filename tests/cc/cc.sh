@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# cc.sh stores|driver|stamp|returned: gort-cc with each compiler that is here.
+# cc.sh stores|driver|stamp|returned|storm: gort-cc with each compiler that is here.
 #   stores    every form of a store is logged, at each optimization
 #   driver    what a compiler takes as arguments
 #   stamp     which outputs are stamped, and what libgort makes of it
 #   returned  gcc's stores without a hook are found
+#   storm     nothing is lost that plain stores change while others mark
 set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -149,10 +150,20 @@ returned() {
 	done
 }
 
+storm() {
+	local procs
+	try "$cc" -O2 -fno-strict-aliasing -DPLAIN "$GORT_SOURCE/tests/runtime/gc_storm.c" -o storm
+	for procs in 1 2; do
+		GORT_GCMODE=barrier GORT_GOMAXPROCS=$procs GOGC=15 \
+			GORT_DEBUG=clobberfree=1,gccheckmark=1,preempt=100us \
+			./storm 4 8000 $procs 500 >/dev/null 2>err || fail "storm with $procs Ps"
+	done
+}
+
 for GORT_CC in "${compilers[@]}"; do
 	export GORT_CC
 	case $1 in
-	stores | stamp | returned) "$1" ;;
+	stores | stamp | returned | storm) "$1" ;;
 	driver) driver && cxx ;;
 	esac
 	rm -rf ./*

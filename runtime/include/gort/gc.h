@@ -5,10 +5,10 @@
  *
  * While goroutines run, the collector must learn of each pointer that is overwritten in memory
  * that it scans: objects of the heap, global variables, registered roots. Local variables need
- * nothing. A program compiled and linked by gort-cc stores as in any C program (p->next = q),
- * and needs this page only for roots. Any other program either leaves that to the kernel, which
- * is the default, or uses gort_store and its kin for each pointer it stores, and
- * GORT_GCMODE=barrier.
+ * nothing, unless other goroutines have their address. A program compiled and linked by gort-cc
+ * stores as in any C program (p->next = q), and needs this page only for roots. Any other program
+ * either leaves that to the kernel, which is the default, or uses gort_store and its kin for each
+ * pointer it stores, and GORT_GCMODE=barrier.
  *
  * Nothing here blocks. All of it may be called by any thread, but not by signal handlers.
  */
@@ -92,9 +92,9 @@ GORT_API void *gort_memset(void *dst, int c, size_t n);
 /*
  * How the collector learns of this program's stores: "barrier", from the program, when all of it
  * was made by gort-cc; "kernel", from the kernel, which watches its pages; "stw", not at all: it
- * stops the program for the whole collection. So does the collector of today, whatever the mode; it
- * will not when told of stores. GORT_GCMODE forces one. *why, unless why is NULL,
- * becomes the file without gort-cc's stamp that made it "kernel", else NULL.
+ * stops the program for the whole collection. So does the collector of today, unless
+ * GORT_GCMODE=barrier says that goroutines may run meanwhile. GORT_GCMODE forces one. *why, unless
+ * why is NULL, becomes the file without gort-cc's stamp that made it "kernel", else NULL.
  */
 GORT_API const char *gort_gcmode(const char **why);
 
