@@ -31,9 +31,10 @@
  * load, the same that told a goroutine between entersyscall and exitsyscall before. With one P,
  * gort_elide shuts the operations that are inlined into the program in the same way.
  *
- * Where an M sleeps without libgort's doing is told by the number of the system call: libgort
- * itself waits with a P only for memory (m.noretake marks the exception), and no program blocks
- * there for long.
+ * Where an M sleeps without libgort's doing is told by the place of the system call, outside
+ * libgort's text: even waking a futex sleeps for a moment (Linux 6.16, while its table grows). And
+ * as libgort calls libc too, by the number: it waits there with a P only for memory (m.noretake
+ * marks the exception), and no program blocks in these for long.
  *
  * Looping where it cannot be preempted: in libc, say, whose locks and data belong to the thread
  * (text.c). The signal that asks for a preemption (preempt.c) finds the M there again and again;
@@ -261,15 +262,11 @@ static bool findasleep(const struct m *mp, struct asleep *out)
 	return parseasleep(text, out);
 }
 
-/*
- * Calls in which libgort may sleep while it relies on its P, and a program never for long. libc
- * sleeps by clock_nanosleep; nanosleep is base/lock.h's.
- */
+/* Calls in which libc may sleep for libgort, and no program sleeps for long. */
 static bool runtimecall(long nr)
 {
 	static const uint16_t calls[] = {SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap,
-		SYS_madvise, SYS_process_madvise, SYS_brk, SYS_clone, SYS_membarrier,
-		SYS_sched_yield, SYS_nanosleep, SYS_epoll_ctl};
+		SYS_madvise, SYS_process_madvise, SYS_brk, SYS_clone};
 	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
 		if (calls[i] == nr)
 			return true;
@@ -280,8 +277,8 @@ static bool runtimecall(long nr)
 static bool sleepsoutside(const struct m *mp, struct asleep *a)
 {
 	const struct g *gp = mp->curg;
-	return gp && !mp->noretake && findasleep(mp, a) && !runtimecall(a->nr) &&
-	       !(raceenabled && tsanwaits(a->pc)) &&
+	return gp && !mp->noretake && findasleep(mp, a) && !gorttext(a->pc) &&
+	       !runtimecall(a->nr) && !(raceenabled && tsanwaits(a->pc)) &&
 	       a->sp - gp->stack.lo < gp->stack.hi - gp->stack.lo;
 }
 
