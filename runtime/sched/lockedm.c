@@ -18,6 +18,7 @@
 
 #include "base/throw.h"
 #include "mem/malloc.h"
+#include "sched/preempt.h"
 #include "sched/proc.h"
 
 void gort_lock_os_thread(void)
@@ -89,6 +90,7 @@ static _Noreturn void sleepforever(void)
 void mexit(struct m *mp)
 {
 	stack_t none = {.ss_flags = SS_DISABLE};
+	startclockdelete(mp);
 	mp->tp = 0; /* the collector must not look at what is about to go */
 	handoffp(releasep(mp));
 	if (mp == &m0)

@@ -7,6 +7,12 @@
  * thread's handler inject a call of asyncPreempt (preempt_amd64.S), if that is safe. If it is not,
  * sysmon asks again after 50 to 250 us, at random, so that no loop stays in step with it.
  *
+ * Where two threads would have to get a CPU first, sysmon and the M that it wakes, a goroutine just
+ * started waits for milliseconds on a machine that is not idle. So the thread that puts one into a
+ * runnext after a quiet time arms a timer of its own, one system call, and asks itself when nobody
+ * has come by then. Not at each start: setting a timer costs more than a goroutine does. Rejected:
+ * an M that spins for it, which takes the CPU from whoever holds the lock that others wait for.
+ *
  * Safe points. A goroutine is switched out at an arbitrary instruction only if
  *  1. the pc is in the program's own text (text.c): not in libgort, not in libc;
  *  2. the marker of gort/fast.h does not follow within 64 bytes: no inlined critical section;
@@ -55,6 +61,8 @@
 #define MARKER_REACH 64
 /* entersyscall waits for a signal at most this long: it may be blocked. */
 #define SIGNAL_NS 1000000
+/* An M that was woken has mostly taken what waits in a runnext by now. */
+#define START_NS 300000
 
 struct preemptfp preemptfp;
 
@@ -147,14 +155,19 @@ void closegate(struct m *mp)
 		__atomic_store_n(mp->elide, GORT_GATED, __ATOMIC_RELAXED);
 }
 
+static void request(struct m *mp, uint32_t tick)
+{
+	store_rlx(&mp->preempttick, tick);
+	or_acqrel(&mp->events, EVENT_PREEMPT);
+	closegate(mp);
+}
+
 void preemptone(struct p *pp, uint32_t tick)
 {
 	struct m *mp = *(struct m *volatile *)&pp->m;
 	if (!mp || !*(struct g *volatile *)&mp->curg)
 		return;
-	store_rlx(&mp->preempttick, tick);
-	or_acqrel(&mp->events, EVENT_PREEMPT);
-	closegate(mp);
+	request(mp, tick);
 	if (!debug.asyncpreemptoff)
 		signalm(pp, mp);
 }
@@ -164,6 +177,53 @@ void preemptwait(struct m *mp)
 	int64_t start = nanotime();
 	while (load_acq(&mp->signalpending) && nanotime() - start < SIGNAL_NS)
 		procyield(10);
+}
+
+/* ---- asking, by a timer of its own ---- */
+
+/* The id of a timer that signals mp's thread, + 1; -1 when the kernel gives none. */
+static int32_t startclocknew(struct m *mp)
+{
+	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = preemptsignal()};
+	int id;
+	ev.sigev_value.sival_ptr = mp;
+	ev._sigev_un._tid = mp->procid;
+	if (debug.asyncpreemptoff ||
+		rawsyscall(SYS_timer_create, CLOCK_MONOTONIC, (long)&ev, (long)&id, 0))
+		return -1;
+	return id + 1;
+}
+
+static void startclockset(struct m *mp, long ns)
+{
+	struct itimerspec at = {.it_value.tv_nsec = ns};
+	store_rlx(&mp->startarmed, ns != 0);
+	rawsyscall(SYS_timer_settime, mp->startclock - 1, 0, (long)&at, 0);
+}
+
+void startclock(struct m *mp)
+{
+	if (!mp->curg || mp->startclock < 0)
+		return;
+	if (mp->startclock == 0)
+		mp->startclock = startclocknew(mp);
+	if (mp->startclock < 0)
+		return;
+	mp->starttick = load_rlx(&mp->p->schedtick);
+	startclockset(mp, START_NS);
+}
+
+void startclockstop(struct m *mp)
+{
+	startclockset(mp, 0);
+}
+
+void startclockdelete(struct m *mp)
+{
+	if (mp->startclock > 0)
+		rawsyscall(SYS_timer_delete, mp->startclock - 1, 0, 0, 0);
+	mp->startclock = 0;
+	store_rlx(&mp->startarmed, false);
 }
 
 /* ---- deciding, in the handler ---- */
@@ -217,24 +277,43 @@ bool injectcall(ucontext_t *uc, void (*fn)(void))
 	return true;
 }
 
-void sigpreempt(ucontext_t *uc)
+/* What preemptone asked of mp's goroutine. */
+static void meet(struct m *mp, struct p *pp, ucontext_t *uc)
 {
-	struct m *mp = getm();
-	if (gcstophere(mp, uc) || !mp)
-		return;
-	struct p *pp = mp->p;
-	struct g *gp = mp->curg;
 	const greg_t *r = uc->uc_mcontext.gregs;
-	store_rel(&mp->signalpending, 0);
-	if (!pp || !gp || !wantasync(mp, pp))
-		return;
-	if (asyncsafepoint(gp, (uintptr_t)r[REG_RIP], (uintptr_t)r[REG_RSP])) {
+	if (asyncsafepoint(mp->curg, (uintptr_t)r[REG_RIP], (uintptr_t)r[REG_RSP])) {
 		xadd_rlx(&mp->npreempted, 1);
 		pushcall(uc, asyncPreempt);
 	} else {
 		xadd_rlx(&mp->nrefused, 1);
 		handoffforeign(mp, pp, uc);
 	}
+}
+
+void sigpreempt(ucontext_t *uc)
+{
+	struct m *mp = getm();
+	if (gcstophere(mp, uc) || !mp)
+		return;
+	struct p *pp = mp->p;
+	store_rel(&mp->signalpending, 0);
+	if (pp && mp->curg && wantasync(mp, pp))
+		meet(mp, pp, uc);
+}
+
+bool sigstart(const siginfo_t *info, ucontext_t *uc)
+{
+	struct m *mp = getm();
+	if (!mp || info->si_value.sival_ptr != mp)
+		return false;
+	struct p *pp = mp->p;
+	store_rlx(&mp->startarmed, false);
+	if (pp && mp->curg && load_rlx(&pp->schedtick) == mp->starttick &&
+		*(struct g *volatile *)&pp->runnext) {
+		request(mp, mp->starttick);
+		meet(mp, pp, uc);
+	}
+	return true;
 }
 
 void preempted(struct m *mp)

@@ -3,6 +3,7 @@
 #ifndef GORT_SCHED_PREEMPT_H
 #define GORT_SCHED_PREEMPT_H
 
+#include <signal.h>
 #include <ucontext.h>
 
 #include "sched/runtime2.h"
@@ -29,12 +30,25 @@ void closegate(struct m *mp);
  */
 bool instopsafe(const struct g *gp, uintptr_t pc, uintptr_t sp);
 
+/*
+ * On its own M, whose goroutine has just left another in the runnext of its P: should that still
+ * be there in 300 us, and no decision have been made, it takes the place of the goroutine. A thief
+ * that was woken for it may wait for a CPU much longer, and sysmon looks only after it woke too.
+ */
+void startclock(struct m *mp);
+/* Its thread enters a system call, which the signal must not interrupt. */
+void startclockstop(struct m *mp);
+/* Its thread ends. */
+void startclockdelete(struct m *mp);
+
 /* The signal of GORT_DEBUG=preemptsignal=N, by default SIGURG. */
 int preemptsignal(void);
 /* Sends it to a thread of this process; false when that has ended. Async-signal-safe. */
 bool signalthread(int32_t tid);
 /* Its handler, on the alternate stack with every signal blocked. */
 void sigpreempt(ucontext_t *uc);
+/* The same signal by startclock's timer; false when it is another's. */
+bool sigstart(const siginfo_t *info, ucontext_t *uc);
 /*
  * In a signal handler: the interrupted goroutine goes on in fn, a function in assembly that begins
  * as asyncPreempt, as if the instruction at its pc had called it. False when its pc is no safe

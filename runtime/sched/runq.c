@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/throw.h"
 #include "sched/netpoll.h"
+#include "sched/preempt.h"
 #include "sched/timer.h"
 
 /* A wake-up costs about this much: a backlog of less work is not worth one. */
@@ -60,6 +61,7 @@ static void offer(struct p *pp)
 {
 	store_rlx(&pp->offer, load_rlx(&pp->schedtick));
 	wakep();
+	startclock(pp->m);
 }
 
 /*

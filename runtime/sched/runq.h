@@ -30,7 +30,8 @@
  * decisions the P stores wl = 30 us / slice. So a ping-pong stays on one P and costs no futex
  * call, while goroutines that compute spread at once. What this misses (a long slice after short
  * ones) sysmon finds: p.stuck. And while little goes on a wake-up costs nobody anything: the first
- * runnext after a quiet time, and the first `go` of a P that was idle, wake an M at once.
+ * runnext after a quiet time, and the first `go` of a P that was idle, wake an M at once. That one
+ * may wait for a CPU: the thread of the P sets a timer too (startclock, preempt.c).
  */
 #ifndef GORT_SCHED_RUNQ_H
 #define GORT_SCHED_RUNQ_H

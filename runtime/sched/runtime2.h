@@ -263,7 +263,8 @@ struct m {
 	uint32_t fastrand;
 	struct note park;
 	int64_t id;
-	int32_t procid; /* OS thread id */
+	int32_t procid;     /* OS thread id */
+	int32_t startclock; /* kernel's id of its timer + 1; 0: none yet, below: none to be had */
 	struct m *schedlink;
 	struct m *alllink;              /* allm */
 	struct stack gsignal;           /* alternate signal stack */
@@ -286,9 +287,11 @@ struct m {
 	uintptr_t tp;                   /* the thread pointer */
 	uint32_t mxcsr;                 /* the thread's floating-point control words */
 	uint16_t fpucw;
+	_Atomic bool startarmed; /* startclock has not struck: written by its own thread only */
 	_Atomic uint64_t npreempted, nrefused; /* signals that switched, and that must not */
 	int64_t foreignsince; /* since when they have found it where it cannot be preempted */
 	uint32_t foreigntick; /* p.schedtick then */
+	uint32_t starttick;   /* p.schedtick of the decision that startclock is to cut short */
 
 	/* race.c: contexts of g0 and of what runs, g0 or a goroutine */
 	void *racectx, *racecur;

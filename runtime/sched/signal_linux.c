@@ -70,7 +70,7 @@ static void preempthandler(int sig, siginfo_t *info, void *context)
 {
 	if (info->si_code == SI_TKILL && info->si_pid == getpid())
 		sigpreempt(context);
-	else
+	else if (info->si_code != SI_TIMER || !sigstart(info, context))
 		callold(sig, info, context);
 }
 

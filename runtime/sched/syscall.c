@@ -75,6 +75,8 @@ void entersyscall(uintptr_t pc, uintptr_t sp, uintptr_t bp)
 		leavepinned(); /* they would wait for as long as the system call lasts */
 		mp = getm();
 	}
+	if (unlikely(load_rlx(&mp->startarmed)))
+		startclockstop(mp);
 	struct g *gp = mp->curg;
 	struct p *pp = mp->p;
 	gp->syscallpc = pc;

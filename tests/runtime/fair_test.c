@@ -81,6 +81,40 @@ START_TEST(test_slow_pair)
 }
 END_TEST
 
+static volatile bool began;
+
+static void begin(void)
+{
+	began = true;
+}
+
+/*
+ * Who is started by a goroutine that then computes has its turn before half the slice of 10 ms that
+ * sysmon leaves the other, though there is no other P; not each time on a machine that is busy.
+ */
+static int beside_starter(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	int64_t deadline = monotonic() + patience(50) * sec;
+	while (monotonic() < deadline) {
+		gort_sleep(5 * ms);
+		began = false;
+		int64_t start = monotonic();
+		go(begin);
+		while (!began)
+			;
+		if (monotonic() - start < 5 * ms)
+			return 8;
+	}
+	return 1;
+}
+
+START_TEST(test_started)
+{
+	expect_code(beside_starter, 8);
+}
+END_TEST
+
 /* Turns of goroutines that use up their slices, all others' share of the CPU beside them. */
 static cond nobody;
 
@@ -234,6 +268,7 @@ static Suite *test_suite(void)
 	Suite *s = suite_create("fair");
 	add(s, "runnext", test_runnext);
 	add(s, "slow_pair", test_slow_pair);
+	add(s, "started", test_started);
 	add(s, "wired", test_wired);
 	add(s, "hogs", test_hogs);
 	add(s, "crowd", test_crowd);
