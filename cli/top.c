@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "err.h"
 #include "group.h"
+#include "histtext.h"
 #include "human.h"
 #include "interrupt.h"
 #include "json.h"
@@ -60,6 +61,8 @@ static void json_stats(struct json *j, const struct gsnap_stats *st, const struc
 	jw_int(j, "idle_m", st->idle_m);
 	jw_int(j, "runq", st->runq);
 	json_rate(j, "steals_per_s", r->steals, r->ns);
+	json_hist(j, "wait", &r->wait);
+	json_rate(j, "mutex_wait_ns_per_s", r->mutex_wait, r->ns);
 	jw_close_object(j);
 	jw_object(j, "gc");
 	jw_int(j, "heap_live_bytes", st->heap_live);

@@ -81,7 +81,9 @@ static struct rates rates_between(const struct topsample *a, const struct topsam
 		.goroutines = b->total - a->total,
 		.steals = delta(a->stats.steals, b->stats.steals),
 		.alloc = delta(a->stats.total_alloc, b->stats.total_alloc),
-		.gc = delta(a->stats.num_gc, b->stats.num_gc)};
+		.gc = delta(a->stats.num_gc, b->stats.num_gc),
+		.mutex_wait = delta(a->mutex_wait, b->mutex_wait),
+		.wait = gsnap_hist_since(&a->wait, &b->wait)};
 }
 
 double cpu_percent(const struct rates *r)
@@ -163,6 +165,8 @@ int topdata_refresh(struct topdata *d, struct gsnap_err *err)
 	}
 	d->now.when = d->view.s.when;
 	d->now.stats = d->view.s.stats;
+	d->now.wait = d->view.s.sched.wait;
+	d->now.mutex_wait = d->view.s.sched.mutex_wait_ns;
 	d->now.total = 0;
 	for (int c = 0; c < NCATEGORIES; c++)
 		d->now.total += d->count[c];

@@ -29,11 +29,14 @@ struct topsample {
 	int64_t when, at; /* of the goroutines, of the process's counters */
 	int64_t total;    /* goroutines, without the runtime's own */
 	struct gsnap_stats stats;
+	struct gsnap_hist wait; /* runnable until it runs; since the start of the process */
+	int64_t mutex_wait;     /* ns that goroutines have waited for locks, in all */
 	struct procstat ps;
 };
 
 struct rates {
-	int64_t ns, cpu_ns, cpu_window_ns, goroutines, steals, alloc, gc;
+	int64_t ns, cpu_ns, cpu_window_ns, goroutines, steals, alloc, gc, mutex_wait;
+	struct gsnap_hist wait;
 };
 
 #define HISTORY 120

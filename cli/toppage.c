@@ -82,8 +82,12 @@ static void sched_line(struct page *p, const struct topdata *d)
 	const struct gsnap_stats *st = &d->now.stats;
 	bool trouble = st->runq != GSNAP_UNKNOWN && st->gomaxprocs != GSNAP_UNKNOWN &&
 		       st->runq > QUEUE_PER_P * st->gomaxprocs;
-	page_line(p, trouble ? CELL_TROUBLE : CELL_PLAIN, "SCHED runq %s%s",
-		human_count(st->runq).s, trouble ? " ! long queue" : "");
+	const struct gsnap_hist *wait = &d->rates.wait;
+	page_line(p, trouble ? CELL_TROUBLE : CELL_PLAIN, "SCHED wait p50 %s  p99 %s  max %s",
+		human_time(gsnap_hist_quantile(wait, 0.5)).s,
+		human_time(gsnap_hist_quantile(wait, 0.99)).s,
+		human_time(gsnap_hist_quantile(wait, 1)).s);
+	page_more(p, "   runq %s%s", human_count(st->runq).s, trouble ? " ! long queue" : "");
 	page_more(p, "   idle P %s", human_count(st->idle_p).s);
 	page_more(p, "   spinning M %s", human_count(st->spinning_m).s);
 	page_more(p, "   steals %s", human_rate(d->rates.steals, d->rates.ns).s);
@@ -114,6 +118,7 @@ static void gc_lines(struct page *p, const struct topdata *d)
 	page_line(p, CELL_PLAIN, "ALLOC %s", human_byte_rate(d->rates.alloc, d->rates.ns).s);
 	page_more(p, "   in use %s", human_bytes(st->heap_inuse).s);
 	page_more(p, "   pauses %s", human_time(st->gc_pause_total_ns).s);
+	page_more(p, "   MUTEX wait %s", human_time_rate(d->rates.mutex_wait, d->rates.ns).s);
 	spark(p, d, SERIES_ALLOC);
 }
 
@@ -248,7 +253,8 @@ void top_reasons(struct page *p, const struct topdata *d)
 		{st->idle_p, "idle P"}, {st->spinning_m, "spinning M"}, {st->heap_live, "live"},
 		{st->heap_goal, "goal"}, {st->gc_percent, "GOGC"}, {st->mem_limit, "limit"},
 		{st->heap_inuse, "in use"}, {st->num_gc, "cycles"},
-		{st->gc_pause_total_ns, "pauses"}, {st->total_alloc, "alloc"}};
+		{st->gc_pause_total_ns, "pauses"}, {st->total_alloc, "alloc"},
+		{d->now.wait.known ? 0 : GSNAP_UNKNOWN, "wait"}, {d->now.mutex_wait, "MUTEX wait"}};
 	const char *sep = "-: ";
 	if (st->steals == GSNAP_UNKNOWN)
 		page_line(p, CELL_DIM, "-: steals: %s",
@@ -263,6 +269,8 @@ void top_reasons(struct page *p, const struct topdata *d)
 	}
 	if (sep[0] != '-')
 		page_more(p, ": %s", why);
+	if (d->rates.wait.known && !gsnap_hist_total(&d->rates.wait))
+		page_line(p, CELL_DIM, "-: wait: none of those that Go measures, 1 in 8, was due");
 	if (d->now.ps.cpu_ns == GSNAP_UNKNOWN)
 		page_line(p, CELL_DIM, "-: cpu, threads, up: procfs has no stat of the process");
 }

@@ -78,10 +78,14 @@ static void add_ms(const struct gotarget *g, struct gsnap_sched *s)
 
 void gosnap_sched(struct gotarget *g, struct gsnap *out)
 {
-	struct gsnap_sched *s = &out->sched;
+	add_ps(g, out);
+	gosnap_counters(g, &out->sched);
+}
+
+void gosnap_counters(struct gotarget *g, struct gsnap_sched *s)
+{
 	const struct golayout *l = g->lay;
 	uint64_t at = g->glob.sched;
-	add_ps(g, out);
 	if (at) {
 		s->runq_global = target_u32(g->t, at + l->s_runqsize);
 		s->mutex_wait_ns = (int64_t)(target_word(g->t, at + l->s_mutexwait) +

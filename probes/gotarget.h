@@ -105,6 +105,8 @@ int64_t gosnap_noted(const struct gotarget *g);
 void gosnap_gc(struct gotarget *g, struct gsnap_gc *gc);
 /* Appends the Ps and fills the scheduler's counters. (gosched.c) */
 void gosnap_sched(struct gotarget *g, struct gsnap *out);
+/* The counters alone. */
+void gosnap_counters(struct gotarget *g, struct gsnap_sched *s);
 /* Fills in what the goroutines of the snapshot wait for; 0 or -ENOMEM. (gochans.c) */
 int gosnap_waits(struct gotarget *g, struct gsnap *out);
 /* Name of a Go type by the address of its abi.Type, as Go prints it. (gotypename.c) */

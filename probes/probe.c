@@ -352,6 +352,7 @@ static int refresh_go(struct probe *p, struct probe_view *v)
 		return -ENOMEM;
 	v->s.when = now();
 	gosnap_stats(&p->go, &v->s.stats);
+	gosnap_counters(&p->go, &v->s.sched);
 	return goview_refresh(v->go, v);
 }
 

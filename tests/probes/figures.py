@@ -204,11 +204,44 @@ def check_gc(program, target):
     return wrong, f"gc: {len(GC)} figures and {len(GC_HISTOGRAMS)} histograms"
 
 
+def window_errors(said, before, after):
+    """What happened between two refreshes of top, which lie between the two answers."""
+    low, high = (dict(map(tuple, own["/sched/latencies:seconds"])) for own in (before, after))
+    for at, n in said["sched"]["wait"]["buckets"]:
+        if n > high.get(at, 0) - low.get(at, 0):
+            yield f"wait: {n} from {at} ns, it had {low.get(at, 0)}, then {high.get(at, 0)}"
+    waited = said["sched"]["mutex_wait_ns_per_s"] * said["window_ns"] / 1e9
+    room = after["/sync/mutex/wait/total:seconds"] - before["/sync/mutex/wait/total:seconds"]
+    if not 0 <= waited <= room * 1.0001 + ROUNDING_NS:  # a rate has so many digits
+        yield f"waits for mutexes: gort says {waited}, the program {room}"
+
+
+def check_top(program, target):
+    """While the program works, which it does when it is asked."""
+    waits = 0
+    for _ in range(ROUNDS):
+        before = target.ask()
+        top = subprocess.Popen([program, "top", "--once", "--json", "-d", "300ms",
+                                str(target.pid)], stdout=subprocess.PIPE, text=True)
+        while top.poll() is None:
+            target.ask()
+        said, after = json.loads(top.stdout.read()), target.ask()
+        top.stdout.close()
+        wrong = list(window_errors(said, before, after))
+        waits += said["sched"]["wait"]["count"]
+        if wrong or waits:
+            break
+    if not wrong and not waits:
+        wrong = ["no wait in all windows"]
+    return wrong, "top: waits of goroutines"
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     failed = False
-    for mode, checks in (("-figures", (check_gc, check_sched)), ("-waits", (check_chans,))):
+    modes = {"-figures": (check_gc, check_sched, check_top), "-waits": (check_chans,)}
+    for mode, checks in modes.items():
         target = Target(sys.argv[2], mode)
         try:
             for check in checks:
