@@ -17,7 +17,9 @@
 #include <string.h>
 
 struct options options = {.traceback = TRACE_SINGLE, .gogc = 100};
-struct debugvars debug = {.stackidle = 5000, .memprofilerate = 512 << 10};
+#define MEMPROFILERATE (512 << 10)
+
+struct debugvars debug = {.stackidle = 5000, .memprofilerate = MEMPROFILERATE};
 
 struct option {
 	const char *name;
@@ -138,6 +140,7 @@ static const struct option variables[] = {
 static const struct option debugvariables[] = {
 	DEBUGVAR(asyncpreemptoff, 0, 1),
 	DEBUGVAR(clobberfree, 0, 1),
+	DEBUGVAR(escapecheck, 0, 2),
 	DEBUGVAR(gccheckmark, 0, 1),
 	DEBUGVAR(gcstress, 0, INT32_MAX),
 	DEBUGVAR(gctrace, 0, 2),
@@ -210,4 +213,6 @@ void optionsinit(void)
 		readfield(at, len);
 		at += len + (at[len] == ',');
 	}
+	if (debug.escapecheck && debug.memprofilerate == MEMPROFILERATE)
+		debug.memprofilerate = 1; /* so that it can tell where objects were allocated */
 }

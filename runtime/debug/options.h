@@ -34,6 +34,7 @@ struct debugvars {
 	int32_t preempt;         /* for tests: preempt whatever runs each so many us, 0 = never */
 	int32_t preemptsignal;   /* number of the signal for it, 0 = SIGURG */
 	int32_t clobberfree;     /* 1: what the collector frees is overwritten */
+	int32_t escapecheck;     /* 1: report pointers to finished frames; 2: from frames, too */
 	int32_t gccheckmark;     /* 1: each collection is checked by a second look at everything */
 	int32_t gcstress;        /* collect at each so many calls of gort_malloc, 0 = never */
 	int32_t gctrace;         /* 1: print a line for each collection */

@@ -169,3 +169,16 @@ int symtab_find(const struct elf_file *f, const uint32_t *order, size_t n, uint6
 	}
 	return best > -100 ? 0 : -ENOENT;
 }
+
+int symtab_data(const struct elf_file *f, uint64_t vaddr, struct elf_symbol *out)
+{
+	for (size_t i = 0; i < f->symtab.size / sizeof(Elf64_Sym); i++) {
+		Elf64_Sym sym = symbol_at(f, (uint32_t)i);
+		if (ELF64_ST_TYPE(sym.st_info) != STT_OBJECT || vaddr - sym.st_value >= sym.st_size)
+			continue;
+		*out = (struct elf_symbol){
+			text_at(f->strtab, sym.st_name), sym.st_value, sym.st_size};
+		return 0;
+	}
+	return -ENOENT;
+}

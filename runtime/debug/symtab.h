@@ -30,4 +30,7 @@ size_t symtab_sort(const struct elf_file *f, uint32_t *order, size_t max);
 int symtab_find(const struct elf_file *f, const uint32_t *order, size_t n, uint64_t vaddr,
 	struct elf_symbol *out);
 
+/* The variable that covers vaddr, by a look at all symbols: 0 or -ENOENT. */
+int symtab_data(const struct elf_file *f, uint64_t vaddr, struct elf_symbol *out);
+
 #endif

@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/throw.h"
+#include "debug/escape.h"
 #include "debug/options.h"
 #include "mem/malloc.h"
 #include "mem/mbarrier.h"
@@ -385,6 +386,8 @@ bool gcpoll(void)
 		gchold();
 	else
 		collect((struct cycle){.forced = false});
+	if (unlikely(debug.escapecheck) && !gcmarking())
+		escapecheck();
 	return true;
 }
 
@@ -438,6 +441,8 @@ void gort_gc(void)
 	awaitcycle(n + 1);
 	sweepall();
 	mProf_PostSweep();
+	if (unlikely(debug.escapecheck))
+		escapecheck();
 }
 
 int gort_set_gc_percent(int percent)

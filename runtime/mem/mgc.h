@@ -127,6 +127,8 @@ void stacksmark(uintptr_t sp, bool (*leaveout)(const struct g *gp));
 void stacksbegin(uintptr_t sp);
 bool stacksjob(void);
 uint64_t rootsstacks(void);
+/* In a stop: calls f for each writable segment of what is loaded. */
+void rootsvariables(void (*f)(uintptr_t lo, uintptr_t hi, void *arg), void *arg);
 /* The stack of a goroutine that waits, and what its struct g holds. In a stop. */
 void rootsgoroutine(const struct g *gp);
 /* Where that stack begins. */

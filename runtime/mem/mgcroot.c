@@ -292,6 +292,13 @@ void rootscheck(void)
 	scanothers();
 }
 
+void rootsvariables(void (*f)(uintptr_t lo, uintptr_t hi, void *arg), void *arg)
+{
+	for (uint32_t i = 0; i < roots.n; i++)
+		if (!roots.area[i].module)
+			f(roots.area[i].lo, roots.area[i].hi, arg);
+}
+
 uint64_t rootsglobals(void)
 {
 	return roots.bytes;

@@ -243,3 +243,14 @@ uint32_t memprofile(struct memrecord *records, uint32_t max)
 	unlockprof();
 	return n;
 }
+
+void memrecordof(const struct mspan *s, uintptr_t base, struct memrecord *r)
+{
+	const struct special *sp = s->specials;
+	while (sp && (sp->kind != SPECIALPROFILE || sp->offset != base - s->startAddr))
+		sp = sp->next;
+	*r = (struct memrecord){0};
+	if (sp)
+		*r = (struct memrecord){
+			.size = sp->bucket->size, .pcs = sp->bucket->pcs, .npcs = sp->bucket->npcs};
+}

@@ -28,6 +28,9 @@ struct memrecord {
 	uint32_t npcs;
 };
 
+/* In a stop: where the object of s at base was allocated, if it was sampled; else no pcs. */
+void memrecordof(const struct mspan *s, uintptr_t base, struct memrecord *r);
+
 /* At most max of all records; returns how many there are. */
 uint32_t memprofile(struct memrecord *records, uint32_t max);
 

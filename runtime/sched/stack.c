@@ -469,6 +469,18 @@ void stackfreeself(struct p *pp, struct g *gp)
 	gp->stack = (struct stack){0, 0};
 }
 
+bool stackaddress(uintptr_t addr)
+{
+	for (int class = 0; class < NSTACKCLASS; class ++) {
+		const struct stackclass *sc = &stackpool[class];
+		if (addr - sc->base >= sc->next - sc->base)
+			continue;
+		uintptr_t slot = slotof(sc, addr);
+		return addr >= slot + guardsize(sc) && addr < slottop(sc, slot);
+	}
+	return false;
+}
+
 bool stackguardhit(const struct g *gp, uintptr_t addr)
 {
 	const struct stackclass *sc = &stackpool[gp->stackclass];

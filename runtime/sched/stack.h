@@ -28,6 +28,8 @@ int64_t stackscavenge(int64_t now);
  * Readies some stacks if new ones have been in demand: sysmon calls it until it returns false.
  */
 bool stackprefill(void);
+/* Whether addr lies in a stack, of a goroutine or free. In a stop. */
+bool stackaddress(uintptr_t addr);
 /* Whether addr lies in the guard of gp's stack: an overflow. */
 bool stackguardhit(const struct g *gp, uintptr_t addr);
 

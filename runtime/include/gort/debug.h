@@ -95,6 +95,19 @@ int gort_allocs_profile(const char *path);
  */
 int64_t gort_memprofile_rate(int64_t rate);
 
+/*
+ * Finds pointers to stacks of goroutines where they may outlive the frame: in the heap, in global
+ * variables, and in frames of other goroutines (those that the program wrote; only a hint, since a
+ * variable that is not used any more still has its value). Returns how many, at most 64, and writes
+ * both sites of each into buf, cut to size and always ended by NUL: what holds it, with the stack
+ * that allocated it if it was sampled (GORT_DEBUG=memprofilerate=1), and what it points to.
+ * Collects and stops the world meanwhile; goroutines only. -EAGAIN when a thread could not be
+ * stopped. GORT_DEBUG=escapecheck=1 reports those in the heap and in global variables whose frame
+ * is gone on standard error, at each collection; 2: the hints, too. Go's escape analysis makes them
+ * impossible. runtime/debug/escape.c
+ */
+int gort_escape_find(char *buf, size_t size);
+
 #ifdef __cplusplus
 }
 #endif
