@@ -12,6 +12,7 @@
 #include "gort/debug.h"
 #include "gort/gort.h"
 #include "leakcheck/leakcheck.h"
+#include "gview.h"
 #include "options.h"
 #include "print.h"
 #include "sched/proc.h"
@@ -19,11 +20,15 @@
 
 #define MESSAGE_SIZE (1u << 20)
 #define FIRST_PROOF  12 /* look; 4 ms after the first one */
+#define MOST_PATIENT 19 /* after which goleak looks no more */
+
+static const struct gort_leak_options plain; /* none */
 
 /* What a call wants, and who calls. */
 struct gate {
 	char *buf; /* for the message, of size bytes */
 	size_t size;
+	const struct gort_leak_options *options;
 	const char *test; /* that asks, or NULL */
 	bool parallel;    /* others run meanwhile */
 	const struct regs *self;
@@ -60,8 +65,14 @@ static int look(const struct gate *g, bool prove, bool *final)
 	int found = take(g, prove, &s);
 	uint32_t *leaked = found ? NULL : malloc((s.ngs + 1) * sizeof *leaked);
 	struct g *me = getg();
-	struct leak_filter filter = {
-		.self = me ? me->goid : 0, .test = g->test, .among_others = g->parallel};
+	struct leak_filter filter = {.self = me ? me->goid : 0,
+		.ignore_top = g->options->ignore_top,
+		.ignore_any = g->options->ignore_any,
+		.ignore_creator = g->options->ignore_created,
+		.current = g->options->current,
+		.ncurrent = g->options->ncurrent,
+		.test = g->test,
+		.among_others = g->parallel};
 	if (g->test) {
 		filter.ignore_creator = tests;
 		filter.current = maing;
@@ -88,6 +99,19 @@ static void wait_us(int64_t us)
 		usleep((useconds_t)us);
 }
 
+/* goleak's schedule, up to its end or that of the patience; -1: no more. */
+static int64_t next_wait_us(const struct gate *g, int attempt, int64_t *waited)
+{
+	int64_t us = leakcheck_backoff_us(attempt), most = g->options->patience / 1000;
+	if (g->options->patience == 0)
+		return us;
+	if (us < 0)
+		us = leakcheck_backoff_us(MOST_PATIENT);
+	us = us < most - *waited ? us : most - *waited;
+	*waited += us;
+	return us > 0 ? us : -1;
+}
+
 /*
  * Who is just ending has gone after some milliseconds, mostly: that is when the collector is asked
  * for the first time. Who is left over at the end is looked at once more.
@@ -95,11 +119,12 @@ static void wait_us(int64_t us)
 static int find(const struct gate *g)
 {
 	int found = 0;
+	int64_t waited = 0;
 	if (g->size)
 		g->buf[0] = '\0';
 	for (int attempt = 0;; attempt++) {
 		bool final = false;
-		int64_t us = leakcheck_backoff_us(attempt);
+		int64_t us = next_wait_us(g, attempt, &waited);
 		found = look(g, us < 0 || attempt == FIRST_PROOF, &final);
 		if (found <= 0 || us < 0 || final)
 			break;
@@ -113,8 +138,8 @@ static int find(const struct gate *g)
 static int verify(int code, const struct regs *self)
 {
 	char *buf = malloc(MESSAGE_SIZE);
-	int found = buf ? find(&(struct gate){.buf = buf, .size = MESSAGE_SIZE, .self = self})
-			: -ENOMEM;
+	int found =
+		buf ? find(&(struct gate){buf, MESSAGE_SIZE, &plain, NULL, false, self}) : -ENOMEM;
 	struct printer out = {.fd = 2};
 	if (found > 0)
 		print_str(&out, buf);
@@ -135,7 +160,37 @@ __attribute__((visibility("default"), noinline)) int gort_leak_find(char *buf, s
 {
 	struct regs self = {0};
 	regs_saved(&self);
-	return find(&(struct gate){.buf = buf, .size = size, .self = &self});
+	return find(&(struct gate){buf, size, &plain, NULL, false, &self});
+}
+
+__attribute__((visibility("default"), noinline)) int gort_leak_find_with(
+	const struct gort_leak_options *o, char *buf, size_t size)
+{
+	struct regs self = {0};
+	regs_saved(&self);
+	return find(&(struct gate){buf, size, o, NULL, false, &self});
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+__attribute__((visibility("default"))) uint64_t *gort_leak_current(size_t *n)
+{
+	uint32_t all = gview_count();
+	uint64_t *ids = malloc((all + 1) * sizeof *ids);
+	*n = 0;
+	for (uint32_t i = 0; ids && i < all; i++) {
+		struct gview v;
+		gview_read(gview_at(i), &v);
+		if (v.status != _Gdead && v.status != _Gidle)
+			ids[(*n)++] = v.goid;
+	}
+	if (ids)
+		qsort(ids, *n, sizeof *ids, by_id);
+	return ids;
 }
 
 void gcleakowner(const char *test)
@@ -147,7 +202,7 @@ __attribute__((noinline)) int gcleaktest(const char *test, bool parallel, char *
 {
 	struct regs self = {0};
 	regs_saved(&self);
-	return find(&(struct gate){buf, size, test, parallel, &self});
+	return find(&(struct gate){buf, size, &plain, test, parallel, &self});
 }
 
 __attribute__((visibility("default"), noinline)) int gort_leak_verify(int code)

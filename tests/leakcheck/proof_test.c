@@ -691,6 +691,52 @@ static int main_waits(int argc, char **argv)
 	return 0;
 }
 
+/* ---- gort_leak_find_with ---- */
+
+#define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static int found_with(struct gort_leak_options o)
+{
+	static char text[4096];
+	o.patience = o.patience ? o.patience : -1;
+	int found = gort_leak_find_with(&o, text, sizeof(text));
+	REQUIRE((found != 0) == (strstr(text, "found unexpected") != NULL));
+	return found;
+}
+
+static void ends_soon(void)
+{
+	gort_sleep(600 * ms);
+}
+
+static int options(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	build(receiver);
+	settle(1);
+	REQUIRE(found_with((struct gort_leak_options){0}) == 1);
+	REQUIRE(found_with((struct gort_leak_options){.ignore_top = NAMES("sends")}) == 1);
+	REQUIRE(found_with((struct gort_leak_options){.ignore_top = NAMES("receives")}) == 0);
+	REQUIRE(found_with((struct gort_leak_options){.ignore_any = NAMES("receives")}) == 0);
+	REQUIRE(found_with((struct gort_leak_options){.ignore_created = NAMES("receives")}) == 1);
+	REQUIRE(found_with((struct gort_leak_options){.ignore_created = NAMES("receiver")}) == 0);
+	struct gort_leak_options before = {0};
+	before.current = gort_leak_current(&before.ncurrent);
+	REQUIRE(before.ncurrent == 2 && before.current[0] == 1 && found_with(before) == 0);
+	go(ends_soon);
+	REQUIRE(found_with(before) == 1);
+	before.patience = 30 * sec;
+	REQUIRE(found_with(before) == 0);
+	free((void *)(uintptr_t)before.current);
+	return 0;
+}
+
+START_TEST(test_options)
+{
+	expect_code(options, 0);
+}
+END_TEST
+
 START_TEST(test_verdicts)
 {
 	expect_code(comes_back, 0);
@@ -704,7 +750,8 @@ static Suite *test_suite(void)
 		const char *name;
 		const TTest *test;
 	} cases[] = {{"channels", test_channels}, {"selects", test_selects}, {"locks", test_locks},
-		{"stacks", test_stacks}, {"chains", test_chains}, {"verdicts", test_verdicts}};
+		{"stacks", test_stacks}, {"chains", test_chains}, {"verdicts", test_verdicts},
+		{"options", test_options}};
 	Suite *s = suite_create("leak_proof");
 	setenv("GORT_DEBUG", "gccheckmark=1,clobberfree=1", 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

@@ -49,6 +49,22 @@ int gort_snapshot_leaks(struct gsnap *out);
  */
 int gort_leak_find(char *buf, size_t size);
 
+/* Who is no leak, as goleak's options; a list ends with NULL, and NULL is an empty one. */
+struct gort_leak_options {
+	const char *const *ignore_top;     /* functions on top of a stack. IgnoreTopFunction */
+	const char *const *ignore_any;     /* anywhere in it. IgnoreAnyFunction */
+	const char *const *ignore_created; /* that have the go statement */
+	const uint64_t *current;           /* ids, as gort_leak_current gives. IgnoreCurrent */
+	size_t ncurrent;
+	int64_t patience; /* ns to wait for them to end; 0: 0.43 s, negative: look once */
+};
+
+/* gort_leak_find() with options. */
+int gort_leak_find_with(const struct gort_leak_options *options, char *buf, size_t size);
+
+/* The ids of all goroutines that there are now; freed with free(). NULL: out of memory. */
+uint64_t *gort_leak_current(size_t *n);
+
 /*
  * gort_leak_find() with the message on standard error. Returns what the process should exit with:
  * code, or GORT_EXIT_LEAK when code is 0 and something leaked. The same runs by itself after
