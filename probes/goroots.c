@@ -44,33 +44,47 @@ void goroots_opaque(struct gomark *m, const struct gocopies *a, const struct goc
 
 /* ---- variables ---- */
 
-/* A section with its mask, runtime.bitvector: a bit a word. Without a mask every word counts. */
-static int mark_section(struct gomark *m, struct range r, uint64_t bitvector)
+enum { PIECE = 1 << 20 }; /* bytes of a section read at once; a bit a word of it is whole bytes */
+
+/* Words of the section from r.lo on; bits: where their mask is, 0 when every word counts. */
+static int mark_piece(struct gomark *m, struct range r, uint64_t bits, uint8_t *mem)
 {
 	const struct gotarget *g = m->heap->g;
-	uint64_t n = r.hi - r.lo, words = n / 8;
+	uint64_t n = r.hi - r.lo < PIECE ? (r.hi - r.lo) & ~7ull : PIECE;
 	uint64_t skip = g->glob.sched ? g->glob.sched + g->lay->s_sudogcache : 0;
-	if (r.hi <= r.lo)
-		return 0;
-	if (n > MAX_SECTION)
-		return -EPROTO;
-	uint8_t *mem = malloc(n + 8), *mask = malloc(words / 8 + 1);
-	int err = mem && mask ? 0 : -ENOMEM;
-	if (!err && !target_read(g->t, r.lo, mem, n))
-		err = -EFAULT;
-	uint64_t bits = target_word(g->t, bitvector + 8);
-	if (!err && (target_u32(g->t, bitvector) < words ||
-			    !target_read(g->t, bits, mask, (words + 7) / 8)))
-		memset(mask, 0xff, words / 8 + 1);
-	for (uint64_t i = 0; !err && i < words; i++) {
+	uint8_t *mask = mem + PIECE;
+	if (!target_read(g->t, r.lo, mem, n))
+		return -EFAULT;
+	if (!bits || !target_read(g->t, bits, mask, (n / 8 + 7) / 8))
+		memset(mask, 0xff, PIECE / 64);
+	for (uint64_t i = 0; i < n / 8; i++) {
 		uint64_t v;
 		memcpy(&v, mem + 8 * i, sizeof v);
 		m->slot = r.lo + 8 * i;
 		if (mask[i / 8] >> i % 8 & 1 && m->slot != skip)
 			gomark_ptr(m, v);
 	}
+	return 0;
+}
+
+/*
+ * A section with its mask, runtime.bitvector: a bit a word. In pieces: a damaged module may claim
+ * gigabytes that are not there.
+ */
+static int mark_section(struct gomark *m, struct range r, uint64_t bitvector)
+{
+	const struct gotarget *g = m->heap->g;
+	if (r.hi <= r.lo)
+		return 0;
+	if (r.hi - r.lo > MAX_SECTION)
+		return -EPROTO;
+	bool masked = target_u32(g->t, bitvector) >= (r.hi - r.lo) / 8;
+	uint64_t bits = masked ? target_word(g->t, bitvector + 8) : 0;
+	uint8_t *mem = malloc(PIECE + PIECE / 64);
+	int err = mem ? 0 : -ENOMEM;
+	for (; !err && r.lo < r.hi; r.lo += PIECE, bits += bits ? PIECE / 64 : 0)
+		err = mark_piece(m, r, bits, mem);
 	free(mem);
-	free(mask);
 	return err;
 }
 
