@@ -172,6 +172,8 @@ static bool prepare_farm(char **path, struct gsnap_err *err)
 static void tell_detector(const struct opts *o, enum way way, const struct out *out)
 {
 	char text[64];
+	if (o->no_follow)
+		extend("GORT_RACE", "follow=0", ' ', true);
 	if (way != WAY_C && o->format == FORMAT_TEXT) {
 		extend("GORT_RACE", "print=1", ' ', true);
 		if (o->output) {
@@ -311,6 +313,14 @@ static int run_race(const struct opts *o)
 	return code;
 }
 
+#define AT(field) offsetof(struct opts, field)
+
+static const struct opt own[] = {
+	{"no-follow", 0, OPT_FLAG, 1, AT(no_follow), NULL,
+		"only the command itself, not what it starts (C and C++)"},
+	{0},
+};
+
 const struct command cmd_race = {
 	.name = "race",
 	.synopsis = "[options] [--] command [argument...]",
@@ -331,6 +341,7 @@ const struct command cmd_race = {
 		"detect_deadlocks=0, report_thread_leaks=0, report_signal_unsafe=0; TSAN_OPTIONS "
 		"and\n"
 		"GORACE are read too, with the suppressions=FILE they name.",
+	.own = own,
 	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_EXIT_CODE | TAKES_REPORT,
 	.min_args = 1,
 	.max_args = INT32_MAX,

@@ -43,9 +43,9 @@ void *next_function(const char *name, const char *version)
 }
 
 /* Locks of the detector may be held by threads the child lacks: then it is not watched. */
-static void after_fork(void)
+void front_forked(void)
 {
-	if (me.tag)
+	if (me.tag || !options.follow)
 		active = false;
 	me.tag = me.delayed.addr = 0;
 	forked = true;
@@ -126,6 +126,17 @@ EXPORT __attribute__((weak)) const char *__tsan_default_options(void)
 	return "";
 }
 
+#define FIRST_PROCESS "GORT_RACE_FIRST"
+
+/* follow=0: a program that a watched process starts finds this mark in its environment. */
+static void stay_in_first(void)
+{
+	if (getenv(FIRST_PROCESS))
+		active = false;
+	else
+		setenv(FIRST_PROCESS, "1", 1);
+}
+
 /* Once libc has it, which front_init() comes before. */
 __attribute__((constructor)) static void read_environment(void)
 {
@@ -136,8 +147,10 @@ __attribute__((constructor)) static void read_environment(void)
 	free(malloc(1)); /* looked up now: dlsym() frees what it said of a failure before */
 	options_parse(__tsan_default_options());
 	report_init(option_names, sizeof option_names / sizeof *option_names);
+	if (!options.follow)
+		stay_in_first();
 	dl_iterate_phdr(note_module, NULL);
-	pthread_atfork(NULL, NULL, after_fork);
+	pthread_atfork(NULL, NULL, front_forked);
 }
 
 void front_start(void)

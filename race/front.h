@@ -36,6 +36,9 @@ extern bool forked;
  */
 void front_init(void);
 
+/* This is a new process with a copy of its parent's memory. */
+void front_forked(void);
+
 /* The calling thread, not recording yet, is about to create another: from now on it does. */
 void front_start(void);
 

@@ -17,6 +17,7 @@ struct options options = {
 	.report_signal_unsafe = 1,
 	.report_atomic_races = 1,
 	.detect_deadlocks = 1,
+	.follow = 1,
 	.atexit_sleep_ms = 1000,
 };
 
@@ -35,6 +36,7 @@ static const struct {
 	{"report_signal_unsafe", &options.report_signal_unsafe},
 	{"report_atomic_races", &options.report_atomic_races},
 	{"detect_deadlocks", &options.detect_deadlocks},
+	{"follow", &options.follow},
 	{"second_deadlock_stack", &options.second_deadlock_stack},
 	{"print", &options.print},
 	{"log_fd", &options.log_fd},

@@ -21,6 +21,7 @@ struct options {
 	uint32_t report_signal_unsafe;
 	uint32_t report_atomic_races; /* 0: none with an atomic access */
 	uint32_t detect_deadlocks;
+	uint32_t follow;                /* 0: not in processes that this one makes or starts */
 	uint32_t second_deadlock_stack; /* also where the lock that was held had been taken */
 	uint32_t print;                 /* the launcher only counts: print here as well */
 	uint32_t log_fd;                /* where to, when not 0 */

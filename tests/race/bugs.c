@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static bool planted;
@@ -501,6 +502,71 @@ static void jump(void)
 		abort();
 }
 
+/* In a process of its own, which is waited for; then in a program that one starts. */
+static void in_child(void (*fn)(void))
+{
+	int status;
+	pid_t pid = fork();
+	if (pid == 0) {
+		fn();
+		exit(0);
+	}
+	if (waitpid(pid, &status, 0) != pid || WIFSIGNALED(status))
+		abort();
+}
+
+static void start_order(void)
+{
+	execl("/proc/self/exe", "bugs", "order", planted ? "race" : NULL, NULL);
+	abort();
+}
+
+static void child(void)
+{
+	in_child(order);
+}
+
+static void started(void)
+{
+	in_child(start_order);
+}
+
+static bool stop;
+
+static void count(void)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		__atomic_fetch_add(&shared, 1, __ATOMIC_ACQ_REL);
+}
+
+static int count_too(void *arg)
+{
+	for (int i = 0; i < 100; i++)
+		__atomic_fetch_add(&shared, 1, __ATOMIC_ACQ_REL);
+	_exit(arg != NULL);
+}
+
+/* Children that are no fork(), while another thread uses the detector's locks. */
+static void cloned(void)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	int status;
+	pthread_t t;
+	pthread_create(&t, NULL, run, (void *)count);
+	for (int i = 0; i < 30; i++) {
+		pid_t pid = clone(count_too, stack + sizeof stack, SIGCHLD, NULL);
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+			abort();
+		pid = vfork();
+		if (pid == 0)
+			_exit(0);
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+			abort();
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(t, NULL);
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(void);
@@ -530,6 +596,9 @@ static const struct {
 	{"ignores", ignores},
 	{"held", held},
 	{"jump", jump},
+	{"child", child},
+	{"started", started},
+	{"cloned", cloned},
 };
 
 int main(int argc, char **argv)

@@ -4,6 +4,7 @@
 #
 # suppress   --ignore, a file of gort's and one of TSan's hide what they match and nothing else
 # baseline   what is known passes, what is new fails
+# follow     what a program forks or starts is watched, unless --no-follow
 # files      SARIF, JUnit and GitHub's annotations name the finding and its place
 set -u
 cases=$1 bugs=$2 mode=$3
@@ -28,6 +29,14 @@ want() {
 	[ $got -eq "$code" ] || fail "$*: exit $got, not $code"
 	grep -q '^done$' out || fail "$*: did not finish"
 	[ "$(grep -c '^WARNING' err)" = "$reports" ] || fail "$*: not $reports reports"
+}
+
+follow() {
+	want 66 1 "$bugs" child race
+	want 0 0 --no-follow "$bugs" child race
+	want 66 1 "$bugs" started race
+	want 0 0 --no-follow "$bugs" started race
+	want 66 1 --no-follow "$bugs" order race
 }
 
 suppress() {
