@@ -3,7 +3,10 @@
  * map.c - hash maps (Go's internal/runtime/maps): the structures are in gort/map.h, iteration is in
  * map_iter.c, hashes and key types are in map_key.c.
  *
- *	hash: directory (the upper 64 - shift bits) | ... | group (bits 7 and up) | control byte (7)
+ *	hash: control byte (bits 56 to 62) | ... directory (from bit 10 up) | slot (bits 0 to 9)
+ *
+ * The slot that the hash names is where the key goes if it is free, else the next free one of its
+ * group: a lookup fetches its cache line while the control bytes are under way.
  *
  * Growth. A table whose free slots are used up is replaced: by one of the same size if a good part
  * of it are deleted slots; by one twice as large up to maxcap; and then by two, each with the keys
@@ -13,7 +16,7 @@
  * Invariants:
  *  1. A table is never changed after it was replaced: iterations go on in it.
  *  2. left + used + deleted slots = 7/8 of cap: a table always has an empty slot.
- *  3. A table of depth d stands in 2^(depth of the map - d) entries of dir, at a multiple of that.
+ *  3. A table of depth d stands in the entries of dir whose lowest d bits are those of its keys.
  *  4. Where `scan` is, slots not in use are zero, so that what is written into them overwrites no
  *     pointer, and nothing is kept alive by them. So only deleting, and replacing a table or the
  *     directory, tell the collector.
@@ -29,7 +32,7 @@
 #include "base/atomic.h"
 #include "base/throw.h"
 
-#define MAXCAP        1024u       /* slots of a table */
+#define MAXCAP        (1u << GORT_MAPSLOTBITS)
 #define MAXTABLEBYTES (64u << 10) /* but at most so many bytes, if it has more than one group */
 #define MINCAP        8u
 
@@ -62,8 +65,14 @@ static uint32_t ctrlbytes(uint32_t cap)
 /* All tables of m have so many slots. */
 static void setcap(struct gort_map *m, uint32_t cap)
 {
-	m->mask = ctrlbytes(cap) / 16 - 1;
+	m->mask = cap - 1;
 	m->slotsoff = sizeof(struct gort_maptable) + ctrlbytes(cap);
+}
+
+static void reseed(struct gort_map *m)
+{
+	m->seed = gort_maprandom();
+	m->mul = gort_hashmul(m->seed);
 }
 
 static void resetctrl(struct gort_maptable *t)
@@ -104,16 +113,13 @@ static inline uint64_t hashkey(const struct gort_map *m, const void *key)
 /* A slot not in use, empty or deleted, in the order in which a search visits the groups. */
 static inline uint64_t freeslot(const struct gort_maptable *t, uint64_t mask, uint64_t h)
 {
-	for (uint64_t g = h >> 7 & mask, step = 0;; g = (g + ++step) & mask) {
-		unsigned bits = (unsigned)_mm_movemask_epi8(gort_map_ctrl(t, g));
+	unsigned slots = (2u << (mask & 15)) - 1; /* of a group */
+	for (uint64_t i = h & mask, step = 0;; i = (i + (step += 16)) & mask) {
+		unsigned bits = (unsigned)_mm_movemask_epi8(gort_map_ctrl(t, i)) & slots;
+		unsigned from = bits >> (i & 15) << (i & 15);
 		if (bits)
-			return g * 16 + (unsigned)__builtin_ctz(bits);
+			return (i & ~15ul) + (unsigned)__builtin_ctz(from ? from : bits);
 	}
-}
-
-static inline unsigned slotsinuse(const struct gort_maptable *t, uint64_t g)
-{
-	return ~(unsigned)_mm_movemask_epi8(gort_map_ctrl(t, g)) & 0xffff;
 }
 
 /* Puts a copy of the slot into t, which has room for it. */
@@ -122,7 +128,7 @@ static inline void place(const struct gort_map *m, struct gort_maptable *t, uint
 {
 	uint64_t i = freeslot(t, mask, h);
 	char *to = (char *)t + slotsoff + i * m->slot;
-	ctrlof(t)[i] = (signed char)(h & 0x7f);
+	ctrlof(t)[i] = gort_map_tag(h);
 	t->left--;
 	t->used++;
 	if (m->slot == 16)
@@ -133,16 +139,10 @@ static inline void place(const struct gort_map *m, struct gort_maptable *t, uint
 
 /* ---- growth ---- */
 
-static uint32_t depthof(const struct gort_map *m)
+/* Entry `at` of the directory is the first one of those where t takes its place. */
+static void install(struct gort_map *m, struct gort_maptable *t, uint64_t at)
 {
-	return 64 - m->shift;
-}
-
-/* t takes the place of old, or of the half of it that begins at from. */
-static void install(struct gort_map *m, struct gort_maptable *t, uint64_t from)
-{
-	uint64_t n = (uint64_t)1 << (depthof(m) - t->depth);
-	for (uint64_t i = from; i < from + n; i++)
+	for (uint64_t i = at; i <= m->dirmask; i += (uint64_t)1 << t->depth)
 		gort_store(&m->dir[i], t);
 }
 
@@ -150,10 +150,10 @@ static void install(struct gort_map *m, struct gort_maptable *t, uint64_t from)
 static void resize(struct gort_map *m, struct gort_maptable *t, uint32_t cap, uint64_t at)
 {
 	struct gort_maptable *to = newtable(m, cap, t->depth);
-	uint64_t mask = ctrlbytes(cap) / 16 - 1, slotsoff = sizeof(*to) + ctrlbytes(cap);
-	for (uint64_t g = 0; t->used && g <= m->mask; g++) {
-		for (unsigned bits = slotsinuse(t, g); bits; bits &= bits - 1) {
-			char *slot = slotof(m, t, g * 16 + (unsigned)__builtin_ctz(bits));
+	uint64_t mask = cap - 1, slotsoff = sizeof(*to) + ctrlbytes(cap);
+	for (uint64_t i = 0; t->used && i <= m->mask; i += 16) {
+		for (unsigned bits = slotsinuse(t, i); bits; bits &= bits - 1) {
+			char *slot = slotof(m, t, i + (unsigned)__builtin_ctz(bits));
 			place(m, to, mask, slotsoff, slot, hashkey(m, slot));
 		}
 	}
@@ -161,48 +161,52 @@ static void resize(struct gort_map *m, struct gort_maptable *t, uint32_t cap, ui
 	setcap(m, cap);
 }
 
-static void doubledir(struct gort_map *m)
+static void setdepth(struct gort_map *m, uint32_t depth)
 {
-	uint64_t n = (uint64_t)1 << depthof(m);
-	struct gort_maptable **dir = gort_malloc(2 * n * sizeof(*dir));
-	for (uint64_t i = 0; i < 2 * n; i++)
-		dir[i] = m->dir[i / 2];
-	gort_store(&m->dir, dir);
-	m->shift--;
+	m->depth = depth;
+	m->dirmask = ((uint64_t)1 << depth) - 1;
 }
 
-/* The bit that the hashes in t do not have in common decides which of two gets an entry. */
-static void split(struct gort_map *m, struct gort_maptable *t, uint64_t h)
+static void doubledir(struct gort_map *m)
+{
+	uint64_t n = m->dirmask + 1;
+	struct gort_maptable **dir = gort_malloc(2 * n * sizeof(*dir));
+	for (uint64_t i = 0; i < 2 * n; i++)
+		dir[i] = m->dir[i % n];
+	gort_store(&m->dir, dir);
+	setdepth(m, m->depth + 1);
+}
+
+/* The next bit of the hash decides which of two gets an entry. */
+static void split(struct gort_map *m, struct gort_maptable *t, uint64_t at)
 {
 	struct gort_maptable *to[2];
-	uint32_t bit = 63 - t->depth;
-	if (t->depth == depthof(m)) {
-		if (unlikely((uint64_t)m->len * 16 >> depthof(m) == 0))
+	if (t->depth == m->depth) {
+		if (unlikely((uint64_t)m->len * 16 >> m->depth == 0))
 			gopanic_text("map: a hash function gives many keys the same hash");
 		doubledir(m);
 	}
 	for (int i = 0; i < 2; i++)
 		to[i] = newtable(m, t->cap, t->depth + 1);
-	for (uint64_t g = 0; g <= m->mask; g++) {
-		for (unsigned bits = slotsinuse(t, g); bits; bits &= bits - 1) {
-			char *slot = slotof(m, t, g * 16 + (unsigned)__builtin_ctz(bits));
+	for (uint64_t i = 0; i <= m->mask; i += 16) {
+		for (unsigned bits = slotsinuse(t, i); bits; bits &= bits - 1) {
+			char *slot = slotof(m, t, i + (unsigned)__builtin_ctz(bits));
 			uint64_t hash = hashkey(m, slot);
-			place(m, to[hash >> bit & 1], m->mask, m->slotsoff, slot, hash);
+			place(m, to[gort_map_dirindex(m, hash) >> t->depth & 1], m->mask,
+				m->slotsoff, slot, hash);
 		}
 	}
-	uint64_t half = (uint64_t)1 << (depthof(m) - t->depth - 1);
-	uint64_t at = h >> m->shift & ~(2 * half - 1);
 	install(m, to[0], at);
-	install(m, to[1], at + half);
+	install(m, to[1], at + ((uint64_t)1 << t->depth));
 }
 
 /* The table of h has no free slot. */
 static void grow(struct gort_map *m, uint64_t h)
 {
-	struct gort_maptable *t = m->dir[h >> m->shift];
-	uint64_t run = (uint64_t)1 << (depthof(m) - t->depth);
-	uint64_t at = h >> m->shift & ~(run - 1);
-	m->version++;
+	uint64_t at = gort_map_dirindex(m, h);
+	struct gort_maptable *t = m->dir[at];
+	at &= ((uint64_t)1 << t->depth) - 1;
+	m->changes++;
 	if (t->cap == 0)
 		resize(m, t, MINCAP, at);
 	else if (t->used <= t->cap / 32 * 25 && t->cap >= 32)
@@ -210,7 +214,7 @@ static void grow(struct gort_map *m, uint64_t h)
 	else if (t->cap < m->maxcap)
 		resize(m, t, 2 * t->cap, at);
 	else
-		split(m, t, h);
+		split(m, t, at);
 }
 
 /* ---- making ---- */
@@ -242,8 +246,8 @@ static void presize(struct gort_map *m, uint64_t n)
 	setcap(m, m->maxcap);
 	if (depth > 1)
 		m->dir = gort_malloc(sizeof(*m->dir) << depth);
-	m->shift = 64 - depth;
-	for (uint64_t i = 0; i < (uint64_t)1 << depth; i++)
+	setdepth(m, depth);
+	for (uint64_t i = 0; i <= m->dirmask; i++)
 		m->dir[i] = newtable(m, m->maxcap, depth);
 }
 
@@ -255,10 +259,10 @@ struct gort_map *gort_map_make(
 		gopanic_text("makemap: values of %zu bytes are too large", vsize);
 	m->kt = kt;
 	m->scan = kt->scan || vscan;
-	m->seed = gort_maprandom();
+	reseed(m);
 	setlayout(m, vsize, valign);
 	m->dir = m->first;
-	m->shift = 63;
+	setdepth(m, 1);
 	m->first[0] = m->first[1] = (struct gort_maptable *)(uintptr_t)&empty.table;
 	m->slotsoff = sizeof(empty);
 	if (n > 0 && (uint64_t)n < ((uint64_t)1 << 46) / m->slot)
@@ -287,11 +291,45 @@ static inline void endwrite(struct gort_map *m)
 	*(volatile uint32_t *)&m->writing = 0;
 }
 
-/* gort_map_find_string and its like, for any key. */
+/*
+ * Returns the place at offset voff in the slot whose key makes `same` true, `slot` being its
+ * address; goes on behind the statement when there is none. A table always has an empty slot, and
+ * the steps grow by one, so that the groups, of which there are 2^n, are all visited.
+ */
+#define MAPFIND(m, h, size, voff, same)                                           \
+	struct gort_maptable *t_ = (m)->dir[gort_map_dirindex(m, h)];             \
+	for (uint64_t i_ = (h) & (m)->mask & ~15ul, step_ = 0;;) {                \
+		__m128i c_ = gort_map_ctrl(t_, i_);                               \
+		for (unsigned b_ = gort_map_match(c_, h); b_; b_ &= b_ - 1) {     \
+			char *slot = (char *)t_ + (m)->slotsoff +                 \
+				     (i_ + (unsigned)__builtin_ctz(b_)) * (size); \
+			if (likely(same))                                         \
+				return slot + (voff);                             \
+		}                                                                 \
+		if (likely(gort_map_empties(c_) != 0))                            \
+			break;                                                    \
+		i_ = (i_ + (step_ += 16)) & (m)->mask & ~15ul;                    \
+	}                                                                         \
+	return NULL;
+
+void *gort_map_rest_i32(struct gort_map *m, uint32_t k, uint64_t h, size_t voff)
+{
+	MAPFIND(m, h, m->slot, voff, gort_load32(slot) == k)
+}
+
+void *gort_map_rest_i64(struct gort_map *m, uint64_t k, uint64_t h, size_t voff)
+{
+	MAPFIND(m, h, m->slot, voff, gort_load64(slot) == k)
+}
+
+void *gort_map_rest_string(struct gort_map *m, gort_string k, uint64_t h, size_t voff)
+{
+	MAPFIND(m, h, m->slot, voff, gort_samestring(*(const gort_string *)(const void *)slot, k))
+}
+
 static void *findother(struct gort_map *m, const void *key, uint64_t h)
 {
-	GORT_MAPFIND(m, h, m->slot, 0, m->kt->equal(slot, key))
-	return NULL;
+	MAPFIND(m, h, m->slot, 0, m->kt->equal(slot, key))
 }
 
 /* The slot. */
@@ -299,11 +337,11 @@ void *mapfind(struct gort_map *m, const void *key, uint64_t h)
 {
 	switch (m->kt->kind) {
 	case GORT_KEY_4:
-		return gort_map_find_i32(m, gort_load32(key), h, m->slot, 0);
+		return gort_map_rest_i32(m, gort_load32(key), h, 0);
 	case GORT_KEY_8:
-		return gort_map_find_i64(m, gort_load64(key), h, m->slot, 0);
+		return gort_map_rest_i64(m, gort_load64(key), h, 0);
 	case GORT_KEY_STRING:
-		return gort_map_find_string(m, *(const gort_string *)key, h, m->slot, 0);
+		return gort_map_rest_string(m, *(const gort_string *)key, h, 0);
 	default:
 		return findother(m, key, h);
 	}
@@ -329,14 +367,14 @@ void *gort_map_insert(struct gort_map *m, const void *key, uint64_t h)
 	struct gort_maptable *t;
 	uint64_t i;
 	for (;;) {
-		t = m->dir[h >> m->shift];
+		t = m->dir[gort_map_dirindex(m, h)];
 		i = freeslot(t, m->mask, h);
 		if (likely(ctrlof(t)[i] == GORT_CTRL_DELETED || t->left > 0))
 			break;
 		grow(m, h);
 	}
 	t->left -= ctrlof(t)[i] == GORT_CTRL_EMPTY;
-	ctrlof(t)[i] = (signed char)(h & 0x7f);
+	ctrlof(t)[i] = gort_map_tag(h);
 	t->used++;
 	m->len++;
 	char *slot = slotof(m, t, i);
@@ -365,11 +403,12 @@ void *gort_map_at(struct gort_map *m, const void *key)
 static void freedslot(struct gort_map *m, struct gort_maptable *t, char *slot)
 {
 	uint64_t i = (uint64_t)(slot - slotof(m, t, 0)) / m->slot;
-	bool last = gort_map_empties(gort_map_ctrl(t, i / 16)) != 0;
+	bool last = gort_map_empties(gort_map_ctrl(t, i)) != 0;
 	ctrlof(t)[i] = last ? GORT_CTRL_EMPTY : GORT_CTRL_DELETED;
 	t->left += last;
 	t->used--;
 	m->len--;
+	m->changes++;
 	if (m->scan)
 		gort_memset(slot, 0, m->slot);
 }
@@ -382,9 +421,9 @@ void gort_map_delete(struct gort_map *m, const void *key)
 	beginwrite(m);
 	char *slot = m->len ? mapfind(m, key, h) : NULL;
 	if (slot) {
-		freedslot(m, m->dir[h >> m->shift], slot);
+		freedslot(m, m->dir[gort_map_dirindex(m, h)], slot);
 		if (m->len == 0)
-			m->seed = gort_maprandom(); /* who provoked collisions begins anew */
+			reseed(m); /* who provoked collisions begins anew */
 	}
 	endwrite(m);
 }
@@ -394,9 +433,9 @@ void gort_map_clear(struct gort_map *m)
 	if (!m)
 		return;
 	beginwrite(m);
-	for (uint64_t i = 0; i < (uint64_t)1 << depthof(m); i++) {
+	for (uint64_t i = 0; i <= m->dirmask; i++) {
 		struct gort_maptable *t = m->dir[i];
-		if (t->cap == 0 || (i > 0 && t == m->dir[i - 1]))
+		if (t->cap == 0 || i >> t->depth != 0)
 			continue;
 		resetctrl(t);
 		if (m->scan)
@@ -404,7 +443,8 @@ void gort_map_clear(struct gort_map *m)
 	}
 	m->len = 0;
 	m->clears++;
-	m->seed = gort_maprandom();
+	m->changes++;
+	reseed(m);
 	endwrite(m);
 }
 

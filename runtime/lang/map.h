@@ -8,6 +8,12 @@
 /* A number that nobody can guess. */
 uint64_t gort_maprandom(void);
 
+/* Of the group that slot i is in. */
+static inline unsigned slotsinuse(const struct gort_maptable *t, uint64_t i)
+{
+	return ~(unsigned)_mm_movemask_epi8(gort_map_ctrl(t, i)) & 0xffff;
+}
+
 /* The slot of key, whose hash is h; NULL when there is none. */
 void *mapfind(struct gort_map *m, const void *key, uint64_t h);
 void *maplookup(struct gort_map *m, const void *key);

@@ -38,7 +38,7 @@
  *
  * The table is a Swiss table, as Go's: groups of 16 slots, and for each slot a control byte that
  * has 7 bits of the hash, so that SSE2 finds the candidates of a group at once. A table has at
- * most 1024 slots; a larger map is a directory of tables by the upper bits of the hash, of which
+ * most 1024 slots; a larger map is a directory of tables by further bits of the hash, of which
  * one at a time is split (extendible hashing), so no insertion takes long. runtime/lang/map.c
  */
 #ifndef GORT_MAP_H
@@ -75,28 +75,29 @@ struct gort_maptable {
 	uint32_t cap;
 	uint32_t left; /* how many empty slots may be taken before it grows */
 	uint32_t used; /* entries */
-	/* How many upper bits of the hash its keys have in common; see gort_map.dir. */
+	/* How many bits of the hash its keys have in common; see gort_map.dir. */
 	uint32_t depth;
 } __attribute__((aligned(16)));
 
 /*
- * dir has 2^(64 - shift) entries, two at least; a table of a smaller depth stands in several,
- * next to each other. All tables have the same number of groups: before the first split there is
+ * dir has 2^depth entries, two at least; a table of a smaller depth stands in all whose index ends
+ * with the same bits. All tables have the same number of groups: before the first split there is
  * one table.
  */
 struct gort_map {
 	gort_isize len;
-	uint64_t seed;
+	uint64_t seed, mul; /* mul: gort_hashmul(seed) */
 	struct gort_maptable **dir;
-	uint64_t mask;     /* groups of a table - 1 */
+	uint64_t dirmask;
+	uint64_t mask;     /* slots of a table - 1 */
 	uint64_t slotsoff; /* where in a table its slots begin */
-	uint32_t shift;    /* hash >> shift is the index into dir */
 	uint32_t writing;  /* somebody is changing the map */
+	uint32_t changes;  /* how often a table was replaced, an entry deleted or all of them */
+	uint32_t depth;    /* of dir; dirmask is 2^depth - 1 */
+	uint32_t clears;   /* how often it was cleared */
 	const struct gort_keytype *kt;
 	uint32_t slot, voff, vsize;     /* of a slot: its size, where the value is, and its size */
 	uint32_t maxcap;                /* slots of the largest table */
-	uint32_t version;               /* how often a table was replaced */
-	uint32_t clears;                /* how often it was cleared */
 	bool scan;                      /* slots may hold pointers */
 	struct gort_maptable *first[2]; /* the directory of a map that has one or two tables */
 };
@@ -106,16 +107,18 @@ struct gort_mapiter {
 	const void *key;
 	void *val;
 	struct gort_map *m;
-	struct gort_maptable *t; /* the table it is in; the map may have replaced it */
+	char *slots; /* of the group it is in */
+	uint64_t
+		state; /* gort_map_state when the bits were read; another one in a replaced table */
+	uint32_t bits; /* slots of the group still to visit */
+	uint32_t start;          /* in each table it begins with the slot of this number */
+	uint32_t depth, clears;  /* the map's, when at, first and pos were counted; when it began */
+	struct gort_maptable *t; /* the table it is in */
 	uint64_t at;             /* index in dir, counted from first, of the next table */
 	uint64_t first;          /* a random index, where a table begins */
 	uint64_t pos;            /* the index of t */
-	uint64_t group, left;    /* of t: the group it is in, and how many follow */
+	uint64_t group, left;    /* of t: the first slot of the group; how many groups follow */
 	uint64_t mask, slotsoff; /* of t */
-	uint32_t bits;           /* slots of the group still to visit, rotated by rot */
-	uint32_t rot;
-	uint32_t shift;           /* the map's, when at, first and pos were counted */
-	uint32_t version, clears; /* the map's, when the iteration came to t, and when it began */
 };
 
 /* ---- functions: C++ and macros call these; key points to a key of the map's type ---- */
@@ -141,6 +144,10 @@ GORT_API extern const struct gort_keytype gort_key_i8, gort_key_i16, gort_key_i3
 
 /* For inlined code: the key, whose hash is h, is not there, and writing is set. */
 GORT_API void *gort_map_insert(struct gort_map *m, const void *key, uint64_t h);
+/* The place at offset voff in the key's slot, NULL when there is none; all groups are searched. */
+GORT_API void *gort_map_rest_i32(struct gort_map *m, uint32_t k, uint64_t h, size_t voff);
+GORT_API void *gort_map_rest_i64(struct gort_map *m, uint64_t k, uint64_t h, size_t voff);
+GORT_API void *gort_map_rest_string(struct gort_map *m, gort_string k, uint64_t h, size_t voff);
 /* "fatal error: concurrent map ..." */
 GORT_NORETURN GORT_API void gort_map_readrace(void) __attribute__((cold));
 GORT_NORETURN GORT_API void gort_map_writerace(void) __attribute__((cold));
@@ -152,10 +159,11 @@ GORT_API uint64_t gort_hashdouble(double x, uint64_t seed);
 
 /* ---- hashing: a multiplication of 128 bits, both halves of which are used ---- */
 
+/* In assembly: gcc 12 keeps the halves of an __int128 in memory. */
 static inline uint64_t gort_mix(uint64_t a, uint64_t b)
 {
-	unsigned __int128 p = (unsigned __int128)a * b;
-	return (uint64_t)p ^ (uint64_t)(p >> 64);
+	__asm__("mulq %1" : "+a"(a), "+d"(b) : : "cc");
+	return a ^ b;
 }
 
 /* Odd numbers with as many ones as zeros in each byte or nearly so. */
@@ -164,9 +172,24 @@ static inline uint64_t gort_mix(uint64_t a, uint64_t b)
 #define GORT_HASH3 0xa3b195354a39b70du
 #define GORT_HASH4 0x1b03738712fad5c9u
 
+/* What a map keeps beside its seed, so that each lookup need not make it. */
+static inline uint64_t gort_hashmul(uint64_t seed)
+{
+	return GORT_HASH1 ^ (seed << 1 | 1);
+}
+
+/*
+ * Both factors depend on the number: of one that is multiplied by a constant, the bits used for one
+ * purpose make a sequence that is periodic, or nearly so with some constants.
+ */
+static inline uint64_t gort_hashword(uint64_t k, uint64_t seed, uint64_t mul)
+{
+	return gort_mix(k ^ seed, __builtin_bswap64(k) ^ mul);
+}
+
 static inline uint64_t gort_hash64(uint64_t k, uint64_t seed)
 {
-	return gort_mix(k ^ seed, GORT_HASH1 ^ (seed << 1 | 1));
+	return gort_hashword(k, seed, gort_hashmul(seed));
 }
 
 static inline uint64_t gort_load64(const void *p)
@@ -183,17 +206,17 @@ static inline uint32_t gort_load32(const void *p)
 	return v;
 }
 
-/* Of up to 16 bytes: two words that cover all of them. */
-static inline uint64_t gort_hashstring(gort_string s, uint64_t seed)
+/* Of up to 16 bytes: two words that cover all of them; mul is gort_hashmul(seed). */
+static inline uint64_t gort_hashtext(gort_string s, uint64_t seed, uint64_t mul)
 {
 	const char *p = s.ptr;
 	size_t n = (size_t)s.len;
-	uint64_t a, b;
-	if (n >= 8) {
-		if (__builtin_expect(n > 16, 0))
-			return gort_hashlong(p, n, seed);
+	uint64_t a, b = 0;
+	if (__builtin_expect(n - 8 <= 8, 1)) {
 		a = gort_load64(p);
 		b = gort_load64(p + n - 8);
+	} else if (n > 16) {
+		return gort_hashlong(p, n, seed);
 	} else if (n >= 4) {
 		a = gort_load32(p);
 		b = gort_load32(p + n - 4);
@@ -201,9 +224,13 @@ static inline uint64_t gort_hashstring(gort_string s, uint64_t seed)
 		a = n ? (uint64_t)(uint8_t)p[0] << 16 | (uint64_t)(uint8_t)p[n / 2] << 8 |
 				    (uint8_t)p[n - 1]
 		      : 0;
-		b = 0;
 	}
-	return gort_mix(gort_mix(a ^ seed ^ GORT_HASH2, b ^ seed ^ GORT_HASH3), n ^ GORT_HASH4);
+	return gort_mix(a ^ seed, b ^ (mul + n));
+}
+
+static inline uint64_t gort_hashstring(gort_string s, uint64_t seed)
+{
+	return gort_hashtext(s, seed, gort_hashmul(seed));
 }
 
 static inline bool gort_samestring(gort_string a, gort_string b)
@@ -224,9 +251,34 @@ static inline bool gort_samestring(gort_string a, gort_string b)
 #define GORT_CTRL_DELETED (-2) /* a search goes on behind it */
 #define GORT_INLINE       static inline __attribute__((always_inline))
 
-GORT_INLINE unsigned gort_map_match(__m128i ctrl, uint64_t h)
+/* Where in the hash what is: the slot in the lowest GORT_MAPSLOTBITS, the directory's above it. */
+#define GORT_MAPSLOTBITS 10
+
+GORT_INLINE uint64_t gort_map_dirindex(const struct gort_map *m, uint64_t h)
 {
-	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(ctrl, _mm_set1_epi8((char)(h & 0x7f))));
+	return h >> GORT_MAPSLOTBITS & m->dirmask;
+}
+
+GORT_INLINE signed char gort_map_tag(uint64_t h)
+{
+	return (signed char)(h >> 56 & 0x7f);
+}
+
+/* The slots of a group with the tag of h, whose last byte is spread over a vector. */
+GORT_INLINE uint64_t gort_map_match(__m128i ctrl, uint64_t h)
+{
+	__m128i v = _mm_cvtsi64_si128((long long)h);
+	v = _mm_shufflehi_epi16(_mm_unpacklo_epi8(v, v), 0xff);
+	v = _mm_and_si128(_mm_unpackhi_epi64(v, v), _mm_set1_epi8(0x7f));
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(ctrl, v));
+}
+
+/* Which bit is the lowest of one that has some. In assembly: 64 bits wide without an extension. */
+GORT_INLINE uint64_t gort_map_lowest(uint64_t bits)
+{
+	uint64_t i;
+	__asm__("rep bsfq %1, %0" : "=r"(i) : "r"(bits) : "cc");
+	return i;
 }
 
 GORT_INLINE unsigned gort_map_empties(__m128i ctrl)
@@ -234,82 +286,85 @@ GORT_INLINE unsigned gort_map_empties(__m128i ctrl)
 	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(ctrl, _mm_set1_epi8(GORT_CTRL_EMPTY)));
 }
 
-GORT_INLINE __m128i gort_map_ctrl(const struct gort_maptable *t, uint64_t group)
+/* Of the group that slot i is in. */
+GORT_INLINE __m128i gort_map_ctrl(const struct gort_maptable *t, uint64_t i)
 {
-	return _mm_load_si128((const __m128i *)(const void *)(t + 1) + group);
+	return _mm_load_si128((const __m128i *)(const void *)((const char *)(t + 1) + (i & ~15ul)));
 }
 
 /*
  * Returns the place at offset voff in the slot whose key makes `same` true, `slot` being its
- * address; goes on behind the statement when there is none. A table always has an empty slot, and
- * the steps grow by one, so that the groups, of which there are 2^n, are all visited.
+ * address, NULL when there is none, and `rest` when the first group that the key may be in does not
+ * tell. Most keys are in the cache line of the slot that the hash prefers, which need not wait for
+ * the control bytes.
  */
-#define GORT_MAPFIND(m, h, size, voff, same)                                                    \
-	const struct gort_maptable *t_ = (m)->dir[(h) >> (m)->shift];                           \
-	char *slots_ = (char *)(uintptr_t)t_ + (m)->slotsoff;                                   \
-	for (uint64_t g_ = (h) >> 7 & (m)->mask, step_ = 0;;) {                                 \
-		__m128i c_ = gort_map_ctrl(t_, g_);                                             \
-		for (unsigned b_ = gort_map_match(c_, h); b_; b_ &= b_ - 1) {                   \
-			char *slot = slots_ + (g_ * 16 + (unsigned)__builtin_ctz(b_)) * (size); \
-			if (__builtin_expect(same, 1))                                          \
-				return slot + (voff);                                           \
-		}                                                                               \
-		if (__builtin_expect(gort_map_empties(c_) != 0, 1))                             \
-			break;                                                                  \
-		g_ = (g_ + ++step_) & (m)->mask;                                                \
+#define GORT_MAPPROBE(m, h, size, voff, same, rest)                         \
+	const struct gort_maptable *t_ = (m)->dir[gort_map_dirindex(m, h)]; \
+	uint64_t i_ = (h) & (m)->mask;                                      \
+	char *slots_ = (char *)(uintptr_t)t_ + (m)->slotsoff;               \
+	__builtin_prefetch(slots_ + i_ * (size));                           \
+	i_ &= ~15ul;                                                        \
+	__m128i c_ = gort_map_ctrl(t_, i_);                                 \
+	uint64_t b_ = gort_map_match(c_, h);                                \
+	if (__builtin_expect(b_ != 0, 1)) {                                 \
+		char *slot = slots_ + (i_ + gort_map_lowest(b_)) * (size);  \
+		if (__builtin_expect(same, 1))                              \
+			return slot + (voff);                               \
+	} else if (__builtin_expect(gort_map_empties(c_) != 0, 1)) {        \
+		return NULL;                                                \
+	}                                                                   \
+	return rest;
+
+#define GORT_MAPKEYS(name, K, hashof, same)                                                        \
+	GORT_INLINE void *gort_map_find_##name(struct gort_map *m, K k, uint64_t h, size_t size,   \
+		size_t voff){GORT_MAPPROBE(m, h, size, voff, same,                                 \
+		gort_map_rest_##name(                                                              \
+			m, k, h, voff))} GORT_INLINE void *gort_map_get_##name(struct gort_map *m, \
+		K k, size_t size, size_t voff)                                                     \
+	{                                                                                          \
+		if (__builtin_expect(!m, 0))                                                       \
+			return NULL;                                                               \
+		if (__builtin_expect(*(volatile uint32_t *)&m->writing, 0))                        \
+			gort_map_readrace();                                                       \
+		return gort_map_find_##name(m, k, hashof, size, voff);                             \
+	}                                                                                          \
+	GORT_INLINE void *gort_map_at_##name(struct gort_map *m, K k, size_t size, size_t voff)    \
+	{                                                                                          \
+		if (__builtin_expect(!m, 0))                                                       \
+			gort_map_nilwrite();                                                       \
+		if (__builtin_expect(*(volatile uint32_t *)&m->writing, 0))                        \
+			gort_map_writerace();                                                      \
+		uint64_t h = hashof;                                                               \
+		*(volatile uint32_t *)&m->writing = 1;                                             \
+		void *v = gort_map_find_##name(m, k, h, size, voff);                               \
+		if (__builtin_expect(!v, 0))                                                       \
+			v = gort_map_insert(m, &k, h);                                             \
+		if (__builtin_expect(!*(volatile uint32_t *)&m->writing, 0))                       \
+			gort_map_writerace();                                                      \
+		*(volatile uint32_t *)&m->writing = 0;                                             \
+		return v;                                                                          \
 	}
 
-#define GORT_MAPKEYS(name, K, hashof, same)                                                      \
-	GORT_INLINE void *gort_map_find_##name(                                                  \
-		struct gort_map *m, K k, uint64_t h, size_t size, size_t voff)                   \
-	{                                                                                        \
-		GORT_MAPFIND(m, h, size, voff, same)                                             \
-		return NULL;                                                                     \
-	}                                                                                        \
-	GORT_INLINE void *gort_map_get_##name(struct gort_map *m, K k, size_t size, size_t voff) \
-	{                                                                                        \
-		if (__builtin_expect(!m || !m->len, 0))                                          \
-			return NULL;                                                             \
-		if (__builtin_expect(*(volatile uint32_t *)&m->writing, 0))                      \
-			gort_map_readrace();                                                     \
-		return gort_map_find_##name(m, k, hashof, size, voff);                           \
-	}                                                                                        \
-	GORT_INLINE void *gort_map_at_##name(struct gort_map *m, K k, size_t size, size_t voff)  \
-	{                                                                                        \
-		if (__builtin_expect(!m, 0))                                                     \
-			gort_map_nilwrite();                                                     \
-		if (__builtin_expect(*(volatile uint32_t *)&m->writing, 0))                      \
-			gort_map_writerace();                                                    \
-		uint64_t h = hashof;                                                             \
-		*(volatile uint32_t *)&m->writing = 1;                                           \
-		void *v = gort_map_find_##name(m, k, h, size, voff);                             \
-		if (__builtin_expect(!v, 0))                                                     \
-			v = gort_map_insert(m, &k, h);                                           \
-		if (__builtin_expect(!*(volatile uint32_t *)&m->writing, 0))                     \
-			gort_map_writerace();                                                    \
-		*(volatile uint32_t *)&m->writing = 0;                                           \
-		return v;                                                                        \
-	}
-
-GORT_MAPKEYS(i32, uint32_t, gort_hash64(k, m->seed), gort_load32(slot) == k)
-GORT_MAPKEYS(i64, uint64_t, gort_hash64(k, m->seed), gort_load64(slot) == k)
-GORT_MAPKEYS(string, gort_string, gort_hashstring(k, m->seed),
+GORT_MAPKEYS(i32, uint32_t, gort_hashword(k, m->seed, m->mul), gort_load32(slot) == k)
+GORT_MAPKEYS(i64, uint64_t, gort_hashword(k, m->seed, m->mul), gort_load64(slot) == k)
+GORT_MAPKEYS(string, gort_string, gort_hashtext(k, m->seed, m->mul),
 	gort_samestring(*(const gort_string *)(const void *)slot, k))
 
 /* ---- iteration ---- */
 
+/* Writing and changes: the same as long as nothing is said to change. */
+static inline uint64_t gort_map_state(const struct gort_map *m)
+{
+	return gort_load64((const char *)m + offsetof(struct gort_map, writing));
+}
+
 /* The next entry in it->key and it->val, false behind the last one. */
 static inline bool gort_mapiter_next(struct gort_mapiter *it)
 {
-	if (__builtin_expect(it->bits == 0 || it->version != it->m->version ||
-				     *(volatile uint32_t *)&it->m->writing,
-		    0))
+	if (__builtin_expect(it->bits == 0 || gort_map_state(it->m) != it->state, 0))
 		return gort_mapiter_slow(it);
-	unsigned i = ((unsigned)__builtin_ctz(it->bits) + it->rot) & 15;
-	if (__builtin_expect(((const signed char *)(it->t + 1))[it->group * 16 + i] < 0, 0))
-		return gort_mapiter_slow(it); /* deleted since the bits were read */
+	char *slot = it->slots + (unsigned)__builtin_ctz(it->bits) * (size_t)it->m->slot;
 	it->bits &= it->bits - 1;
-	char *slot = (char *)it->t + it->slotsoff + (it->group * 16 + i) * it->m->slot;
 	it->key = slot;
 	it->val = slot + it->m->voff;
 	return true;
