@@ -302,6 +302,7 @@ static void after(const struct cycle *c)
 		goready(gp);
 	if (pooldead())
 		newproc(&(struct gort_call){.fn = poolDrop}, (uintptr_t)after)->system = true;
+	bgwake();
 }
 
 /* Saves the registers that its caller's caller may rely on in its frame. */

@@ -191,4 +191,11 @@ void sweepcredit(size_t npages);
 /* In a stop: everything has to be swept; allocations until the goal take bytes. */
 void sweepbegin(uint64_t bytes);
 
+/* ---- mgcscavenge.c ---- */
+
+/* A cycle has ended: the rest of the sweep is to be done, and memory given back. */
+void bgwake(void);
+/* Gives some pages back to the system; false when there are none, or no more than needed. */
+bool scavengeone(void);
+
 #endif

@@ -26,6 +26,7 @@ const char *const waitReasonStrings[NWAITREASON] = {
 	[waitReasonZero] = "",
 	[waitReasonIOWait] = "IO wait",
 	[waitReasonPanicWait] = "panicwait",
+	[waitReasonGCSweepWait] = "GC sweep wait",
 	[waitReasonFinalizerWait] = "finalizer wait",
 	[waitReasonSemacquire] = "semacquire",
 	[waitReasonSleep] = "sleep",

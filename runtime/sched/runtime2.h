@@ -52,6 +52,7 @@ typedef enum waitReason {
 	waitReasonZero = 0,
 	waitReasonIOWait = 2,
 	waitReasonPanicWait = 6,
+	waitReasonGCSweepWait = 8,
 	waitReasonFinalizerWait = 10,
 	waitReasonSemacquire = 13,
 	waitReasonSleep = 14,

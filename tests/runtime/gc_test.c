@@ -120,10 +120,45 @@ static int bounded(int argc, char **argv)
 	return 0;
 }
 
+/* Memory that is not needed any more goes back to the system, and is zero when it is used again. */
+static __attribute__((noinline)) void hoard(void)
+{
+	struct node *list = NULL;
+	for (uint64_t i = 0; i < 1500000; i++) {
+		struct node *n = newnode(i);
+		n->a = list;
+		list = n;
+	}
+}
+
+static int returns(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	struct gort_memstats m;
+	gort_time deadline = gort_now() + patience(60) * sec;
+	hoard();
+	gort_read_memstats(&m);
+	REQUIRE(m.heap_sys > (40u << 20));
+	do {
+		wipe();
+		gort_gc();
+		gort_sleep(10 * ms);
+		gort_read_memstats(&m);
+	} while (m.heap_sys - m.heap_released > (16u << 20) && gort_now() < deadline);
+	REQUIRE(m.heap_sys - m.heap_released <= (16u << 20));
+	hoard();
+	for (int i = 0; i < 1000; i++) {
+		char *page = gort_malloc(8192);
+		REQUIRE(!page[0] && !memcmp(page, page + 1, 8191));
+	}
+	return 0;
+}
+
 START_TEST(test_frees)
 {
 	expect_code(frees, 0);
 	expect_code(bounded, 0);
+	expect_code(returns, 0);
 }
 END_TEST
 

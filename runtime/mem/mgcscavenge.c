@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mgcscavenge.c - what is done after a cycle without hurry, by one goroutine of the runtime: the
+ * rest of the sweep (Go's bgsweep), and then giving memory back to the system (Go's bgscavenge).
+ *
+ * Kept is what the heap will need until its goal, and a tenth more. What is given back are runs of
+ * pages that are free and not clean, the highest first, since allocations take the lowest. Such a
+ * run counts as used while madvise works on it, so that nobody waits for mheap.lock meanwhile.
+ */
+#include <sys/mman.h>
+
+#include "mem/mgc.h"
+#include "mem/mheap.h"
+#include "sched/park.h"
+#include "sched/proc.h"
+
+#define SPANS  32 /* swept at once */
+#define RUNS   16 /* given back at once */
+#define PAUSE  ((gort_duration)1000000)
+#define RETAIN 1.1
+
+static struct {
+	struct mutex lock;
+	struct g *gp; /* while it waits */
+	bool wanted;  /* a cycle has ended since it began its last round */
+	_Atomic bool started;
+} bg = {.lock = {.rank = lockRankSync}};
+
+/* ---- giving back ---- */
+
+/* With mheap.lock: more is in memory than the heap needs until its goal. */
+static bool toomuch(void)
+{
+	uint64_t need = gcpace.goal;
+	if (need == UINT64_MAX)
+		return false;
+	if (need < mheap.pagesused << PAGESHIFT)
+		need = mheap.pagesused << PAGESHIFT;
+	return (double)((mheap.pagesmapped - mheap.pagesclean) << PAGESHIFT) >
+	       (double)need * RETAIN;
+}
+
+/* With mheap.lock: the highest run in one word of ha, at most 64 pages. False: there is none. */
+static bool findrun(const struct heapArena *ha, uint32_t *page, uint32_t *n)
+{
+	for (uint32_t w = PAGESPERARENA / 64; w-- > 0;) {
+		uint64_t dirty = ~ha->used[w] & ~ha->clean[w];
+		if (!dirty)
+			continue;
+		uint32_t top = 63 - (uint32_t)__builtin_clzll(dirty);
+		uint64_t below = ~(dirty << (63 - top));
+		*n = below ? (uint32_t)__builtin_clzll(below) : top + 1;
+		*page = w * 64 + top + 1 - *n;
+		return true;
+	}
+	return false;
+}
+
+/* With mheap.lock, released meanwhile. */
+static bool giveback(struct heapArena *ha)
+{
+	uint32_t page, n;
+	if (!findrun(ha, &page, &n))
+		return false;
+	pagesuse(ha, page, n);
+	unlock(&mheap.lock);
+	void *p = (void *)(ha->base + ((uintptr_t)page << PAGESHIFT));
+	bool done = rawsyscall(SYS_madvise, (long)p, (long)n << PAGESHIFT, MADV_DONTNEED, 0) == 0;
+	lock(&mheap.lock);
+	if (done) {
+		pagesadd(ha, page, n);
+		mheap.pagesclean += n;
+	} else {
+		pagesfree(ha, page, n); /* locked into memory */
+	}
+	mheap.firstarena = 0;
+	return done;
+}
+
+bool scavengeone(void)
+{
+	bool done = false;
+	lock(&mheap.lock);
+	for (uint32_t i = mheap.narena; !done && i > 0 && toomuch(); i--)
+		done = i <= mheap.narena && giveback(mheap.all[i - 1]);
+	unlock(&mheap.lock);
+	return done;
+}
+
+/* ---- the goroutine ---- */
+
+static bool some(bool (*one)(void), unsigned n)
+{
+	bool more = true;
+	while (more && n-- > 0)
+		more = one();
+	return more;
+}
+
+static void waitforcycle(void)
+{
+	lock(&bg.lock);
+	if (bg.wanted) {
+		bg.wanted = false;
+		unlock(&bg.lock);
+		return;
+	}
+	bg.gp = getm()->curg;
+	goparkunlock(&bg.lock, waitReasonGCSweepWait);
+}
+
+static void background(void)
+{
+	gcold(getm()->curg)->collecting = true; /* for good: it starts no cycle */
+	for (;;) {
+		waitforcycle();
+		while (some(sweepone, SPANS))
+			gort_gosched();
+		while (some(scavengeone, RUNS))
+			gort_sleep(PAUSE);
+	}
+}
+
+void bgwake(void)
+{
+	if (!xchg_acqrel(&bg.started, true)) {
+		newproc(&(struct gort_call){.fn = background}, (uintptr_t)bgwake)->system = true;
+		getm()->p->ngexited++; /* it counts as no goroutine of the program */
+	}
+	lock(&bg.lock);
+	struct g *gp = bg.gp;
+	bg.gp = NULL;
+	bg.wanted = !gp;
+	unlock(&bg.lock);
+	if (gp)
+		goready(gp);
+}
