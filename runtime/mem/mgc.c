@@ -52,6 +52,7 @@ struct gccycles gccycles;
 
 static struct {
 	int64_t start, lastpause;
+	bool concurrent;    /* the mode, and the system, let goroutines run while others mark */
 	struct cycle cycle; /* the one under way */
 
 	struct mutex lock;     /* of waiting */
@@ -179,7 +180,7 @@ bool gcmarking(void)
 
 static bool canmark(void)
 {
-	return gcconcurrent() && (options.gcmode == GCMODE_BARRIER || !rootsunstamped());
+	return gc.concurrent && (options.gcmode == GCMODE_BARRIER || !rootsunstamped());
 }
 
 static void beginmark(struct cycle *c, uintptr_t sp)
@@ -395,7 +396,8 @@ bool gcpoll(void)
 void gcinit(void)
 {
 	gc.start = nanotime();
-	paceinit(gcconcurrent());
+	gc.concurrent = gcconcurrent() && canpeek();
+	paceinit(gc.concurrent);
 }
 
 static void waitcommit(void *arg)
@@ -450,7 +452,7 @@ int gort_set_gc_percent(int percent)
 {
 	getgchecked("gort_set_gc_percent");
 	bool before = entercollect();
-	int old = pacesetpercent(percent, gcconcurrent());
+	int old = pacesetpercent(percent, gc.concurrent);
 	leavecollect(before);
 	return old;
 }

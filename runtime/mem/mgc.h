@@ -122,6 +122,8 @@ uint64_t rootsglobals(void); /* bytes */
 extern _Atomic uint32_t gcepoch;
 /* Some goroutines must not run before their stacks have been scanned. */
 extern _Atomic bool gcscanning;
+/* The system lets slots be read whose address may be wrong; a sandbox may not. */
+bool canpeek(void);
 /* The halves of rootsmark, rootsbegin and rootsjob that are about stacks. */
 void stacksmark(uintptr_t sp, bool (*leaveout)(const struct g *gp));
 void stacksbegin(uintptr_t sp);

@@ -61,8 +61,16 @@ static uintptr_t peek(uintptr_t slot)
 	struct iovec to = {&word, sizeof(word)}, from = {(void *)slot, sizeof(word)};
 	if (!slot)
 		return 0;
+	getm()->noretake++; /* it may sleep for the lock of the address space */
 	long n = rawsyscall6(SYS_process_vm_readv, getpid(), (long)&to, 1, (long)&from, 1, 0);
+	getm()->noretake--;
 	return n == sizeof(word) ? word : 0;
+}
+
+bool canpeek(void)
+{
+	static const uintptr_t known = 0x6b6e6f776e;
+	return peek((uintptr_t)&known) == known;
 }
 
 static void scangoroutine(const struct g *gp, uintptr_t sp)
