@@ -283,6 +283,12 @@ static void print_stack_title(
 	thread_name(st, st->by, by, sizeof by);
 	switch (st->role) {
 	case GORT_STACK_ALLOC:
+		if (st->flags & GORT_ALLOC_FD) {
+			out_printf(out,
+				"  Location is file descriptor %" PRIu32 " created by %s at:\n",
+				st->size, who);
+			break;
+		}
 		out_printf(out,
 			"  Location is heap block of size %" PRIu32 " at 0x%012" PRIx64
 			" allocated by %s:\n",

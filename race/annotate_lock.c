@@ -35,7 +35,8 @@ static uint32_t change_owner(uintptr_t m, bool lock, bool reader, bool reentrant
 	bool mine = owner == my_owner();
 	if (reader && owner)
 		bug = lock ? GORT_FINDING_READ_LOCK : GORT_FINDING_READ_UNLOCK;
-	else if (!reader && lock && owner && !(mine && (reentrant || s->reentrant)))
+	else if (!reader && lock && owner &&
+		 !(mine && (reentrant || s->made & MUTEX_WRITE_REENTRANT)))
 		bug = GORT_FINDING_DOUBLE_LOCK;
 	else if (!reader && !lock && !mine)
 		bug = GORT_FINDING_UNLOCK;
@@ -84,36 +85,54 @@ static void lock_given_by_hand(uintptr_t m, bool reader, uint64_t pc)
 		lock_given(&me, m);
 }
 
-static void lock_made_by_hand(uintptr_t m, bool reentrant, uint64_t pc)
+static void note_made(uintptr_t m, unsigned flags)
 {
-	sync_forget(m, 1);
+	if (!flags || !thread_enter(&me))
+		return;
+	struct sync *s = sync_enter(&me, m);
+	s->made = flags;
+	sync_leave(s);
+	thread_leave(&me);
+}
+
+static void lock_made_by_hand(uintptr_t m, unsigned flags, uint64_t pc)
+{
+	if (!(flags & MUTEX_LINKER_INIT))
+		sync_forget(m, 1);
 	if (!watched())
 		return;
-	locks_forget(m, 1);
-	lock_new(&me, m, pc);
-	if (!reentrant || !thread_enter(&me))
+	if (flags & MUTEX_LINKER_INIT) {
+		known(m, pc);
+	} else {
+		locks_forget(m, 1);
+		lock_new(&me, m, pc);
+	}
+	note_made(m, flags);
+}
+
+/*
+ * The end of a static lock is none: exit() destroys it, for which nobody waits, and others go on.
+ * Whoever says NOT_STATIC at the end must have said so at the start.
+ */
+static bool ends(const struct sync *s, unsigned flags)
+{
+	return !((flags | s->made) & MUTEX_LINKER_INIT) && !(flags & ~s->made & MUTEX_NOT_STATIC);
+}
+
+static void lock_gone_by_hand(uintptr_t m, unsigned flags, uint64_t pc)
+{
+	bool owned = false, gone = true;
+	if (watched() && thread_enter(&me)) {
+		struct sync *s = sync_enter(&me, m);
+		owned = s->owner;
+		gone = ends(s, flags);
+		sync_leave(s);
+		thread_leave(&me);
+	}
+	if (!gone)
 		return;
-	struct sync *s = sync_enter(&me, m);
-	s->reentrant = true;
-	sync_leave(s);
-	thread_leave(&me);
-}
-
-static bool is_owned(uintptr_t m)
-{
-	if (!thread_enter(&me))
-		return false;
-	struct sync *s = sync_enter(&me, m);
-	bool owned = s->owner;
-	sync_leave(s);
-	thread_leave(&me);
-	return owned;
-}
-
-static void lock_gone_by_hand(uintptr_t m, uint64_t pc)
-{
 	if (watched()) {
-		if (is_owned(m))
+		if (owned)
 			bug_lock(&me, GORT_FINDING_DESTROY_LOCKED, m, pc);
 		lock_given(&me, m);
 		locks_forget(m, 1);
@@ -125,7 +144,7 @@ ANNOTATE(AnnotateRWLockCreate, ARGS, uintptr_t lock)
 {
 	HERE;
 	enter(PC);
-	lock_made_by_hand(lock, false, OWN_PC);
+	lock_made_by_hand(lock, 0, OWN_PC);
 	leave();
 }
 
@@ -133,8 +152,7 @@ ANNOTATE(AnnotateRWLockCreateStatic, ARGS, uintptr_t lock)
 {
 	HERE;
 	enter(PC);
-	if (watched())
-		known(lock, OWN_PC);
+	lock_made_by_hand(lock, MUTEX_LINKER_INIT, OWN_PC);
 	leave();
 }
 
@@ -142,7 +160,7 @@ ANNOTATE(AnnotateRWLockDestroy, ARGS, uintptr_t lock)
 {
 	HERE;
 	enter(PC);
-	lock_gone_by_hand(lock, OWN_PC);
+	lock_gone_by_hand(lock, 0, OWN_PC);
 	leave();
 }
 
@@ -171,17 +189,14 @@ static void inside_mutex(int by)
 ANNOTATE(__tsan_mutex_create, uintptr_t m, unsigned flags)
 {
 	enter(PC);
-	if (!(flags & MUTEX_LINKER_INIT))
-		lock_made_by_hand(m, flags & MUTEX_WRITE_REENTRANT, OWN_PC);
+	lock_made_by_hand(m, flags, OWN_PC);
 	leave();
 }
 
-/* A static one may be destroyed by exit(), which nobody waits for. */
 ANNOTATE(__tsan_mutex_destroy, uintptr_t m, unsigned flags)
 {
 	enter(PC);
-	if (!(flags & MUTEX_LINKER_INIT))
-		lock_gone_by_hand(m, OWN_PC);
+	lock_gone_by_hand(m, flags, OWN_PC);
 	leave();
 }
 

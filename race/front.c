@@ -59,6 +59,9 @@ EXPORT __attribute__((weak)) void _ZN6__tsan12OnInitializeEv(void)
 {
 }
 
+/* With clang's code the environment is read before this is called. */
+static bool not_first;
+
 void front_init(void)
 {
 	static bool done;
@@ -69,8 +72,8 @@ void front_init(void)
 	thread_main(&me, sys_gettid());
 	main_past = me.life->past;
 	main_tls = (uintptr_t)__builtin_thread_pointer();
-	me.tag = 0; /* until pthread_create: what happens before is ordered before it */
-	active = true;
+	me.tag = 0;          /* until pthread_create: what happens before is ordered before it */
+	active = !not_first; /* the shadow is looked at all the same */
 	_ZN6__tsan12OnInitializeEv();
 }
 
@@ -131,7 +134,8 @@ EXPORT __attribute__((weak)) const char *__tsan_default_options(void)
 /* follow=0: a program that a watched process starts finds this mark in its environment. */
 static void stay_in_first(void)
 {
-	if (getenv(FIRST_PROCESS))
+	not_first = getenv(FIRST_PROCESS);
+	if (not_first)
 		active = false;
 	else
 		setenv(FIRST_PROCESS, "1", 1);

@@ -36,6 +36,9 @@ extern bool forked;
  */
 void front_init(void);
 
+/* addr stands for a descriptor: fills in where that was opened. */
+bool descriptor_at(uintptr_t addr, struct gort_finding_stack *s);
+
 /* This is a new process with a copy of its parent's memory. */
 void front_forked(void);
 

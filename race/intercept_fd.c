@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "front.h"
+#include "report.h"
 
 #define MAX_FDS 65536
 
@@ -34,6 +35,7 @@ enum {
 static struct {
 	_Atomic uint32_t channel[MAX_FDS]; /* 0: opened behind our back, as a file */
 	uint64_t use[MAX_FDS];             /* accessed as the descriptors' memory */
+	_Atomic uint64_t origin[MAX_FDS];  /* where it was opened; the thread's number above */
 	char sync[MAX_FDS + OWN];          /* addresses of the channels */
 } fds;
 
@@ -75,12 +77,36 @@ static INLINE void fd_acquires(int fd, uint64_t pc)
 		sync_acquire(&me, channel_of(fd));
 }
 
+static INLINE void note_origin(int fd, uint64_t pc)
+{
+	if (!me.life || !thread_enter(&me))
+		return;
+	func_enter(&me, pc);
+	uint64_t ctx = ctx_of(&me, OWN_PC);
+	func_exit(&me);
+	store_rlx(&fds.origin[fd], (uint64_t)me.life->past->uid << 32 | ctx);
+	thread_leave(&me);
+}
+
+bool descriptor_at(uintptr_t addr, struct gort_finding_stack *s)
+{
+	uintptr_t fd = (addr - (uintptr_t)fds.use) / sizeof *fds.use;
+	if (addr < (uintptr_t)fds.use || fd >= MAX_FDS || !load_rlx(&fds.origin[fd]))
+		return false;
+	report_stack(s, (uint32_t)load_rlx(&fds.origin[fd]), TAG_MASK);
+	s->id = load_rlx(&fds.origin[fd]) >> 32;
+	s->flags = GORT_ALLOC_FD;
+	s->size = (uint32_t)fd;
+	return true;
+}
+
 /* Until the second thread is created nothing is recorded, but channels are kept. */
 static INLINE int fd_set_channel(int fd, uint32_t channel, uint64_t weak, uint64_t pc)
 {
 	if (!active || fd < 0 || fd >= MAX_FDS)
 		return fd;
 	store_rlx(&fds.channel[fd], channel);
+	note_origin(fd, pc);
 	if (me.tag)
 		libc_access(&fds.use[fd], 8, weak, pc);
 	return fd;
@@ -110,7 +136,7 @@ static INLINE void fd_closes(int fd, uint64_t pc)
 		sync_merge(&me, channel_of(fd));
 }
 
-static void pair_opened(const int pair[2], uint64_t pc)
+static INLINE void pair_opened(const int pair[2], uint64_t pc)
 {
 	if (pair[0] < 0 || pair[0] >= MAX_FDS)
 		return;

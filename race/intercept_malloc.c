@@ -118,6 +118,8 @@ static INLINE void released(void *p, size_t n, uint32_t i, uint64_t pc)
 bool front_block(struct gort_finding_stack *s, uintptr_t addr)
 {
 	struct block b;
+	if (descriptor_at(addr, s))
+		return true;
 	if (!block_find(addr, &b))
 		return false;
 	size_t size = malloc_usable_size((void *)b.start);

@@ -197,7 +197,13 @@ static void put_header(struct text *t, const struct gort_finding *f, uint32_t i)
 	const struct gort_finding_stack *s = &f->stacks[i];
 	bool race = f->kind == GORT_FINDING_RACE || f->kind == GORT_FINDING_FREED ||
 		    f->kind == GORT_FINDING_VPTR || f->kind == GORT_FINDING_VPTR_FREED;
-	if (s->role == GORT_STACK_ALLOC) {
+	if (s->role == GORT_STACK_ALLOC && s->flags & GORT_ALLOC_FD) {
+		text_put(t, "  Location is file descriptor ");
+		text_uint(t, s->size, 10);
+		text_put(t, " created by ");
+		put_thread(t, s->id);
+		text_put(t, " at:\n");
+	} else if (s->role == GORT_STACK_ALLOC) {
 		text_put(t, "  Location is heap block of size ");
 		text_uint(t, s->size, 10);
 		text_put(t, " at ");

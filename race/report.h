@@ -39,7 +39,7 @@ extern const uint32_t front_main;
 /* Of the front end: the call of a leaf pc is one that frees memory. */
 bool front_frees(uint64_t pc);
 
-/* Of the front end: the heap block that addr lies in, as a stack of role ALLOC. */
+/* Of the front end: the heap block or descriptor that addr lies in, as a stack of role ALLOC. */
 bool front_block(struct gort_finding_stack *s, uintptr_t addr);
 
 /* Of the front end: in whose stack or, flags say, TLS addr lies; or NULL. */

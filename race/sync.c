@@ -52,8 +52,7 @@ static struct sync *find_or_add(uintptr_t addr)
 		lock(&s->lock);
 		clock_reset(&s->clock);
 		s->depth = 0;
-		s->owner = s->holds = 0;
-		s->reentrant = false;
+		s->owner = s->holds = s->made = 0;
 		store_rel(&s->addr, addr);
 		unlock(&s->lock);
 		store_rel(&s->next, load_rlx(&syncs.line[line]));

@@ -33,7 +33,7 @@ struct sync {
 	int32_t depth;  /* of a recursive lock: Java */
 	uint32_t owner; /* 1 + the uid of the writer; 0: none */
 	uint32_t holds; /* how often it did */
-	bool reentrant;
+	uint32_t made;  /* flags it was created with */
 } __attribute__((aligned(64)));
 
 /* The object of addr, created if need be, locked; a cell of several operations (atomics). */

@@ -420,6 +420,20 @@ static NOINLINE void hand_ba(void)
 	hand_unlock(&hand_b);
 }
 
+void AnnotateRWLockCreateStatic(const char *file, int line, const void *lock);
+void AnnotateRWLockDestroy(const char *file, int line, const void *lock);
+
+/* exit() destroys static locks while threads hold them. */
+static NOINLINE void hand_static(void)
+{
+	if (!planted)
+		AnnotateRWLockCreateStatic(__FILE__, __LINE__, &hand_a);
+	take_hand(1);
+	AnnotateRWLockDestroy(__FILE__, __LINE__, &hand_a);
+	if (!planted)
+		give_hand(1);
+}
+
 static void hand_order(void)
 {
 	in_thread(hand_ab);
@@ -474,6 +488,41 @@ static void held(void)
 	make_lock();
 	pthread_create(&t, NULL, run, (void *)without_lock);
 	in_thread(under_lock);
+	pthread_join(t, NULL);
+}
+
+/* A descriptor that is closed beside its use; the report says where it was opened. */
+static int ends[2];
+
+static NOINLINE void open_pipe(void)
+{
+	if (pipe(ends))
+		abort();
+}
+
+static NOINLINE void use_pipe(void)
+{
+	if (write(ends[1], "x", 1) != 1 || syscall(SYS_write, told[1], "x", 1) != 1)
+		abort();
+}
+
+static NOINLINE void close_pipe(void)
+{
+	char byte;
+	if (syscall(SYS_read, told[0], &byte, 1) != 1)
+		abort();
+	if (planted)
+		close(ends[1]);
+}
+
+static void descriptor(void)
+{
+	pthread_t t;
+	if (syscall(SYS_pipe2, told, 0))
+		abort();
+	open_pipe();
+	pthread_create(&t, NULL, run, (void *)close_pipe);
+	in_thread(use_pipe);
 	pthread_join(t, NULL);
 }
 
@@ -592,9 +641,11 @@ static const struct {
 	{"hand_twice", hand_twice},
 	{"hand_read", hand_read},
 	{"hand_readers", hand_readers},
+	{"hand_static", hand_static},
 	{"hand_order", hand_order},
 	{"ignores", ignores},
 	{"held", held},
+	{"descriptor", descriptor},
 	{"jump", jump},
 	{"child", child},
 	{"started", started},

@@ -126,6 +126,9 @@ enum gort_finding_role {
 /* flags of OWNER */
 #define GORT_OWNER_TLS 1u
 
+/* flags of ALLOC: where the descriptor of number size was opened */
+#define GORT_ALLOC_FD 1u
+
 /* flags of LOCK, of a race: held during ACCESS, PREVIOUS; shifted by 2: by a reader */
 #define GORT_LOCK_ACCESS   1u
 #define GORT_LOCK_PREVIOUS 2u
