@@ -14,6 +14,7 @@
 
 #include "base/atomic.h"
 #include "base/throw.h"
+#include "mem/malloc.h"
 #include "mem/sizeclasses.h"
 
 #define MINHEADERSIZE 512u /* Go's heapBitsInSpan: objects with pointers above it have a header */
@@ -66,7 +67,13 @@ struct gort_array gort_growslice(const void *old, gort_isize len, gort_isize cap
 	if (unlikely(__builtin_mul_overflow((size_t)newcap, size, &bytes) || bytes > PTRDIFF_MAX))
 		gopanic_text("runtime error: growslice: len out of range");
 	newcap = (gort_isize)(roundupsize(bytes, scan) / size);
-	char *p = allocate((size_t)newcap, size, scan);
+	char *p;
+	if (scan) {
+		p = allocate((size_t)newcap, size, scan);
+	} else {
+		p = mallocdirty((size_t)newcap * size);
+		memset(p + (size_t)n * size, 0, (size_t)(newcap - n) * size);
+	}
 	if (len > 0)
 		memcpy(p, old, (size_t)len * size);
 	return (struct gort_array){p, newcap};

@@ -115,7 +115,7 @@ static __attribute__((noinline)) void *nextFree(struct mcache *c, unsigned spanc
  * heap profile; else NULL.
  */
 static inline __attribute__((always_inline)) void *fastalloc(
-	struct mcache *c, size_t size, enum spankind kind)
+	struct mcache *c, size_t size, enum spankind kind, bool zero)
 {
 	struct mspan *s = c->alloc[SPANCLASS(sizeclassof(size), kind)];
 	if (unlikely(!s || s->elemsize >= c->nextsample))
@@ -124,7 +124,7 @@ static inline __attribute__((always_inline)) void *fastalloc(
 	if (unlikely(!p))
 		return NULL;
 	c->nextsample -= s->elemsize;
-	if (s->needzero)
+	if (zero && s->needzero)
 		clear((char *)p, s->elemsize);
 	return (void *)p;
 }
@@ -132,7 +132,7 @@ static inline __attribute__((always_inline)) void *fastalloc(
 static inline __attribute__((always_inline)) void *smallalloc(
 	struct mcache *c, size_t size, enum spankind kind)
 {
-	void *p = fastalloc(c, size, kind);
+	void *p = fastalloc(c, size, kind, true);
 	return likely(p) ? p : nextFree(c, SPANCLASS(sizeclassof(size), kind));
 }
 
@@ -337,15 +337,16 @@ static __attribute__((noinline)) void *mallocslow(size_t n, size_t size, const g
 }
 
 /* A slot for an object that the P can give out at once; else NULL. */
-static inline __attribute__((always_inline)) void *tryalloc(size_t size, enum spankind kind)
+static inline __attribute__((always_inline)) void *tryalloc(
+	size_t size, enum spankind kind, bool zero)
 {
 	struct mcache *c = likely(size <= MAXSMALLSIZE && !debug.gcstress) ? readycache() : NULL;
-	return likely(c) ? fastalloc(c, size, kind) : NULL;
+	return likely(c) ? fastalloc(c, size, kind, zero) : NULL;
 }
 
 void *gort_malloc(size_t size)
 {
-	void *p = tryalloc(size, SPANSCAN);
+	void *p = tryalloc(size, SPANSCAN, true);
 	return likely(p) ? p : mallocslow(1, size, NULL);
 }
 
@@ -360,6 +361,12 @@ void *gort_malloc_array(size_t n, size_t size, const gort_type *t)
 		throw("malloc: object of %zu bytes of the type %s, which has %zu", size, t->name,
 			t->size);
 	return mallocslow(n, size, t);
+}
+
+void *mallocdirty(size_t size)
+{
+	void *p = likely(size >= TINYSIZE) ? tryalloc(size, SPANNOSCAN, false) : NULL;
+	return likely(p) ? p : mallocslow(1, size, &gort_noscan);
 }
 
 void *gort_object(const void *p, size_t *size)

@@ -61,6 +61,25 @@ static int capacities(int argc, char **argv)
 	return 0;
 }
 
+/* What lies behind the length is zero, also where the memory was used before. */
+static int tails(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	for (int i = 0; i < 20000; i++) {
+		ints old = make_slice(ints, 4 << i % 9);
+		memset(old.ptr, 0xff, (size_t)old.len * sizeof(int));
+	}
+	gort_gc();
+	for (int i = 0; i < 20000; i++) {
+		ints a = {0};
+		for (int k = 0; k < 4 << i % 9; k++)
+			append(&a, 0);
+		append(&a, 0);
+		REQUIRE(sum(sub(a, 0, a.cap)) == 0);
+	}
+	return 0;
+}
+
 static int making(int argc, char **argv)
 {
 	(void)argc, (void)argv;
@@ -139,6 +158,7 @@ START_TEST(values)
 {
 	expect_code(aliasing, 0);
 	expect_code(capacities, 0);
+	expect_code(tails, 0);
 	expect_code(making, 0);
 	expect_code(ranging, 0);
 }

@@ -63,8 +63,9 @@ struct gort_array {
 
 /*
  * A copy of the len elements of size bytes at old, whose capacity is cap, with room for n > cap of
- * them at least. scan: whether an element may hold pointers. The rest is zero. Panics when n is out
- * of range. Go's growslice. runtime/lang/slice.c
+ * them at least. scan: whether an element may hold pointers. Elements from n on are zero; those
+ * from len to n are for the caller to write. Panics when n is out of range. Go's growslice.
+ * runtime/lang/slice.c
  */
 GORT_API struct gort_array gort_growslice(const void *old, gort_isize len, gort_isize cap,
 	gort_isize n, size_t size, enum gort_scan scan);
