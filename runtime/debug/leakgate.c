@@ -185,7 +185,7 @@ __attribute__((visibility("default"))) uint64_t *gort_leak_current(size_t *n)
 	for (uint32_t i = 0; ids && i < all; i++) {
 		struct gview v;
 		gview_read(gview_at(i), &v);
-		if (v.status != _Gdead && v.status != _Gidle)
+		if (v.status != _Gdead && v.status != _Gidle && !v.system)
 			ids[(*n)++] = v.goid;
 	}
 	if (ids)

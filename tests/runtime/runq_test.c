@@ -247,6 +247,7 @@ START_TEST(test_runnext_offer)
 	setup_ps(2);
 	struct g *gs = new_gs(3);
 	struct m *mp = new_m();
+	allp[0]->m = new_m(); /* without a goroutine, which another could take the place of */
 	runqputnext(allp[0], &gs[0]);
 	ck_assert(!runqworth(allp[0]));
 	wakefresh(allp[0]);
