@@ -179,8 +179,13 @@ static int list_core(const struct opts *o)
 	struct probe_opts po = {.exe = o->exe};
 	struct probe_proc row;
 	struct gsnap_err err;
-	return probe_list_core(o->args[0], &po, &row, &err) ? err_print(&err)
-							    : print_all(o, &row, 1);
+	if (!probe_list_core(o->args[0], &po, &row, &err))
+		return print_all(o, &row, 1);
+	if (err.code == CLI_GONE) {
+		err_why(&err, "ps takes the path of a core file, to say what it is of");
+		err_try(&err, "gort stacks %s", o->args[0]);
+	}
+	return err_print(&err);
 }
 
 static int run_ps(const struct opts *o)

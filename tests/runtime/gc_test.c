@@ -178,9 +178,11 @@ static __attribute__((noinline)) void make_global(void)
 static int variables(int argc, char **argv)
 {
 	(void)argc, (void)argv;
+	gort_lock_os_thread(); /* local is this thread's, and who collects may go on on another */
 	make_global();
 	churn();
 	REQUIRE(good(global, 1) && good(global->a, 2) && good(local, 3) && good(local->b, 4));
+	gort_unlock_os_thread();
 	return 0;
 }
 

@@ -62,7 +62,7 @@ struct gort_leak_options {
 /* gort_leak_find() with options. */
 int gort_leak_find_with(const struct gort_leak_options *options, char *buf, size_t size);
 
-/* The ids of all goroutines that there are now; freed with free(). NULL: out of memory. */
+/* Ids of all goroutines of the program that there are now; for free(). NULL: out of memory. */
 uint64_t *gort_leak_current(size_t *n);
 
 /*
