@@ -303,7 +303,8 @@ static __attribute__((noinline)) void gosched(void)
 	struct g *gp = getgchecked("gort_gosched");
 	struct m *mp = getm();
 	struct p *pp = mp->p;
-	if (!pp->runnext && runqlen(pp) == 0 && load_rlx(&sched.runqsize) == 0) {
+	if (!pp->runnext && runqlen(pp) == 0 && load_rlx(&sched.runqsize) == 0 &&
+		!mp->pinned.first) {
 		/* Alone here: only look now and then at timers and the poller. */
 		uint32_t tick = load_rlx(&pp->schedtick) + 1;
 		store_rlx(&pp->schedtick, tick);
