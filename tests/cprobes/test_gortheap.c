@@ -6,10 +6,10 @@
  */
 #include <check.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "probes/gortheap.h"
+#include "seedfile.h"
 
 Suite *test_suite(void);
 
@@ -330,19 +330,7 @@ END_TEST
 
 START_TEST(seed)
 {
-	static uint8_t have[sizeof im + 1];
-	const char *dir = getenv("GOIMAGE_WRITE");
-	char path[512];
-	snprintf(path, sizeof path, "%s/gortread/heap", dir ? dir : GOIMAGE_SEEDS);
-	FILE *f = fopen(path, dir ? "wb" : "rb");
-	ck_assert_msg(f, "%s", path);
-	if (dir) {
-		ck_assert_uint_eq(fwrite(&im, 1, sizeof im, f), sizeof im);
-	} else {
-		ck_assert_uint_eq(fread(have, 1, sizeof have, f), sizeof im);
-		ck_assert_msg(!memcmp(have, &im, sizeof im), "%s is old", path);
-	}
-	fclose(f);
+	seedfile_check("gortread/heap", (const uint8_t *)&im, sizeof im);
 }
 END_TEST
 

@@ -12,6 +12,7 @@
 #include "probes/core.h"
 #include "probes/gotarget.h"
 #include "probes/modules.h"
+#include "seedfile.h"
 
 Suite *test_suite(void);
 
@@ -288,19 +289,7 @@ END_TEST
 
 START_TEST(seed)
 {
-	static uint8_t have[CORE_SIZE + 1];
-	const char *dir = getenv("GOIMAGE_WRITE");
-	char path[512];
-	snprintf(path, sizeof path, "%s/core/shop", dir ? dir : GOIMAGE_SEEDS);
-	FILE *f = fopen(path, dir ? "wb" : "rb");
-	ck_assert_msg(f, "%s", path);
-	if (dir) {
-		ck_assert_uint_eq(fwrite(im.bytes, 1, sizeof im.bytes, f), sizeof im.bytes);
-	} else {
-		ck_assert_uint_eq(fread(have, 1, sizeof have, f), sizeof im.bytes);
-		ck_assert_msg(!memcmp(have, im.bytes, sizeof im.bytes), "%s is old", path);
-	}
-	fclose(f);
+	seedfile_check("core/shop", im.bytes, sizeof im.bytes);
 }
 END_TEST
 

@@ -5,10 +5,10 @@
  */
 #include <check.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include "goheapimage.h"
 #include "probes/goleak.h"
+#include "seedfile.h"
 
 Suite *test_suite(void);
 
@@ -202,20 +202,8 @@ END_TEST
 
 START_TEST(seed)
 {
-	static uint8_t have[HEAPIMAGE_SIZE + 1];
-	const char *dir = getenv("GOIMAGE_WRITE");
-	char path[512];
 	goheapimage_make(&im);
-	snprintf(path, sizeof path, "%s/goheap/process", dir ? dir : GOIMAGE_SEEDS);
-	FILE *f = fopen(path, dir ? "wb" : "rb");
-	ck_assert_msg(f, "%s", path);
-	if (dir) {
-		ck_assert_uint_eq(fwrite(im.bytes, 1, sizeof im.bytes, f), sizeof im.bytes);
-	} else {
-		ck_assert_uint_eq(fread(have, 1, sizeof have, f), sizeof im.bytes);
-		ck_assert_msg(!memcmp(have, im.bytes, sizeof im.bytes), "%s is old", path);
-	}
-	fclose(f);
+	seedfile_check("goheap/process", im.bytes, sizeof im.bytes);
 }
 END_TEST
 

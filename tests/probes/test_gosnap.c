@@ -6,9 +6,9 @@
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include "goprofimage.h"
 #include "probes/gotarget.h"
+#include "seedfile.h"
 
 Suite *test_suite(void);
 
@@ -507,31 +507,14 @@ START_TEST(profile_threads)
 }
 END_TEST
 
-static void seed_file(const char *name, const uint8_t *bytes, size_t len)
-{
-	static uint8_t have[GOIMAGE_SIZE + 1];
-	const char *dir = getenv("GOIMAGE_WRITE");
-	char path[512];
-	snprintf(path, sizeof path, "%s/%s", dir ? dir : GOIMAGE_SEEDS, name);
-	FILE *f = fopen(path, dir ? "wb" : "rb");
-	ck_assert_msg(f, "%s", path);
-	if (dir) {
-		ck_assert_uint_eq(fwrite(bytes, 1, len, f), len);
-	} else {
-		ck_assert_uint_eq(fread(have, 1, sizeof have, f), len);
-		ck_assert_msg(!memcmp(have, bytes, len), "%s is old: GOIMAGE_WRITE", path);
-	}
-	fclose(f);
-}
-
 START_TEST(seeds)
 {
 	goimage_make(&im);
-	seed_file("goimage/program", im.bytes, sizeof im.bytes);
+	seedfile_check("goimage/program", im.bytes, sizeof im.bytes);
 	write_buckets(1);
-	seed_file("goprofile/heap", buckets, sizeof buckets);
+	seedfile_check("goprofile/heap", buckets, sizeof buckets);
 	write_buckets(3);
-	seed_file("goprofile/mutex", buckets, sizeof buckets);
+	seedfile_check("goprofile/mutex", buckets, sizeof buckets);
 }
 END_TEST
 
