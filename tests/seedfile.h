@@ -10,8 +10,8 @@
 #include <string.h>
 
 /*
- * The seed called name must hold exactly these bytes. With GOIMAGE_WRITE=DIR it is written below DIR
- * instead of compared.
+ * The seed called name must hold exactly these bytes. With GOIMAGE_WRITE=DIR it is written below
+ * DIR instead of compared.
  */
 static inline void seedfile_check(const char *name, const uint8_t *bytes, size_t len)
 {
