@@ -17,7 +17,8 @@
 
 #define SIZECLASS_TINY 16u
 /* Larger objects are looked into part by part, lest all that one points to waits at once. */
-#define PART (128u << 10)
+#define PART        (128u << 10)
+#define ASK_OBJECTS 48
 
 static uint64_t word(const uint8_t *p)
 {
@@ -262,17 +263,49 @@ static void scan_span(struct gomark *m, struct gospan *s)
 	}
 }
 
-/* The next span, while what the one behind it needs is asked for. */
+/* The k-th span that waits, NULL when there are not so many. */
+static struct gospan *waiting(const struct gomark *m, uint32_t k)
+{
+	uint32_t n = m->heap->nspans, at = m->head + k;
+	return k < m->nqueued ? &m->heap->spans[m->spans[at < n ? at : at - n]] : NULL;
+}
+
+/* Asks for what is going to be looked into, of as many objects as the CPU can wait for at once. */
+static void ask_objects(const struct gospan *s)
+{
+	unsigned budget = ASK_OBJECTS;
+	for (uint32_t k = 0; k * 64 < s->nelems && budget; k++) {
+		uint64_t todo = s->marks[k] & ~s->scanned[k];
+		for (; todo && budget; todo &= todo - 1, budget--) {
+			uint64_t i = k * 64 + (uint32_t)__builtin_ctzll(todo);
+			__builtin_prefetch(s->mem + i * s->elemsize);
+		}
+	}
+}
+
+/*
+ * The next span. Each step of what those behind it need is asked for while those before it are
+ * worked on: the span, its marks and pointer bits, its objects.
+ */
 static struct gospan *next_span(struct gomark *m)
 {
-	uint32_t n = m->heap->nspans, at = m->head;
-	if (--m->nqueued) {
-		const struct gospan *then = &m->heap->spans[m->spans[(at + 1) % n]];
-		__builtin_prefetch(then->marks);
-		__builtin_prefetch(then->mem + then->bitmap);
+	struct gospan *s = waiting(m, 0), *then = waiting(m, 1), *later = waiting(m, 2);
+	if (then)
+		ask_objects(then);
+	if (later) {
+		__builtin_prefetch(later->marks);
+		__builtin_prefetch(later->scanned);
+		__builtin_prefetch(later->mem + later->bitmap);
+		__builtin_prefetch(later->mem + later->bitmap + 64);
 	}
-	m->head = (at + 1) % n;
-	return &m->heap->spans[m->spans[at]];
+	later = waiting(m, 4);
+	if (later) {
+		__builtin_prefetch(later);
+		__builtin_prefetch((const uint8_t *)later + 64);
+	}
+	m->head = m->head + 1 < m->heap->nspans ? m->head + 1 : 0;
+	m->nqueued--;
+	return s;
 }
 
 void gomark_drain(struct gomark *m)
