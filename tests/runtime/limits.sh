@@ -12,18 +12,27 @@ fail() {
 	exit 1
 }
 
+# run COMMAND...: its output in $dir/out, its exit status. Until it has ended the output waits in a
+# pipe: a file may not grow while the program holds all the memory that there is.
+run() {
+	local code
+	timeout "$patience" "$@" >&3 2>&1
+	code=$?
+	printf '\nlimits: end\n' >&3
+	sed '/^limits: end$/Q' <&3 >"$dir/out"
+	return $code
+}
+
 # works COMMAND...: exit 0.
 works() {
-	timeout "$patience" "$@" >"$dir/out" 2>&1
-	local code=$?
-	[ $code = 0 ] || fail "exit $code of $*: $(head -c 2000 "$dir/out")"
+	run "$@" || fail "exit $? of $*: $(head -c 2000 "$dir/out")"
 }
 
 # refuses TEXT LIMIT COMMAND...: exit 2 with "fatal error: TEXT", LIMIT named, and advice.
 refuses() {
 	local text=$1 limit=$2 code
 	shift 2
-	timeout "$patience" "$@" >"$dir/out" 2>&1
+	run "$@"
 	code=$?
 	[ $code = 2 ] || fail "exit $code, not 2, of $*: $(head -c 2000 "$dir/out")"
 	grep -q "^fatal error: $text\$" "$dir/out" || fail "no '$text': $(head -c 2000 "$dir/out")"
@@ -35,6 +44,8 @@ refuses() {
 
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
+mkfifo "$dir/pipe" || exit 1
+exec 3<>"$dir/pipe"
 
 case $1 in
 as)
