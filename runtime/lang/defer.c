@@ -12,6 +12,7 @@
 #include "lang/defer.h"
 
 #include "base/throw.h"
+#include "lang/panic.h"
 #include "sched/proc.h"
 
 #ifdef GORT_DEFERLIST
@@ -49,12 +50,21 @@ void rununtil(struct gcold *c, const struct gort_defer *stop)
 
 /*
  * Protects that are open stay so that they catch panics of the deferred calls; recover.c then goes
- * on here, as their frames are left all the same.
+ * on here, as their frames are left all the same. One is left when all that was deferred after it
+ * has run: a panic would else look for a record that is off the list.
  */
 void rundefers(struct g *gp)
 {
 	struct gcold *c = gcold(gp);
 	c->goexitsp = (uintptr_t)__builtin_frame_address(0);
 	c->_panic = NULL;
-	rununtil(c, NULL);
+	for (;;) {
+		while (c->_protect && c->_protect->defers == c->_defer)
+			c->_protect = c->_protect->prev;
+		struct gort_defer *d = c->_defer;
+		if (!d)
+			return;
+		c->_defer = d->next;
+		gort_call6(&d->call);
+	}
 }

@@ -105,6 +105,10 @@ MAKERS = {
     "buffer_write": lambda r: [hexed(some_text(r, 30)), r.randrange(256), rune(r)],
     "buffer_read": lambda r: [r.randrange(16), r.randrange(2), r.randrange(12), r.choice([10, 97])],
     "chain": lambda r: [r.randrange(3), r.randrange(6), r.randrange(3)],
+    "error_tree": lambda r: [hexed(bytes(r.choices(b"abc0123wwwjjjn", k=r.randrange(12)))),
+                             r.randrange(5)],
+    "unwinds": lambda r: [hexed(bytes(r.choices(b"NNRSAT", k=r.randrange(6))) +
+                                r.choice(b"peidmncax0").to_bytes(1, "big"))],
     "int_set": lambda r: [key(r), r.randrange(1000), hexed(some_text(r))],
     "int_get": lambda r: [key(r), hexed(some_text(r, 3))],
     "int_delete": lambda r: [key(r), hexed(some_text(r, 3))],
@@ -124,7 +128,8 @@ MAKERS = {
     "formatting": lambda r: [double_bits(r), r.choice([2, 8, 10, 16, 36]), r.randrange(20)],
 }
 WEIGHTS = {"ints_append": 6, "ints_sub": 3, "int_set": 8, "int_delete": 3, "int_get": 3,
-           "panics": 2, "buffer_write": 2, "buffer_read": 2, "maps_clear": 0.1, "int_sweep": 0.5}
+           "panics": 2, "error_tree": 2, "unwinds": 3, "buffer_write": 2, "buffer_read": 2,
+           "maps_clear": 0.1, "int_sweep": 0.5}
 
 
 def quoted(rng):

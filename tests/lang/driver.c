@@ -5,34 +5,9 @@
  * numbers, or text in hex ("-" is empty). Indexes are taken modulo what is allowed, as no script
  * knows the lengths.
  */
-#include <gort/bytes.h>
-#include <gort/go.h>
-#include <inttypes.h>
+#include "driver.h"
 
-#define SLOTS    6
 #define MAXWORDS 16
-
-typedef slice(long) longs;
-typedef slice(string) texts;
-struct triple {
-	long a, b, c;
-};
-typedef slice(struct triple) triples;
-typedef struct pair {
-	long a;
-	string b;
-} pair;
-GORT_KEY(pair, a, b);
-
-static longs ints[SLOTS];
-static gort_bytes octets[SLOTS];
-static texts strs[SLOTS];
-static triples recs[SLOTS];
-static map(long, long) intmap;
-static map(int, string) smallmap;
-static map(string, long) textmap;
-static map(double, long) floatmap;
-static map(pair, long) pairmap;
 
 /* The words of the line. */
 static char *words[MAXWORDS];
@@ -58,54 +33,17 @@ static string text(int i)
 	return (string){p, (isize)n};
 }
 
+static uint64_t word64(int i)
+{
+	return strtoull(words[i], nil, 10);
+}
+
 static double real(int i)
 {
-	uint64_t u = strtoull(words[i], nil, 10);
-	double d;
-	memcpy(&d, &u, sizeof(d));
-	return d;
-}
-
-static void put(const char *s)
-{
-	fputs(s, stdout);
-}
-
-static void putnum(long n)
-{
-	printf(" %ld", n);
-}
-
-static void puttext(string s)
-{
-	put(" ");
-	for
-		range(i, c, s) printf("%02x", (uint8_t)c);
-	put(".");
-}
-
-static void puttexts(gort_strings list)
-{
-	putnum(list.len);
-	for
-		range(i, s, list) puttext(s);
-}
-
-static void puterror(error err)
-{
-	printf(" %s", error_text(err));
-}
-
-/* a to b of 0 to limit. */
-static void bounds(isize limit, isize *a, isize *b)
-{
-	*a = num(3) % (limit + 1);
-	*b = *a + num(4) % (limit - *a + 1);
+	return frombits(word64(i));
 }
 
 /* ---- slices ---- */
-
-#define SHAPE(s) (putnum((s).len), putnum((s).cap))
 
 static void ints_append(void)
 {
@@ -135,7 +73,7 @@ static void ints_sub(void)
 {
 	isize a, b;
 	longs s = ints[num(2)];
-	bounds(s.cap, &a, &b);
+	bounds(s.cap, num(3), num(4), &a, &b);
 	ints[num(1)] = sub(s, a, b);
 	SHAPE(ints[num(1)]);
 }
@@ -144,7 +82,7 @@ static void ints_sub3(void)
 {
 	isize a, b;
 	longs s = ints[num(2)];
-	bounds(s.cap, &a, &b);
+	bounds(s.cap, num(3), num(4), &a, &b);
 	ints[num(1)] = sub3(s, a, b, b + num(5) % (s.cap - b + 1));
 	SHAPE(ints[num(1)]);
 }
@@ -211,31 +149,6 @@ static void recs_append(void)
 	SHAPE(recs[num(1)]);
 }
 
-/* What is out of range panics. */
-static void bad_slice(int how, long i, long j, long k)
-{
-	longs s = make_slice(longs, 5, 9);
-	switch (how) {
-	case 0:
-		putnum(at(s, i));
-		break;
-	case 1:
-		putnum(sub(s, i, j).len);
-		break;
-	case 2:
-		putnum(sub3(s, i, j, k).cap);
-		break;
-	case 3:
-		puttext(str_sub(S("hello"), i, j));
-		break;
-	case 4:
-		putnum(make_slice(longs, i, j).len);
-		break;
-	default:
-		putnum(gort_div(i, j));
-	}
-}
-
 static void panics(void)
 {
 	error err = protect(bad_slice, (int)num(1), num(2), num(3), num(4));
@@ -243,8 +156,6 @@ static void panics(void)
 }
 
 /* ---- buffer, errors ---- */
-
-static gort_buffer buffer;
 
 static void buffer_write(void)
 {
@@ -283,25 +194,33 @@ static void buffer_read(void)
 
 static void chain(void)
 {
-	static error base[3];
-	if (!base[0])
-		base[0] = error_new("one"), base[1] = err_syntax, base[2] = gort_err_eof;
-	error err = base[num(1)];
+	error err = bases()[num(1)];
 	for (long i = num(2); i > 0; i--)
-		err = i % 2 ? error_wrap(err, "level %ld", i) : error_join(err, base[num(3)]);
+		err = i % 2 ? error_wrap(err, "level %ld", i) : error_join(err, bases()[num(3)]);
 	puterror(err);
 	for (int i = 0; i < 3; i++)
-		putnum(error_is(err, base[i]));
+		putnum(error_is(err, bases()[i]));
 	puterror(error_unwrap(err));
 }
 
-/* ---- maps ---- */
-
-static int bylong(const void *a, const void *b)
+static void error_tree(void)
 {
-	long x = *(const long *)a, y = *(const long *)b;
-	return (x > y) - (x < y);
+	error err = tree(text(1));
+	puterror(err);
+	for (int i = 0; i < 3; i++)
+		putnum(error_is(err, bases()[i]));
+	putnum(error_is(err, code_error(num(2))));
+	const struct code_error *first = error_as(err, struct code_error, code_error);
+	putnum(first ? first->code : -1);
+	puterror(error_unwrap(err));
 }
+
+static void unwinds(void)
+{
+	unwind(text(1));
+}
+
+/* ---- maps ---- */
 
 static void int_set(void)
 {
@@ -519,7 +438,7 @@ static void parsing(void)
 
 static void formatting(void)
 {
-	int64_t v = (int64_t)strtoull(words[1], nil, 10);
+	int64_t v = (int64_t)word64(1);
 	double d = real(1);
 	puttext(format_int(v, (int)num(2)));
 	puttext(format_uint((uint64_t)v, (int)num(2)));
@@ -542,26 +461,12 @@ static const struct {
 	{"ints_dump", ints_dump}, {"bytes_append", bytes_append}, {"bytes_of", bytes_of},
 	{"strs_append", strs_append}, {"recs_append", recs_append}, {"panics", panics},
 	{"buffer_write", buffer_write}, {"buffer_read", buffer_read}, {"chain", chain},
-	{"int_set", int_set}, {"int_get", int_get}, {"int_delete", int_delete},
-	{"float_set", float_set}, {"maps_clear", maps_clear}, {"int_sweep", int_sweep},
-	{"str_searches", str_searches}, {"str_parts", str_parts}, {"str_trims", str_trims},
-	{"str_changes", str_changes}, {"str_runes", str_runes_}, {"fold", fold},
-	{"every_rune", every_rune}, {"quoting", quoting}, {"parsing", parsing},
-	{"formatting", formatting}};
-
-static void begin(void)
-{
-	memset(ints, 0, sizeof(ints));
-	memset(octets, 0, sizeof(octets));
-	memset(strs, 0, sizeof(strs));
-	memset(recs, 0, sizeof(recs));
-	gort_buffer_reset(&buffer);
-	intmap = make_map(long, long);
-	smallmap = make_map(int, string);
-	textmap = make_map(string, long, 10);
-	floatmap = make_map(double, long);
-	pairmap = make_map(pair, long);
-}
+	{"error_tree", error_tree}, {"unwinds", unwinds}, {"int_set", int_set},
+	{"int_get", int_get}, {"int_delete", int_delete}, {"float_set", float_set},
+	{"maps_clear", maps_clear}, {"int_sweep", int_sweep}, {"str_searches", str_searches},
+	{"str_parts", str_parts}, {"str_trims", str_trims}, {"str_changes", str_changes},
+	{"str_runes", str_runes_}, {"fold", fold}, {"every_rune", every_rune}, {"quoting", quoting},
+	{"parsing", parsing}, {"formatting", formatting}};
 
 static void run(char *line)
 {

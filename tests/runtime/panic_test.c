@@ -301,6 +301,16 @@ static void exits_below_protect(waitgroup *wg)
 	mark('!');
 }
 
+/* A protect that was left is no end for a panic of what was deferred before it. */
+static void panics_after_protect(waitgroup *wg)
+{
+	defer(wg_done, wg);
+	defer(recovering, "start again");
+	defer(panics_again, "start");
+	(void)protect(exits);
+	mark('!');
+}
+
 static void run_one(void (*f)(waitgroup *), const char *want)
 {
 	waitgroup wg = {0};
@@ -324,6 +334,7 @@ static int goexits(int argc, char **argv)
 	run_one(exits_in_protect, "neo");
 	run_one(panics_in_exit, "PR");
 	run_one(exits_below_protect, "Po");
+	run_one(panics_after_protect, "nePR");
 	run_one(unprotected, "yRx");
 	return 0;
 }

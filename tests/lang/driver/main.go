@@ -5,11 +5,9 @@ package main
 
 import (
 	"bufio"
-	bytebuf "bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"sort"
@@ -18,32 +16,7 @@ import (
 	"unicode/utf8"
 )
 
-const slots = 6
-
-type triple struct{ a, b, c int }
-
-type pair struct {
-	a int
-	b string
-}
-
-var (
-	ints     [slots][]int
-	bytes    [slots][]byte
-	strs     [slots][]string
-	recs     [slots][]triple
-	intmap   map[int]int
-	smallmap map[int32]string
-	textmap  map[string]int
-	floatmap map[float64]int
-	pairmap  map[pair]int
-
-	buffer bytebuf.Buffer
-	base   = []error{errors.New("one"), strconv.ErrSyntax, io.EOF}
-
-	words []string // of the line
-	out   = bufio.NewWriter(os.Stdout)
-)
+var words []string // of the line
 
 func num(i int) int {
 	if i >= len(words) {
@@ -67,38 +40,7 @@ func word64(i int) uint64 {
 }
 
 func real64(i int) float64 {
-	return math.Float64frombits(word64(i))
-}
-
-func put(values ...any) {
-	for _, v := range values {
-		switch v := v.(type) {
-		case string:
-			fmt.Fprintf(out, " %x.", v)
-		case []string:
-			put(len(v))
-			for _, s := range v {
-				put(s)
-			}
-		case bool:
-			if v {
-				put(1)
-			} else {
-				put(0)
-			}
-		default:
-			fmt.Fprintf(out, " %v", v)
-		}
-	}
-}
-
-func bounds(limit int) (a, b int) {
-	a = num(3) % (limit + 1)
-	return a, a + num(4)%(limit-a+1)
-}
-
-func shape[T any](s []T) {
-	put(len(s), cap(s))
+	return frombits(word64(i))
 }
 
 var operations = map[string]func(){
@@ -124,13 +66,13 @@ var operations = map[string]func(){
 	},
 	"ints_sub": func() {
 		s := ints[num(2)]
-		a, b := bounds(cap(s))
+		a, b := bounds(cap(s), num(3), num(4))
 		ints[num(1)] = s[a:b]
 		shape(ints[num(1)])
 	},
 	"ints_sub3": func() {
 		s := ints[num(2)]
-		a, b := bounds(cap(s))
+		a, b := bounds(cap(s), num(3), num(4))
 		ints[num(1)] = s[a : b : b+num(5)%(cap(s)-b+1)]
 		shape(ints[num(1)])
 	},
@@ -160,7 +102,7 @@ var operations = map[string]func(){
 	"bytes_append": func() {
 		s := &bytes[num(1)]
 		*s = append(*s, text(2)...)
-		*s = append(*s, byte(num(3)))
+		*s = append(*s, byte(num(3)&255))
 		shape(*s)
 		put(string(*s))
 	},
@@ -237,6 +179,18 @@ var operations = map[string]func(){
 		}
 		put(errors.Unwrap(err))
 	},
+	"error_tree": func() {
+		err := tree(text(1))
+		put(err)
+		for _, e := range base {
+			put(errors.Is(err, e))
+		}
+		first := codeError{-1}
+		put(errors.Is(err, codeError{num(2)}))
+		errors.As(err, &first)
+		put(first.code, errors.Unwrap(err))
+	},
+	"unwinds": func() { unwind(text(1)) },
 	"int_set": func() {
 		intmap[num(1)] += num(2)
 		smallmap[int32(num(1))] = fmt.Sprint(num(2))
@@ -305,9 +259,9 @@ var operations = map[string]func(){
 		put(strings.Index(s, t), strings.LastIndex(s, t), strings.Count(s, t))
 		put(strings.IndexAny(s, t), strings.Contains(s, t), strings.HasPrefix(s, t))
 		put(strings.HasSuffix(s, t), strings.Compare(s, t), strings.EqualFold(s, t))
-		put(strings.IndexRune(s, rune(num(3))), strings.IndexByte(s, byte(num(3))))
+		put(strings.IndexRune(s, rune(num(3))), strings.IndexByte(s, byte(num(3)&255)))
 		before, after, ok := strings.Cut(s, t)
-		put(strings.LastIndexByte(s, byte(num(3))), ok, before, after)
+		put(strings.LastIndexByte(s, byte(num(3)&255)), ok, before, after)
 	},
 	"str_parts": func() {
 		s, t := text(1), text(2)
@@ -392,9 +346,10 @@ var operations = map[string]func(){
 		put(err, b)
 	},
 	"formatting": func() {
-		v := int64(word64(1))
+		u := word64(1)
+		v := int64(u)
 		d := real64(1)
-		put(strconv.FormatInt(v, num(2)), strconv.FormatUint(uint64(v), num(2)))
+		put(strconv.FormatInt(v, num(2)), strconv.FormatUint(u, num(2)))
 		put(strconv.Itoa(int(v)))
 		for _, f := range []byte("eEfgG") {
 			put(strconv.FormatFloat(d, f, -1, 64), strconv.FormatFloat(d, f, -1, 32))
@@ -403,14 +358,6 @@ var operations = map[string]func(){
 		}
 		put(fmt.Sprintf("%v %v %v %v", d, v, float32(d), d < 0))
 	},
-}
-
-func begin() {
-	ints, bytes = [slots][]int{}, [slots][]byte{}
-	strs, recs = [slots][]string{}, [slots][]triple{}
-	buffer.Reset()
-	intmap, smallmap = map[int]int{}, map[int32]string{}
-	textmap, floatmap, pairmap = map[string]int{}, map[float64]int{}, map[pair]int{}
 }
 
 func main() {
