@@ -4,7 +4,7 @@
 #   run     the manual's first program, and selects, at -O0 to -O3 and hardened: no warning, and
 #           the right output
 #   reject  what go, defer and the channel macros must refuse, and that the message says why
-#   cxx     gort.h in C++17
+#   cxx     a program in C++17, and each header alone in C++17 and C++20
 set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -181,5 +181,14 @@ END
 		-lpthread -o "$work/a" 2>"$work/err" || fail "$cxx does not compile"
 	"$work/a"
 	[ $? = 42 ] || fail "$cxx: wrong exit code"
+	for header in "$GORT_SOURCE"/runtime/include/gort/*.h; do
+		name=${header##*/}
+		[[ " go.h go_text.h testing.h fast.h " == *" $name "* ]] && continue
+		for std in 17 20; do
+			echo "#include <gort/$name>" >"$work/b.cc"
+			"$cxx" -std=c++$std "${cxxflags[@]}" -fsyntax-only "$work/b.cc" \
+				2>"$work/err" || fail "$cxx, C++$std: $name does not compile"
+		done
+	done
 	;;
 esac

@@ -104,7 +104,8 @@ static inline void gort_defer_call(struct gort_defer *d, const struct gort_call 
 
 /*
  * End of the scope: runs the call. Unlinks it before, so that a panic in it cannot run it again.
- * The usual call, of at most one word, without loading the other five.
+ * The usual call, of at most one word, without loading the other five. The empty assembly keeps
+ * compilers from warning of those five when they have lost sight of n.
  */
 static inline void gort_defer_pop(struct gort_defer *d)
 {
@@ -112,10 +113,13 @@ static inline void gort_defer_pop(struct gort_defer *d)
 	uint64_t w = d->call.w[0];
 	unsigned n = d->call.n;
 	*d->list = d->next;
-	if (n <= 1)
+	if (n <= 1) {
 		((void (*)(uint64_t))fn)(w);
-	else
-		gort_call6(&d->call);
+	} else {
+		const struct gort_call *call = &d->call;
+		__asm__("" : "+r"(call));
+		gort_call6(call);
+	}
 }
 
 /* ---- panic: runtime/lang/recover.c ---- */

@@ -350,7 +350,7 @@ static inline void *gsnap_grow(
 		void *gsnap_p_ =                                                                   \
 			gsnap_grow((s), (s)->field, (s)->n##field, &(s)->cap, sizeof *(s)->field); \
 		if (gsnap_p_) {                                                                    \
-			(s)->field = gsnap_p_;                                                     \
+			(s)->field = (__typeof__((s)->field))gsnap_p_;                             \
 			memset(&(s)->field[(s)->n##field], 0, sizeof *(s)->field);                 \
 			(s)->n##field++;                                                           \
 		}                                                                                  \
@@ -400,7 +400,7 @@ static inline uint32_t *gsnap_rehash(struct gsnap *s, uint32_t *index, uint32_t 
 	if (index && n * 2 <= *mask)
 		return index;
 	uint32_t slots = *mask ? (*mask + 1) * 2 : 256;
-	uint32_t *fresh = malloc(slots * sizeof *fresh);
+	uint32_t *fresh = (uint32_t *)malloc(slots * sizeof *fresh);
 	if (!fresh) {
 		s->oom = true;
 		return NULL;
@@ -637,7 +637,8 @@ static inline int64_t gsnap_hist_quantile(const struct gsnap_hist *h, double sha
 static inline struct gsnap_hist gsnap_hist_since(
 	const struct gsnap_hist *a, const struct gsnap_hist *b)
 {
-	struct gsnap_hist d = {.known = a->known && b->known};
+	struct gsnap_hist d;
+	d.known = a->known && b->known;
 	d.under = b->under - a->under;
 	d.over = b->over - a->over;
 	for (unsigned i = 0; i < GSNAP_HIST_BUCKETS; i++)
@@ -664,8 +665,8 @@ static inline bool gsnap_same_line(const struct gsnap *s, uint32_t a, uint32_t b
  */
 static inline uint32_t *gsnap_sites(const struct gsnap *s)
 {
-	uint32_t *site = malloc((s->ngs + 1) * sizeof *site);
-	uint32_t *known = malloc((s->nlocs + 1) * sizeof *known), n = 0;
+	uint32_t *site = (uint32_t *)malloc((s->ngs + 1) * sizeof *site);
+	uint32_t *known = (uint32_t *)malloc((s->nlocs + 1) * sizeof *known), n = 0;
 	for (uint32_t i = 0; site && known && i < s->ngs; i++) {
 		uint32_t loc = s->gs[i].created, k = 0;
 		site[i] = loc;
