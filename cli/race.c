@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -199,17 +200,24 @@ static int open_socket(struct session *s, struct gsnap_err *err)
 	return fds[1];
 }
 
-/* Suppressions of the variables that TSan, Go and this detector read: "suppressions=FILE ...". */
+/* The variables that TSan, Go and this detector read: "name=value ...". */
+static const char *const variables[] = {"TSAN_OPTIONS", "GORACE", "GORT_RACE"};
+#define NVARIABLES (sizeof variables / sizeof *variables)
+
+/* What follows `key`, "name=", in a variable; or NULL. */
+static const char *find_option(const char *variable, const char *key)
+{
+	const char *text = getenv(variable), *at = text ? strstr(text, key) : NULL;
+	return at && (at == text || strchr(" :,\n\t", at[-1])) ? at + strlen(key) : NULL;
+}
+
 static int foreign_suppressions(struct report *r, struct gsnap_err *err)
 {
-	static const char *const variables[] = {"TSAN_OPTIONS", "GORACE", "GORT_RACE"};
-	static const char key[] = "suppressions=";
 	int rc = 0;
-	for (size_t i = 0; !rc && i < sizeof variables / sizeof *variables; i++) {
-		const char *text = getenv(variables[i]), *at = text ? strstr(text, key) : NULL;
-		if (!at || (at > text && !strchr(" :,\n\t", at[-1])))
+	for (size_t i = 0; !rc && i < NVARIABLES; i++) {
+		const char *at = find_option(variables[i], "suppressions=");
+		if (!at)
 			continue;
-		at += sizeof key - 1;
 		bool quoted = *at == '\'' || *at == '"';
 		size_t n = quoted ? strcspn(at + 1, (char[]){*at, '\0'}) : strcspn(at, " :,\n\t");
 		char *path = strndup(at + quoted, n);
@@ -218,6 +226,27 @@ static int foreign_suppressions(struct report *r, struct gsnap_err *err)
 		free(path);
 	}
 	return rc;
+}
+
+/* TSan's list of what the suppressions hid, for those who ask for it in its way. */
+static void print_matched(const struct report *r)
+{
+	uint64_t total = 0;
+	bool wanted = false;
+	for (size_t i = 0; i < NVARIABLES; i++) {
+		const char *at = find_option(variables[i], "print_suppressions=");
+		wanted |= at && *at == '1';
+	}
+	for (uint32_t i = 0; i < r->nsuppressions; i++)
+		total += r->suppressions[i].count;
+	if (!wanted || !total)
+		return;
+	fprintf(stderr, "ThreadSanitizer: Matched %" PRIu64 " suppressions:\n", total);
+	for (uint32_t i = 0; i < r->nsuppressions; i++) {
+		const struct suppression *s = &r->suppressions[i];
+		if (s->count)
+			fprintf(stderr, "%" PRIu64 " %s\n", s->count, s->text);
+	}
 }
 
 /* Whether anything but the text of the reports is wanted: then each record has to be resolved. */
@@ -252,6 +281,7 @@ static int finish(const struct opts *o, struct session *s, struct out *out, int 
 		note(o, "%u records were malformed", s->malformed);
 	int written = out_close(out);
 	int files = report_write(&s->findings, o, o->verbose);
+	print_matched(&s->findings);
 	report_close(&s->findings);
 	if (files)
 		return files;
@@ -287,6 +317,36 @@ static int run_instrumented(const struct opts *o, enum way way, char *const *arg
 	return code;
 }
 
+/* Programs that run the command in their arguments. */
+static bool is_wrapper(const char *path)
+{
+	static const char *const names[] = {"chrt", "env", "ionice", "linux32", "linux64", "nice",
+		"nohup", "numactl", "prlimit", "setarch", "setpriv", "setsid", "stdbuf", "taskset",
+		"time", "timeout", "x86_64"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (!strcmp(base_name(path), names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The way of the first program among the arguments of a wrapper; WAY_NONE: err stays as it is. */
+static enum way wrapped_way(const struct opts *o, struct elfscan *e, struct gsnap_err *err)
+{
+	for (int i = 1; i < o->nargs; i++) {
+		struct gsnap_err other = {0};
+		char *path = launch_find(o->args[i], &other);
+		enum way way = path ? way_of(path, e, &other) : WAY_NONE;
+		free(path);
+		if (way == WAY_NONE || way == WAY_GO_COMMAND)
+			continue;
+		note(o, "looking for races in %s, not in %s", o->args[i], o->args[0]);
+		*err = (struct gsnap_err){0};
+		return way;
+	}
+	return WAY_NONE;
+}
+
 static int run_race(const struct opts *o)
 {
 	struct gsnap_err err = {0};
@@ -298,6 +358,8 @@ static int run_race(const struct opts *o)
 	char **argv = NULL;
 	bool ready = false;
 	enum way way = way_of(path, &e, &err);
+	if (way == WAY_NONE && is_wrapper(path))
+		way = wrapped_way(o, &e, &err);
 	if (way == WAY_C)
 		ready = preload_c(&e, &err);
 	else if (way == WAY_GO)

@@ -181,6 +181,15 @@ static uint64_t hash_place(const struct sym_frame *f)
 	return hash_text(1, f->func ? text : "");
 }
 
+/* The innermost calls of what is misused are often those of a class around it. */
+static uint64_t hash_calls(const struct frames *frames)
+{
+	uint64_t h = 0;
+	for (size_t i = 0; i < frames->n; i++)
+		h = gsnap_mix(h + hash_place(&frames->f[i]));
+	return h;
+}
+
 #define HIDDEN 1ull /* in a pair: it was suppressed or known */
 
 /* Also notes it for the next time; *hidden says what became of the first one. */
@@ -190,7 +199,8 @@ static bool seen_before(struct race_report *r, const struct gort_finding *f, boo
 	uint64_t h = is_race(f) ? 0 : gsnap_mix(f->kind);
 	for (uint32_t i = 0; i < f->nstacks; i++)
 		if (f->stacks[i].role == first_role(f) || f->stacks[i].role == GORT_STACK_PREVIOUS)
-			h += hash_place(innermost(&resolved[i]));
+			h += is_race(f) ? hash_place(innermost(&resolved[i]))
+					: hash_calls(&resolved[i]);
 	h &= ~HIDDEN;
 	for (uint32_t i = 0; i < r->npairs; i++)
 		if ((r->pairs[i] & ~HIDDEN) == h) {
@@ -306,6 +316,9 @@ static void print_stack_title(
 		out_printf(out, "  Mutex M%" PRIu32 " (0x%012" PRIx64 ") created at:\n",
 			lock_number(f, st), st->addr);
 		break;
+	case GORT_STACK_SLEEP:
+		out_printf(out, "  As if synchronized via sleep:\n");
+		break;
 	default:
 		out_printf(out, "  Stack of %s:\n", who);
 	}
@@ -332,10 +345,11 @@ static void print_place(struct out *out, const struct gort_finding *f)
 
 static void print_others(struct out *out, const struct gort_finding *f)
 {
-	static const uint32_t order[] = {
-		GORT_STACK_ALLOC, GORT_STACK_LOCK, GORT_STACK_CREATED, GORT_STACK_BLOCKED};
-	print_place(out, f);
-	for (size_t k = 0; k < sizeof order / sizeof order[0]; k++)
+	static const uint32_t order[] = {GORT_STACK_SLEEP, GORT_STACK_ALLOC, GORT_STACK_LOCK,
+		GORT_STACK_CREATED, GORT_STACK_BLOCKED};
+	for (size_t k = 0; k < sizeof order / sizeof order[0]; k++) {
+		if (order[k] == GORT_STACK_ALLOC)
+			print_place(out, f);
 		for (uint32_t i = 0; i < f->nstacks; i++) {
 			const struct gort_finding_stack *st = &f->stacks[i];
 			if (st->role != order[k] || (st->role == GORT_STACK_LOCK && !st->npcs))
@@ -343,6 +357,7 @@ static void print_others(struct out *out, const struct gort_finding *f)
 			print_stack_title(out, f, st);
 			print_frames(out, &resolved[i]);
 		}
+	}
 }
 
 static void print_accesses(struct out *out, const struct gort_finding *f)

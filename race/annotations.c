@@ -285,11 +285,49 @@ UNALIGNED(16)
 UNALIGNED(32)
 UNALIGNED(64)
 
-/* A heap that the program manages and moves itself: TSan made these for Java. */
+/*
+ * A heap that the program manages and moves itself: TSan made these for Java. Of each object the
+ * size is kept, in words, by its first word.
+ */
+static struct {
+	uintptr_t start;
+	size_t words;
+	_Atomic uint32_t *objects;
+} java;
+
 ANNOTATE(__tsan_java_init, uintptr_t heap, size_t n)
 {
-	(void)heap;
-	(void)n;
+	java.start = heap;
+	java.objects = mem_map(n / 8 * sizeof *java.objects);
+	java.words = n / 8;
+}
+
+static _Atomic uint32_t *java_object(uintptr_t addr)
+{
+	size_t i = (addr - java.start) / 8;
+	return i < java.words ? &java.objects[i] : NULL;
+}
+
+static void java_forget(uintptr_t addr, size_t n)
+{
+	for (uintptr_t end = addr + n; addr < end; addr += 8) {
+		if (java_object(addr))
+			store_rlx(java_object(addr), 0);
+	}
+}
+
+/* The sizes go along in the order in which none is overwritten before it is read. */
+static void java_move(uintptr_t from, uintptr_t to, size_t n)
+{
+	for (size_t i = 0; i < n; i += 8) {
+		size_t at = to < from ? i : (n - 1) / 8 * 8 - i;
+		_Atomic uint32_t *old = java_object(from + at), *new = java_object(to + at);
+		uint32_t size = old ? load_rlx(old) : 0;
+		if (old)
+			store_rlx(old, 0);
+		if (new)
+			store_rlx(new, size);
+	}
 }
 
 EXPORT int __tsan_java_fini(void);
@@ -301,12 +339,15 @@ EXPORT int __tsan_java_fini(void)
 
 ANNOTATE(__tsan_java_alloc, uintptr_t addr, size_t n)
 {
+	if (java_object(addr))
+		store_rlx(java_object(addr), (uint32_t)(n / 8));
 	if (me.tag)
 		forget(addr, n);
 }
 
 ANNOTATE(__tsan_java_free, uintptr_t addr, size_t n)
 {
+	java_forget(addr, n);
 	if (me.tag)
 		forget(addr, n);
 }
@@ -314,10 +355,26 @@ ANNOTATE(__tsan_java_free, uintptr_t addr, size_t n)
 /* The new place starts without a past: a race across a move is not found. */
 ANNOTATE(__tsan_java_move, uintptr_t from, uintptr_t to, size_t n)
 {
+	java_move(from, to, n);
 	if (!me.tag)
 		return;
 	memory_forget(from, n);
 	memory_forget(to, n);
+}
+
+EXPORT size_t __tsan_java_find(uintptr_t *from, uintptr_t to);
+
+/* The size of the first object at or after *from and before to, which becomes *from; or 0. */
+EXPORT size_t __tsan_java_find(uintptr_t *from, uintptr_t to)
+{
+	for (uintptr_t addr = (*from + 7) & ~7ul; addr < to; addr += 8) {
+		_Atomic uint32_t *object = java_object(addr);
+		if (!object || !load_rlx(object))
+			continue;
+		*from = addr;
+		return (size_t)load_rlx(object) * 8;
+	}
+	return 0;
 }
 
 ANNOTATE(__tsan_java_finalize, void)

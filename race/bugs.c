@@ -38,7 +38,7 @@ void bug_lock(struct thread *t, uint32_t kind, uintptr_t addr, uint64_t pc)
 		return;
 	uint32_t ctx = ctx_of(t, pc), origin = lock_origin(addr);
 	const struct held *h = kind == GORT_FINDING_DESTROY_LOCKED ? lock_held(t, addr) : NULL;
-	struct gort_finding *f = report_open(kind, report_leaf(ctx, TAG_MASK), t->sp->pc);
+	struct gort_finding *f = report_open(kind, ctx, 0); /* the callee is a wrapper's, often */
 	if (f) {
 		add_call(f, t, GORT_STACK_ACCESS, ctx);
 		if (h)

@@ -75,6 +75,21 @@ const char *elfsym_next(struct elfsym *e, uint64_t *value)
 	return NULL;
 }
 
+bool elfsym_object(const struct elfsym *e, uint64_t addr, struct elfsym_object *object)
+{
+	Elf64_Sym sym;
+	for (uint64_t i = 0; i < e->nsym; i++) {
+		memcpy(&sym, e->image + e->sym + i * sizeof sym, sizeof sym);
+		if (ELF64_ST_TYPE(sym.st_info) != STT_OBJECT || sym.st_shndx == SHN_UNDEF ||
+			sym.st_name >= e->nstr || addr - sym.st_value >= sym.st_size)
+			continue;
+		*object = (struct elfsym_object){
+			(const char *)e->image + e->str + sym.st_name, sym.st_value, sym.st_size};
+		return true;
+	}
+	return false;
+}
+
 static void add_segment(const Elf64_Phdr *ph, uint64_t at, uint64_t phoff, struct elfload *load)
 {
 	uint64_t end = ph->p_vaddr + ph->p_memsz;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* elfsym.h - the functions in the symbol table of an ELF image, without libc. */
+/* elfsym.h - functions and variables in the symbol table of an ELF image, without libc. */
 #ifndef GORT_RACE_ELFSYM_H
 #define GORT_RACE_ELFSYM_H
 
@@ -20,6 +20,14 @@ bool elfsym_open(struct elfsym *e, const void *image, size_t len);
 
 /* The next function's name, terminated, and its address in the file's terms; NULL at the end. */
 const char *elfsym_next(struct elfsym *e, uint64_t *value);
+
+/* The variable that holds addr, in the file's terms; its name lies in the image. */
+struct elfsym_object {
+	const char *name;
+	uint64_t start, size;
+};
+
+bool elfsym_object(const struct elfsym *e, uint64_t addr, struct elfsym_object *object);
 
 /* What the program headers say. */
 struct elfload {

@@ -39,6 +39,15 @@ void front_init(void);
 /* addr stands for a descriptor: fills in where that was opened. */
 bool descriptor_at(uintptr_t addr, struct gort_finding_stack *s);
 
+/* The effects on descriptors of system calls that the program makes itself. */
+enum descriptor_kind { SYSCALL_FILE, SYSCALL_SOCKET, SYSCALL_OTHER };
+void descriptor_uses(int fd, uint64_t pc);
+void descriptor_releases(int fd, uint64_t pc);
+void descriptor_acquires(int fd, uint64_t pc);
+void descriptor_closes(int fd, uint64_t pc);
+void descriptor_opened(int fd, enum descriptor_kind kind, uint64_t pc);
+void descriptor_pair(const int pair[2], uint64_t pc);
+
 /* This is a new process with a copy of its parent's memory. */
 void front_forked(void);
 

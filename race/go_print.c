@@ -55,6 +55,23 @@ bool front_frees(uint64_t pc)
 	return false;
 }
 
+void front_reported(const struct gort_finding *f)
+{
+	(void)f;
+}
+
+uint32_t front_slept(uint64_t tag)
+{
+	(void)tag;
+	return 0;
+}
+
+bool front_module(uintptr_t addr)
+{
+	(void)addr;
+	return false;
+}
+
 /* The front end knows no allocation sites: Go allocates without a stack. */
 bool front_block(struct gort_finding_stack *s, uintptr_t addr)
 {

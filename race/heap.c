@@ -10,7 +10,7 @@
 
 #include <sys/mman.h>
 
-#include "depot.h"
+#include "access.h"
 #include "heap.h"
 #include "record.h"
 #include "sync.h"
@@ -19,6 +19,7 @@
 #define LARGE    65536
 #define PAGE     4096ul
 #define MAX_BACK (256ul << 20)
+#define MARKED   1024
 
 static _Atomic uint64_t *block_slot(uintptr_t p)
 {
@@ -107,11 +108,8 @@ static void forget_pages(uintptr_t lo, uintptr_t hi)
 	give_back(block_slot(lo), (hi - lo) / 2);
 }
 
-void memory_forget(uintptr_t addr, size_t n)
+void memory_renewed(uintptr_t addr, size_t n)
 {
-	if (!n || n > WINDOW_MASK / 2)
-		return;
-	sync_forget(addr, n);
 	uintptr_t lo = addr & ~7ul, hi = addr + n;
 	uintptr_t first = (lo + PAGE - 1) & ~(PAGE - 1), last = hi & ~(PAGE - 1);
 	if (n < LARGE) {
@@ -121,4 +119,49 @@ void memory_forget(uintptr_t addr, size_t n)
 	forget_words(lo, first);
 	forget_pages(first, last);
 	forget_words(last, hi);
+}
+
+void memory_forget(uintptr_t addr, size_t n)
+{
+	if (!n || n > WINDOW_MASK / 2)
+		return;
+	sync_forget(addr, n);
+	memory_renewed(addr, n);
+}
+
+/* Whole words of one or two pages. */
+static void mark_freed(uintptr_t lo, uintptr_t hi, uint64_t tag, uint32_t ctx)
+{
+	xadd_sc(times_forgotten(lo), 1);
+	xadd_sc(times_forgotten(hi - 1), 1);
+	page_mark(lo, PAGE_CELLS);
+	page_mark(hi - 1, PAGE_CELLS);
+	for (struct cell *c = cell_of(lo); lo < hi; lo += 8, c++) {
+		if (load_rlx(&c->w) & TAG_INFLATED)
+			cell_forget(c);
+		store_rlx(&c->r, 0);
+		store_rlx(wctx_of(c), ctx);
+		store_rel(&c->w, tag); /* after the stack that it is read with */
+	}
+}
+
+/*
+ * Large blocks are left out: libc gives their memory back to the system, and then it may become
+ * what nobody calls us for, such as a library's.
+ */
+void memory_freed(struct thread *t, uintptr_t addr, size_t n, uint64_t pc)
+{
+	if (n >= LARGE) {
+		memory_forget(addr, n);
+		return;
+	}
+	uint64_t tag = (uint64_t)(t->life->past->uid + 1) << 32 | FREED_TID << 12 | TAG_MASK;
+	uintptr_t lo = (addr + 7) & ~7ul, hi = (addr + n) & ~7ul;
+	if (hi > lo + MARKED)
+		hi = lo + MARKED;
+	sync_forget(addr, n);
+	if (hi > lo)
+		mark_freed(lo, hi, tag, ctx_of(t, pc));
+	if (addr + n > hi)
+		forget_words(hi & ~7ul, addr + n);
 }

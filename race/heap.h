@@ -4,6 +4,11 @@
  *
  * The shadow of memory that is not in use is clear: it is cleared when a block is freed, when a
  * range is mapped or unmapped and when a thread has ended, so new owners start without a past.
+ *
+ * Except for the first words of a freed block: these are written by FREED_TID, a thread whose
+ * accesses come before nobody's, until the block is allocated again. So whoever touches them, the
+ * thread that freed them too, finds a conflict. The epoch of such a tag is the number of the thread
+ * that freed, plus one.
  */
 #ifndef GORT_RACE_HEAP_H
 #define GORT_RACE_HEAP_H
@@ -30,5 +35,17 @@ bool block_find(uintptr_t addr, struct block *b);
 
 /* Nothing is known about [addr, addr+n) from now on. */
 void memory_forget(uintptr_t addr, size_t n);
+
+/* The same for a block that has just been allocated: its synchronisation was forgotten with it. */
+void memory_renewed(uintptr_t addr, size_t n);
+
+/* The block at addr was freed by t, which records, at pc: an access from now on is a mistake. */
+void memory_freed(struct thread *t, uintptr_t addr, size_t n, uint64_t pc);
+
+/* Of a tag of FREED_TID: the number of the thread that freed. */
+static inline uint32_t freed_by(uint64_t tag)
+{
+	return tag_epoch(tag) - 1;
+}
 
 #endif

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -348,4 +349,70 @@ EXPORT int epoll_pwait(
 	if (got > 0)
 		fd_acquires(epfd, PC);
 	return got;
+}
+
+/* Of a stream the descriptor counts; stdio's locks are not seen, and order nothing. */
+static INLINE FILE *stream_opened(FILE *f, uint64_t pc)
+{
+	if (f)
+		fd_opened(fileno(f), FILES, pc);
+	return f;
+}
+
+EXPORT FILE *fopen(const char *path, const char *mode)
+{
+	return stream_opened(NEXT(fopen)(path, mode), PC);
+}
+
+EXPORT FILE *fopen64(const char *path, const char *mode)
+{
+	return stream_opened(NEXT(fopen64)(path, mode), PC);
+}
+
+EXPORT int fclose(FILE *f)
+{
+	fd_closes(fileno(f), PC);
+	return NEXT(fclose)(f);
+}
+
+EXPORT int pclose(FILE *f)
+{
+	fd_closes(fileno(f), PC);
+	return NEXT(pclose)(f);
+}
+
+/* The names by which a program that defines these itself calls on. */
+__asm__(".globl __interceptor_fopen\n\t.set __interceptor_fopen, fopen");
+__asm__(".globl __interceptor_fopen64\n\t.set __interceptor_fopen64, fopen64");
+__asm__(".globl __interceptor_fclose\n\t.set __interceptor_fclose, fclose");
+
+void descriptor_uses(int fd, uint64_t pc)
+{
+	fd_uses(fd, pc);
+}
+
+void descriptor_releases(int fd, uint64_t pc)
+{
+	fd_releases(fd, pc);
+}
+
+void descriptor_acquires(int fd, uint64_t pc)
+{
+	fd_acquires(fd, pc);
+}
+
+void descriptor_closes(int fd, uint64_t pc)
+{
+	fd_closes(fd, pc);
+}
+
+void descriptor_opened(int fd, enum descriptor_kind kind, uint64_t pc)
+{
+	const uint32_t channels[] = {FILES, SOCKETS, OWN + (uint32_t)fd};
+	fd_opened(fd, channels[kind], pc);
+}
+
+void descriptor_pair(const int pair[2], uint64_t pc)
+{
+	pair_opened(pair, pc);
 }

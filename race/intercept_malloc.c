@@ -3,7 +3,7 @@
  * intercept_malloc.c - the heap and mappings.
  *
  * A freed block is written, as far as races go: free() conflicts with any unordered access. Only
- * its first bytes are checked; then the shadow of the whole block is cleared for the next owner.
+ * its first bytes are checked, and stay marked as freed until the block is allocated again.
  *
  * Looking up the real malloc may itself allocate: those few requests are served from a fixed
  * buffer, whose blocks are never freed.
@@ -11,6 +11,7 @@
 #include "builtins.h"
 
 #include <malloc.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -65,11 +66,16 @@ static void *early_alloc(size_t n)
 
 static INLINE void *allocated(void *p, size_t n, uint64_t pc)
 {
-	if (!p || !me.life)
+	if (!p)
+		return p;
+	size_t usable = malloc_usable_size(p);
+	if (active)
+		memory_renewed((uintptr_t)p, usable);
+	if (!me.life)
 		return p;
 	func_enter(&me, pc);
 	NOT_IN_SIGNAL;
-	block_new(&me, (uintptr_t)p, malloc_usable_size(p) - n, OWN_PC);
+	block_new(&me, (uintptr_t)p, usable - n, OWN_PC);
 	func_exit(&me);
 	return p;
 }
@@ -86,14 +92,16 @@ bool front_frees(uint64_t pc)
 	return false;
 }
 
-/* n bytes from p on are not the program's any more. */
-static void given_back(void *p, size_t n)
+/* n bytes from p on are not the program's any more; pc 0: it never used them. */
+static void given_back(void *p, size_t n, uint64_t pc)
 {
 	if (!thread_enter(&me))
 		return;
 	block_gone((uintptr_t)p);
 	locks_forget((uintptr_t)p, n);
-	if (me.tag)
+	if (me.tag && pc)
+		memory_freed(&me, (uintptr_t)p, n, pc);
+	else if (me.tag)
 		memory_forget((uintptr_t)p, n);
 	thread_leave(&me);
 }
@@ -106,12 +114,13 @@ static INLINE void released(void *p, size_t n, uint32_t i, uint64_t pc)
 {
 	func_enter(&me, pc);
 	NOT_IN_SIGNAL;
+	uint64_t own = 0;
 	if (me.tag && !in_libc(pc)) {
-		uint64_t own = OWN_PC;
+		own = OWN_PC;
 		store_rlx(&free_pcs[i], own);
 		access_range(&me, (uintptr_t)p, n < CHECK_FREED ? n : CHECK_FREED, 0, own);
 	}
-	given_back(p, n);
+	given_back(p, n, own);
 	func_exit(&me);
 }
 
@@ -214,7 +223,7 @@ DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, 11)
 EXPORT void *realloc(void *p, size_t n)
 {
 	if (p && !me.life && !is_early(p))
-		return REAL(realloc)(p, n);
+		return allocated(REAL(realloc)(p, n), n, PC);
 	void *q = REAL(malloc)(n);
 	if (!q || !p)
 		return allocated(q, n, PC);
@@ -254,28 +263,54 @@ EXPORT int posix_memalign(void **p, size_t align, size_t n)
 	return err;
 }
 
-/* New mappings have no past. */
-static void *mapped(void *p, size_t n)
+static void remapped(void *p, size_t n)
 {
-	if (p != MAP_FAILED && me.tag && thread_enter(&me)) {
+	if (me.tag && thread_enter(&me)) {
 		forget((uintptr_t)p, n);
 		thread_leave(&me);
 	}
+}
+
+/*
+ * A new mapping has no past but its zeroes, which its maker wrote: who learns of it without order
+ * has a race. The first of them do; most users begin there.
+ */
+static INLINE void *mapped(void *p, size_t n, int prot, uint64_t pc)
+{
+	if (p == MAP_FAILED)
+		return p;
+	remapped(p, n);
+	if (prot & PROT_WRITE && !in_libc(pc))
+		writes(p, n < CHECK_FREED ? n : CHECK_FREED, pc);
 	return p;
 }
 
 EXPORT void *mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
 {
-	return mapped(NEXT(mmap)(at, n, prot, flags, fd, offset), n);
+	return mapped(NEXT(mmap)(at, n, prot, flags, fd, offset), n, prot, PC);
 }
 
 EXPORT void *mmap64(void *at, size_t n, int prot, int flags, int fd, off64_t offset)
 {
-	return mapped(NEXT(mmap64)(at, n, prot, flags, fd, offset), n);
+	return mapped(NEXT(mmap64)(at, n, prot, flags, fd, offset), n, prot, PC);
+}
+
+EXPORT void *mremap(void *at, size_t old, size_t n, int flags, ...)
+{
+	va_list ap;
+	va_start(ap, flags);
+	void *to = flags & MREMAP_FIXED ? va_arg(ap, void *) : NULL;
+	va_end(ap);
+	void *p = NEXT(mremap)(at, old, n, flags, to);
+	if (p == MAP_FAILED || p == at)
+		return p;
+	remapped(at, old);
+	remapped(p, n);
+	return p;
 }
 
 EXPORT int munmap(void *p, size_t n)
 {
-	mapped(p, n);
+	remapped(p, n);
 	return NEXT(munmap)(p, n);
 }

@@ -204,6 +204,7 @@ static void *thread_start(void *arg)
 	p->frame = (uintptr_t)__builtin_frame_address(0);
 	enter_running(p, pthread_self());
 	find_stack(p);
+	forget(p->stack, p->stack_size); /* libc may have made it of memory that was a heap's */
 	thread_begin(&me, p->life, sys_gettid());
 	pthread_setspecific(end_key, p);
 	return p->fn(p->arg);

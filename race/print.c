@@ -46,6 +46,8 @@ static void add_mapping(uint64_t lo, uint64_t hi, uint64_t offset, const char *p
 		m->hi = hi;
 		return;
 	}
+	if (m && !path[0] && m->hi == lo)
+		m->hi = hi; /* its variables that are zero at first */
 	if (nmodules == MAX_MODULES || offset || path[0] != '/')
 		return;
 	m = &modules[nmodules++];
@@ -97,6 +99,16 @@ static void read_modules(void)
 	}
 	if (fd >= 0)
 		SYS3(SYS_close, fd, 0, 0);
+}
+
+bool front_module(uintptr_t addr)
+{
+	read_modules();
+	for (uint32_t k = 0; k < nmodules; k++) {
+		if (addr >= modules[k].lo && addr < modules[k].hi)
+			return true;
+	}
+	return false;
 }
 
 static void put_frame(struct text *t, uint32_t i, uint64_t pc)
@@ -226,6 +238,8 @@ static void put_header(struct text *t, const struct gort_finding *f, uint32_t i)
 		put_lock(t, s, s->flags ? lock_use(s->flags) : " created at");
 	} else if (s->role == GORT_STACK_IGNORE) {
 		text_put(t, "  Ignore was enabled at:\n");
+	} else if (s->role == GORT_STACK_SLEEP) {
+		text_put(t, "  As if synchronized via sleep:\n");
 	} else if (race) {
 		put_access(t, s);
 	} else if (s->role == GORT_STACK_PREVIOUS) {

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #include "access.h"
+#include "heap.h"
 #include "mem.h"
 #include "options.h"
 #include "report.h"
@@ -110,6 +111,17 @@ static int open_log(void)
 	put_number(&p, path + sizeof path, (uint32_t)SYS3(SYS_getpid, 0, 0, 0));
 	long fd = SYS3(SYS_open, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	return fd < 0 ? 2 : (int)fd;
+}
+
+/* Memory that was freed has become another thing behind our back. */
+static bool is_reused(const struct race *r)
+{
+	if (tag_tid(r->old_tag) != FREED_TID)
+		return false;
+	lock(&report.lock);
+	bool reused = front_module(r->addr);
+	unlock(&report.lock);
+	return reused;
 }
 
 /* True for a pair not met before; also when too many were met to know. */
@@ -203,6 +215,8 @@ uint64_t report_leaf(uint32_t ctx, uint32_t mask)
 
 static const struct past *who_did(uint64_t tag)
 {
+	if (tag_tid(tag) == FREED_TID)
+		return thread_numbered(freed_by(tag));
 	return thread_past(tag_tid(tag), tag_epoch(tag));
 }
 
@@ -226,9 +240,10 @@ void report_place(struct gort_finding *f, uintptr_t addr)
 		report_add(f, owner ? GORT_STACK_OWNER : GORT_STACK_ALLOC, 0, owner);
 	if (!s)
 		return;
-	s->flags = flags;
-	if (owner)
+	if (owner) {
+		s->flags = flags;
 		return;
+	}
 	s->tid = 0;
 	if (front_block(s, addr))
 		report_created(f, thread_numbered((uint32_t)s->id));
@@ -252,6 +267,8 @@ static struct gort_finding_stack *find_lock(struct gort_finding *f, uintptr_t ad
 static void fill_locks(struct gort_finding *f, uint64_t tag, uint32_t flag)
 {
 	uintptr_t held[FRONT_LOCKS];
+	if (tag_tid(tag) == FREED_TID)
+		return;
 	uint32_t n = front_held(who_did(tag), tag_epoch(tag), held);
 	for (uint32_t i = 0; i < n; i++) {
 		struct gort_finding_stack *s = find_lock(f, held[i] & ~(uintptr_t)FRONT_READER);
@@ -264,6 +281,9 @@ static void fill(struct gort_finding *f, const struct race *r)
 {
 	fill_access(f, GORT_STACK_ACCESS, r, r->tag, r->ctx);
 	fill_access(f, GORT_STACK_PREVIOUS, r, r->old_tag, r->old_ctx);
+	uint32_t slept = front_slept(r->old_tag);
+	if (slept)
+		report_add(f, GORT_STACK_SLEEP, slept, who_did(r->tag));
 	fill_locks(f, r->tag, GORT_LOCK_ACCESS);
 	fill_locks(f, r->old_tag, GORT_LOCK_PREVIOUS);
 	report_created(f, who_did(r->tag));
@@ -288,18 +308,25 @@ static char send_finding(const struct gort_finding *f)
 	return n == 1 && SYS3(SYS_read, report.fd, &answer, 1) == 1 ? answer : 0;
 }
 
+static void print_here(const struct gort_finding *f)
+{
+	if (report.log_fd < 0)
+		report.log_fd = open_log();
+	print_finding(report.log_fd, f);
+}
+
 static void tell(const struct gort_finding *f)
 {
 	char answer = report.fd >= 0 ? send_finding(f) : 0;
 	if (!answer)
 		report.fd = -1;
-	if (answer == GORT_ANSWER_SUPPRESSED)
+	if (answer == GORT_ANSWER_SUPPRESSED) {
 		xadd_rlx(&report.count, -1u);
-	if (answer && (!options.print || answer == GORT_ANSWER_SUPPRESSED))
 		return;
-	if (report.log_fd < 0)
-		report.log_fd = open_log();
-	print_finding(report.log_fd, f);
+	}
+	if (!answer || options.print)
+		print_here(f);
+	front_reported(f);
 }
 
 /* Each kind is known by numbers of its own. */
@@ -357,6 +384,8 @@ void on_race(const struct race *r)
 	if (is_benign(r) || !options.report_bugs)
 		return;
 	if (!options.report_atomic_races && (r->tag | r->old_tag) & TAG_ATOMIC)
+		return;
+	if (is_reused(r))
 		return;
 	uint64_t old = report_leaf(r->old_ctx, r->mask);
 	bool freed = front_frees(old), vptr = r->t->in_vptr;

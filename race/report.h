@@ -33,11 +33,20 @@ void report_end(void);
 void print_finding(int fd, const struct gort_finding *f);
 void print_total(int fd, uint32_t n);
 
+/* Of the front end: the finding was told of; report.lock is held. */
+void front_reported(const struct gort_finding *f);
+
 /* Of the front end: the number of the main thread, which nobody created. */
 extern const uint32_t front_main;
 
 /* Of the front end: the call of a leaf pc is one that frees memory. */
 bool front_frees(uint64_t pc);
+
+/*
+ * Of the front end: addr is in a module that the loader mapped, now, though it had been memory of
+ * the heap. Called with report.lock held.
+ */
+bool front_module(uintptr_t addr);
 
 /* Of the front end: the heap block or descriptor that addr lies in, as a stack of role ALLOC. */
 bool front_block(struct gort_finding_stack *s, uintptr_t addr);
@@ -52,6 +61,12 @@ uint32_t front_held(const struct past *who, uint32_t epoch, uintptr_t addr[FRONT
 
 /* Of the front end: the stack of the lock's initialisation, or 0. */
 uint32_t front_lock_origin(uintptr_t addr);
+
+/*
+ * Of the front end: where the calling thread last slept, if the access had been made when it woke:
+ * the program counts on the time, perhaps. Else 0.
+ */
+uint32_t front_slept(uint64_t tag);
 
 /* Races on [addr, addr+n) are not reported, says the program. */
 void report_benign(uintptr_t addr, size_t n);

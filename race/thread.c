@@ -71,10 +71,10 @@ static struct dead_id dequeue_id(void)
 
 static struct dead_id fresh_id(void)
 {
-	if (threads.ntids < MAX_TIDS)
+	if (threads.ntids < FREED_TID)
 		return (struct dead_id){threads.ntids++, 0};
 	if (!threads.nqueue)
-		race_fatal("more than 1048576 thread ids in use", "run with fewer live threads");
+		race_fatal("more than 1048575 thread ids in use", "run with fewer live threads");
 	return dequeue_id();
 }
 
@@ -327,6 +327,16 @@ void threads_acquire_all(struct thread *t)
 		uint32_t e = l ? *(const volatile uint32_t *)&l->epoch : threads.tids[i].last;
 		if (e && i != t->life->tid)
 			clock_raise(&t->life->clock, i, e);
+	}
+	unlock(&threads.lock);
+}
+
+void threads_now(uint32_t epoch[CLOCK_NEAR])
+{
+	lock(&threads.lock);
+	for (uint32_t tid = 0; tid < CLOCK_NEAR && tid < threads.ntids; tid++) {
+		const struct life *l = load_rlx(&threads.tids[tid].life);
+		epoch[tid] = l ? l->epoch : threads.tids[tid].last;
 	}
 	unlock(&threads.lock);
 }

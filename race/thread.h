@@ -28,6 +28,7 @@
 #include "shadow.h"
 
 #define MAX_TIDS   (1u << 20)
+#define FREED_TID  (MAX_TIDS - 1) /* no thread's: of memory that is not allocated, see heap.h */
 #define NSPARE     8
 #define SYNC_CACHE 8
 
@@ -164,6 +165,9 @@ uint32_t threads_live(void);
 
 /* t learns all that any thread, dead or alive, has done. */
 void threads_acquire_all(struct thread *t);
+
+/* The epochs that the owners of the ids < CLOCK_NEAR are in, or ended in. */
+void threads_now(uint32_t epoch[CLOCK_NEAR]);
 
 /* Who had the id at that epoch; NULL when that owner is no longer remembered. */
 const struct past *thread_past(uint32_t tid, uint32_t epoch);

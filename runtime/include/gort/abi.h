@@ -120,7 +120,8 @@ enum gort_finding_role {
 	GORT_STACK_HELD = 7,     /* where it had taken that one, addr */
 	GORT_STACK_LOCK = 8,     /* where the lock addr was initialised */
 	GORT_STACK_OWNER = 9,    /* no stack: the memory is the stack or the TLS of thread id */
-	GORT_STACK_IGNORE = 10   /* where the thread told the detector to look away */
+	GORT_STACK_IGNORE = 10,  /* where the thread told the detector to look away */
+	GORT_STACK_SLEEP = 11    /* a race's first thread slept here, after the previous access */
 };
 
 /* flags of OWNER */
