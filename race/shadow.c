@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow.c - reserves the tables of shadow.h. */
+/* shadow.c - reserves the tables of shadow.h, and makes parts of them present. */
 #include "builtins.h"
 
 #include <errno.h>
@@ -8,6 +8,8 @@
 #include "mem.h"
 #include "shadow.h"
 #include "sys.h"
+
+#define AHEAD 16 /* pages */
 
 static void no_shadow(long err)
 {
@@ -29,4 +31,33 @@ void shadow_map(void)
 		no_shadow(p < 0 ? p : -EEXIST);
 	SYS3(SYS_madvise, SHADOW_CELLS, n, MADV_NOHUGEPAGE);
 	SYS3(SYS_madvise, SHADOW_CELLS, n, MADV_DONTDUMP);
+}
+
+static void make_present(const void *from, const void *to)
+{
+	uintptr_t lo = (uintptr_t)from & ~4095ul;
+	SYS3(SYS_madvise, lo, (uintptr_t)to - lo, MADV_POPULATE_WRITE);
+}
+
+/*
+ * When one page is used after the one before it, more will be. Else each page of cells would be
+ * faulted in twice: a look at a cell maps the page of zeroes, and the first write then has to take
+ * that out of the other processors' caches. A kernel that cannot do it (before 5.14) does nothing.
+ */
+static void read_ahead(uintptr_t page)
+{
+	for (uint32_t i = 0; i < AHEAD; i++)
+		atomic_fetch_or_explicit(
+			page_marks(page + i * 4096ul), PAGE_PRESENT, memory_order_relaxed);
+	const struct cell *first = cell_of(page), *end = first + AHEAD * 512;
+	make_present(first, end);
+	make_present(wctx_of(first), wctx_of(end));
+}
+
+void page_first_mark(uintptr_t addr, uint8_t mark)
+{
+	uint8_t old = atomic_fetch_or_explicit(page_marks(addr), mark, memory_order_relaxed);
+	if (mark == PAGE_CELLS && !(old & (PAGE_CELLS | PAGE_PRESENT)) &&
+		load_rlx(page_marks(addr - 4096)) & PAGE_CELLS)
+		read_ahead(addr & ~4095ul);
 }

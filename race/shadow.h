@@ -70,13 +70,14 @@
 
 /*
  * Marks of a page: cells may be used, or inflated; sync objects, heap blocks or locks may start in
- * it.
+ * it; its shadow was made present together with an earlier page's.
  */
 #define PAGE_RECORDS 1
 #define PAGE_SYNC    2
 #define PAGE_BLOCKS  4
 #define PAGE_CELLS   8
 #define PAGE_LOCKS   16
+#define PAGE_PRESENT 32
 
 struct cell {
 	_Atomic uint64_t w;
@@ -103,11 +104,13 @@ static inline _Atomic uint8_t *page_marks(uintptr_t addr)
 	return (_Atomic uint8_t *)((addr & WINDOW_MASK) / 4096 + SHADOW_PAGES);
 }
 
+/* Slow half of page_mark: a page that has not this mark yet. */
+void page_first_mark(uintptr_t addr, uint8_t mark);
+
 static inline void page_mark(uintptr_t addr, uint8_t mark)
 {
-	_Atomic uint8_t *p = page_marks(addr);
-	if (!(load_rlx(p) & mark))
-		atomic_fetch_or_explicit(p, mark, memory_order_relaxed);
+	if (unlikely(!(load_rlx(page_marks(addr)) & mark)))
+		page_first_mark(addr, mark);
 }
 
 static inline uint32_t tag_tid(uint64_t tag)

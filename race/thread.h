@@ -211,14 +211,20 @@ static inline void thread_leave(struct thread *t)
 
 #define HASH_MUL 0x9e3779b97f4a7c15ull
 
-static inline void func_enter(struct thread *t, uint64_t pc)
+/* There is room. */
+static inline void frame_push(struct thread *t, uint64_t pc)
 {
-	if (unlikely(t->sp == t->lim))
-		frames_grow(t);
 	struct frame *f = t->sp;
 	f[1].hash = (f->hash + pc) * HASH_MUL;
 	f[1].pc = pc;
 	t->sp = f + 1;
+}
+
+static inline void func_enter(struct thread *t, uint64_t pc)
+{
+	if (unlikely(t->sp == t->lim))
+		frames_grow(t);
+	frame_push(t, pc);
 }
 
 static inline void func_exit(struct thread *t)

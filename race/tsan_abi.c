@@ -140,9 +140,18 @@ EXPORT void __tsan_vptr_read(void **p)
 	vptr_access(p, TAG_READ, PC);
 }
 
+/* Of its own, and the last thing that its caller does: that one then needs no registers saved. */
+static __attribute__((noinline, cold)) void entry_grows(uint64_t pc)
+{
+	func_enter(&me, pc);
+}
+
 EXPORT void __tsan_func_entry(void *pc)
 {
-	func_enter(&me, (uint64_t)pc);
+	if (unlikely(me.sp == me.lim))
+		entry_grows((uint64_t)pc);
+	else
+		frame_push(&me, (uint64_t)pc);
 }
 
 EXPORT void __tsan_func_exit(void)
