@@ -49,6 +49,7 @@ struct cycle {
 };
 
 struct gccycles gccycles;
+bool (*gcteststep)(enum gcteststep at);
 
 static struct {
 	int64_t start, lastpause;
@@ -200,7 +201,7 @@ static void beginmark(struct cycle *c, uintptr_t sp)
 static bool drainlast(struct cycle *c)
 {
 	wbflush(scanword);
-	if (rootsleft())
+	if (rootsleft() || (unlikely(gcteststep) && !gcteststep(GCTEST_FINAL)))
 		return false;
 	bool patient = c->gaveup >= MAXGIVEUP;
 	while (!markdrain(patient ? UINT64_MAX : 4096))
@@ -396,6 +397,7 @@ bool gcpoll(void)
 void gcinit(void)
 {
 	gc.start = nanotime();
+	registersinit();
 	gc.concurrent = gcconcurrent() && canpeek();
 	paceinit(gc.concurrent);
 }

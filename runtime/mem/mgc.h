@@ -29,6 +29,12 @@ bool gccollectby(void (*mark)(uintptr_t sp, void *arg), void *arg);
 bool gcmarking(void);
 /* By a worker that has found nothing more to mark. */
 void gcmarkdone(void);
+/*
+ * For tests: called where a worker is about to mark, before it asks for the final pause, and in
+ * that, once the logs have been shaded; only there the result counts: false gives the pause up.
+ */
+enum gcteststep { GCTEST_MARK, GCTEST_DONE, GCTEST_FINAL };
+extern bool (*gcteststep)(enum gcteststep at);
 
 /* ---- mgcpacer.c ---- */
 
@@ -119,6 +125,7 @@ uint64_t rootsglobals(void); /* bytes */
 
 /* ---- mgcstack.c ---- */
 
+void registersinit(void);
 extern _Atomic uint32_t gcepoch;
 /* Some goroutines must not run before their stacks have been scanned. */
 extern _Atomic bool gcscanning;

@@ -22,6 +22,7 @@
  *
  * The memory read here belongs to others: it has what sanitizers take for errors.
  */
+#include <cpuid.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -37,7 +38,8 @@
 #define SCANNING 1u
 #define BATCH    32 /* goroutines of one job */
 
-_Atomic uint32_t gcepoch; /* even; 0 is that of stacks never used */
+/* Even; 0 is that of stacks never used. Not the upper half of a word: 0xc0 there is the heap's. */
+_Atomic uint32_t gcepoch __attribute__((aligned(8)));
 _Atomic bool gcscanning;
 
 static struct {
@@ -80,19 +82,56 @@ static void scangoroutine(const struct g *gp, uintptr_t sp)
 		scanword(peek(gcold(gp)->pending));
 }
 
-/* What the kernel saved of the vector registers; objects may be under way in them. */
-static NOSAN void scanregisters(const ucontext_t *uc)
+/* ---- registers ---- */
+
+/* Of an area that xsave writes: the standard format, Intel's manual, volume 1, chapter 13. */
+enum { SSE = 1, AVX, NXSTATE = 63, XMMAT = 160, XMMSIZE = 256, LEGACY = 512 };
+static struct {
+	uint32_t offset, size;
+} xstate[NXSTATE];
+
+void registersinit(void)
 {
-	enum { MAGIC = 0x46505853, MAGICAT = 464, LEGACY = 512 };
-	const char *fp = (const char *)uc->uc_mcontext.fpregs;
+	uint32_t a, b, c, d;
+	for (uint32_t i = AVX; i < NXSTATE; i++) {
+		if (!__get_cpuid_count(0xd, i, &a, &b, &c, &d))
+			return;
+		xstate[i].size = a;
+		xstate[i].offset = b;
+	}
+}
+
+/*
+ * What the kernel saved of the vector registers: objects may be under way in them. The processor
+ * does not write a component that is in its initial state: what an older frame left is there.
+ */
+static NOSAN void scanvectors(const char *fp)
+{
+	enum { MAGIC = 0x46505853, MAGICAT = 464 };
 	uint32_t words[2]; /* magic, size of all */
-	scanblock((uintptr_t)uc->uc_mcontext.gregs, (uintptr_t)(uc->uc_mcontext.gregs + NGREG));
-	if (!fp)
-		return;
+	uint64_t used = (uint64_t)1 << SSE;
 	memcpy(words, fp + MAGICAT, sizeof(words));
 	size_t size = words[0] == MAGIC ? words[1] : LEGACY;
-	scanblock((uintptr_t)fp, (uintptr_t)fp + size);
+	if (size > LEGACY)
+		memcpy(&used, fp + LEGACY, sizeof(used));
+	if (used >> SSE & 1)
+		scanblock((uintptr_t)fp + XMMAT, (uintptr_t)fp + XMMAT + XMMSIZE);
+	for (used &= ~(uint64_t)0 << AVX & ~(uint64_t)0 >> 1; used; used &= used - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(used);
+		uintptr_t lo = (uintptr_t)fp + xstate[i].offset;
+		if (xstate[i].offset + xstate[i].size <= size)
+			scanblock(lo, lo + xstate[i].size);
+	}
 }
+
+static void scanregisters(const ucontext_t *uc)
+{
+	scanblock((uintptr_t)uc->uc_mcontext.gregs, (uintptr_t)(uc->uc_mcontext.gregs + NGREG));
+	if (uc->uc_mcontext.fpregs)
+		scanvectors((const char *)uc->uc_mcontext.fpregs);
+}
+
+/* ---- threads ---- */
 
 extern void *__libc_stack_end;
 

@@ -46,8 +46,9 @@
 #define GIVEUP_NS   10000000000 /* some thread never leaves libgort's text */
 
 static struct {
-	_Atomic bool on;       /* the handler looks at state */
-	_Atomic uint32_t turn; /* changes when all may go on */
+	_Atomic bool on; /* the handler looks at state */
+	/* Changes when all may go on. Not the upper half of a word: 0xc0 there is the heap's. */
+	_Atomic uint32_t turn __attribute__((aligned(8)));
 	_Atomic uint32_t nforeign;
 	struct stopped *foreign; /* threads that are no Ms */
 	int32_t blind[MAXBLIND]; /* threads that the last stop did without */

@@ -101,18 +101,27 @@ static int64_t overdrawn(int64_t now)
 	return nap < NAPMIN_NS ? NAPMIN_NS : nap > NAPMAX_NS ? NAPMAX_NS : nap;
 }
 
+static void teststep(enum gcteststep at)
+{
+	if (unlikely(gcteststep))
+		gcteststep(at);
+}
+
 static void workerturn(void)
 {
+	teststep(GCTEST_MARK);
 	int64_t start = nanotime();
 	bool busy = wanted(getm()->p), more = markslice(SLICE_NS);
 	int64_t now = nanotime(), nap = 0;
 	xadd_rlx(busy ? &workers.background : &workers.idle, now - start);
-	if (!more && marksettled())
+	if (!more && marksettled()) {
+		teststep(GCTEST_DONE);
 		gcmarkdone();
-	else if (!more)
+	} else if (!more) {
 		nap = NAPMIN_NS; /* the others have it all */
-	else if (wanted(getm()->p))
+	} else if (wanted(getm()->p)) {
 		nap = overdrawn(now);
+	}
 	if (nap)
 		gort_sleep(nap);
 	else

@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# gc_mutants.sh [NAME]: each rule that the collector keeps is broken in one line of the runtime, and
+# gc_inject must find that out: by a lost object, a throw, or a hang. A line that does not match any
+# more is a failure, too: the rule's test has gone.
+set -u
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+runtime=$GORT_SOURCE/runtime
+objects=$GORT_BUILD/runtime/CMakeFiles/runtime_objs.dir
+tests=$GORT_BUILD/tests/runtime/CMakeFiles/gc_inject.dir
+export GORT_GCMODE=barrier GORT_DEBUG=gccheckmark=1,clobberfree=1
+wanted=${1-}
+failed=0 n=0
+
+# Of the file, with the mutated source in its place.
+compile() { # FILE
+	local command
+	command=$(python3 - "$GORT_BUILD/compile_commands.json" "$runtime/$1" <<-'PY'
+		import json, sys
+		for entry in json.load(open(sys.argv[1])):
+		    if entry['file'] == sys.argv[2] and 'runtime_objs' in entry['command']:
+		        print(entry['command'].split(' -o ')[0])
+		        break
+	PY
+	)
+	(cd "$GORT_BUILD" && $command -w -o "$work/mutant.o" -c "$work/mutant.c")
+}
+
+link() { # FILE
+	local all=()
+	mapfile -t all < <(find "$objects" "$GORT_BUILD"/pprof/CMakeFiles/pprof_objs.dir \
+		"$GORT_BUILD"/leakcheck/CMakeFiles/leakcheck_objs.dir -name '*.o' \
+		! -path "$objects/$1.o")
+	ld -r -T "$runtime/gort_text.ld" -o "$work/merged.o" "${all[@]}" "$work/mutant.o" &&
+		"$CC" -pie -o "$work/gc_inject" "$tests"/*.o "$tests"/__/__/runtime/gort_hooks.c.o \
+			"$work/merged.o" "$GORT_BUILD/lib/libgort_start.a" -lpthread
+}
+
+# The rule NAME: SED changes FILE, and the operations that begin with OPERATION notice, when the
+# thread meets the pauses like that (gc_inject.c).
+mutant() { # NAME FILE OPERATION HOW SED
+	local code
+	[ -z "$wanted" ] || [ "$1" = "$wanted" ] || return 0
+	n=$((n + 1))
+	sed -E "$5" "$runtime/$2" >"$work/mutant.c"
+	if cmp -s "$work/mutant.c" "$runtime/$2"; then
+		echo "FAIL: $1: nothing in $2 matches $5"
+		failed=1
+		return
+	fi
+	if ! compile "$2" 2>"$work/err" || ! link "$2" 2>>"$work/err"; then
+		echo "FAIL: $1: is not built"
+		cat "$work/err"
+		failed=1
+		return
+	fi
+	timeout -s KILL 60 "$work/gc_inject" -w 16 -t "$4" "$3" >"$work/out" 2>&1
+	code=$?
+	if [ $code = 0 ]; then
+		echo "FAIL: $1: not found by $3"
+		cat "$work/out"
+		failed=1
+	else
+		echo "$1: found: $(head -c 100 "$work/out" | head -1) (exit $code)"
+	fi
+}
+
+mutant stack.registers mem/mgcstack.c store.move standing \
+	's/^\tscanregisters\(t->context\);//'
+mutant stack.vectors mem/mgcstack.c store.registers standing \
+	's/^\tif \(uc->uc_mcontext.fpregs\)/\tif (0)/'
+mutant stack.redzone mem/mgcstack.c store.registers standing \
+	's/(mp->curg, t->sp) - REDZONE/\1/'
+mutant hook.none mem/mgcstack.c hooked.store.reader standing \
+	's/^\t\tscanword\(peek\(pendingof\(t->tp\)\)\);/;/'
+mutant hook.of_p sched/preempt.c hooked.store.reader switched \
+	's/^\tcold->pending = gort_pending;//'
+mutant alloc.white mem/mcentral.c alloc.two standing \
+	's/if \(new &&wbenabled\(\)\)/if (0)/'
+mutant log.none mem/mbarrier.c store.move standing \
+	'/^void gort_wblog/,/^}/s/^\tlogentry\(old\);//'
+mutant log.final mem/mgc.c store.move standing \
+	's/^\twbflush\(scanword\);/wbflush((void (*)(uintptr_t))isunmarked);/'
+mutant log.forget mem/mgc.c store.move standing \
+	's/^\t\tgcpublish\(gcwork\(\)\);/gcwork()->top = NULL;/'
+mutant store.racy mem/mbarrier.c racy.exchange foreign \
+	'/^void \*gort_swap_racy/,/^}/s/^\tnostop_(begin|end)\(\);//'
+mutant store.swap mem/mbarrier.c racy.exchange standing \
+	'/^void \*gort_swap_racy/,/^}/s/^\t\tlogentry\(old\);/;/'
+mutant store.cas mem/mbarrier.c racy.replace standing \
+	'/^bool gort_cas_racy/,/^}/s/^\t\tlogentry\(old\);/;/'
+mutant bulk.range mem/mbulk.c bulk.clear standing \
+	'/^void \*gort_memset/,/^}/s/^\tgort_wbrange\(dst, n\);//'
+mutant weak.unshaded mem/mweak.c weak.revive standing \
+	's/^\t\tgort_wblog\(\(void \*\)p\);/;/'
+mutant root.timers mem/mgcroot.c runtime.timer standing \
+	's/^\t\tscantimers\(&allp\[i\]->timers\);/;/'
+mutant stack.unscanned mem/mgcstack.c store.move switched \
+	's/^\tif \((!gp \|\| )?lastscanned\(mp\)\)/\tif (1)/'
+[ $n -gt 0 ] || failed=1
+exit $failed
