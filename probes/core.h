@@ -71,6 +71,7 @@ void core_close(struct core *c);
 
 /* The back end of a struct tmem; ctx is the core. */
 void core_readv(void *ctx, struct tmem_read_at *reads, size_t n);
+uint64_t core_bytes(void *ctx);
 
 /* Entry `type` of the auxiliary vector, 0 when there is none. */
 uint64_t core_auxv(const struct core *c, uint64_t type);

@@ -186,6 +186,16 @@ void core_readv(void *ctx, struct tmem_read_at *reads, size_t n)
 	}
 }
 
+/* What a core leaves out are files' pages: none of the objects that are counted lie there. */
+uint64_t core_bytes(void *ctx)
+{
+	const struct core *c = ctx;
+	uint64_t n = 0;
+	for (size_t i = 0; i < c->nsegments; i++)
+		n += c->segments[i].have;
+	return n;
+}
+
 static bool read_at(struct core *c, uint64_t at, void *buf, size_t len)
 {
 	struct tmem_read_at r = {.at = {at}, .buf = buf, .len = len};

@@ -90,6 +90,8 @@ static int read_stacks(const struct gotarget *g, struct gocopies *out)
 		out->nstacks += out->v[i].len;
 	if (!out->nstacks)
 		return 0;
+	if (out->nstacks / 8 * 7 > target_size(g->t))
+		return -EPROTO; /* more than could have been copied to another place meanwhile */
 	struct tmem_read_at *reads = malloc(out->n * sizeof *reads);
 	void *arena = mmap(NULL, out->nstacks, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -154,16 +154,16 @@ static uint64_t *read_allspans(const struct gotarget *g, size_t *n, int *err)
 		return NULL;
 	*n = slice[1];
 	*err = -EPROTO;
-	if (*n == 0 || *n > MAX_SPANS)
-		return NULL;
-	uint64_t *addrs = malloc(*n * sizeof *addrs);
-	*err = addrs ? 0 : -ENOMEM;
-	if (addrs && !target_read(g->t, slice[0], addrs, *n * sizeof *addrs)) {
-		*err = -EFAULT;
-		free(addrs);
-		return NULL;
-	}
-	return addrs;
+	return *n && *n <= MAX_SPANS ? target_array(g->t, slice[0], *n, sizeof *n, err) : NULL;
+}
+
+/* In a process that runs, a few spans may have taken the pages of others meanwhile. */
+static bool fits(const struct goheap *h, const struct spans *s)
+{
+	uint64_t bytes = 0;
+	for (uint32_t i = 0; i < s->n; i++)
+		bytes += s->v[i].size;
+	return bytes / 8 * 7 <= target_size(h->g->t);
 }
 
 static int read_spans(struct goheap *h, struct spans *out)
@@ -187,7 +187,7 @@ static int read_spans(struct goheap *h, struct spans *out)
 	}
 	free(addrs);
 	free(raw);
-	return err ? err : out->n ? 0 : -EPROTO;
+	return err ? err : out->n && fits(h, out) ? 0 : -EPROTO;
 }
 
 /* ---- which page belongs to which span ---- */

@@ -29,7 +29,8 @@ static uint64_t word(const uint8_t *p)
 
 void gomark_init(struct gomark *m, struct goheap *heap)
 {
-	*m = (struct gomark){.heap = heap, .types.g = heap->g};
+	*m = (struct gomark){.heap = heap, .types = {.g = heap->g}};
+	m->types.most = target_size(heap->g->t);
 	m->spans = malloc((heap->nspans + 1) * sizeof *m->spans);
 	m->oom = !m->spans;
 }

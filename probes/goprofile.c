@@ -137,7 +137,7 @@ static bool keep(struct buckets *l, uint64_t addr, const uint64_t *head)
 		l->v = bigger;
 		l->cap = cap;
 	}
-	if (l->npcs + n > l->cappcs) {
+	if (!l->pcs || l->npcs + n > l->cappcs) {
 		size_t cap = l->cappcs * 2 + 64 * 256 + n;
 		uint64_t *bigger = realloc(l->pcs, cap * sizeof *bigger);
 		if (!bigger)

@@ -372,10 +372,13 @@ uint64_t *goread_allgs(const struct gotarget *g, size_t from, size_t *n)
 		slice[1] = 0;
 	}
 	*n = slice[1] < MAX_GS && slice[1] > from ? slice[1] - from : 0;
-	uint64_t *addrs = malloc((*n + 1) * sizeof *addrs);
-	if (addrs && *n &&
-		!target_read(g->t, slice[0] + from * sizeof *addrs, addrs, *n * sizeof *addrs))
+	int err;
+	uint64_t *addrs =
+		target_array(g->t, slice[0] + from * sizeof *addrs, *n, sizeof *addrs, &err);
+	if (!addrs && err != -ENOMEM) {
 		*n = 0;
+		addrs = malloc(1);
+	}
 	return addrs;
 }
 

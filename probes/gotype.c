@@ -104,9 +104,9 @@ static bool build_mask(struct build *b, uint64_t addr, uint64_t at)
 	struct rtype t;
 	if (b->depth >= MAX_DEPTH || !b->budget || !read_rtype(b->g, addr, &t))
 		return false;
+	b->budget--;
 	if (!t.ptrbytes)
 		return true;
-	b->budget--;
 	uint64_t mask = mask_of(b->g, &t);
 	if (mask)
 		return copy_mask(b, mask, t.ptrbytes / 8, at);
@@ -120,10 +120,11 @@ static bool build_mask(struct build *b, uint64_t addr, uint64_t at)
 	return ok;
 }
 
-static struct gotype *read_type(const struct gotarget *g, uint64_t addr)
+static struct gotype *read_type(const struct gotypes *types, uint64_t addr)
 {
+	const struct gotarget *g = types->g;
 	struct rtype t;
-	if (!read_rtype(g, addr, &t) || !t.size || t.size % 8)
+	if (!read_rtype(g, addr, &t) || !t.size || t.size % 8 || t.size > types->most)
 		return calloc(1, sizeof(struct gotype));
 	uint64_t words = t.ptrbytes / 8;
 	struct gotype *type = calloc(1, sizeof *type + (words / 64 + 1) * sizeof type->mask[0]);
@@ -141,7 +142,7 @@ const struct gotype *gotype_get(struct gotypes *types, uint64_t addr)
 	struct gotype *t = pcmap_get(&types->by_addr, addr);
 	if (t)
 		return t;
-	t = read_type(types->g, addr);
+	t = read_type(types, addr);
 	if (t && !pcmap_add(&types->by_addr, addr, t)) {
 		free(t);
 		return NULL;

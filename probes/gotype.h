@@ -14,6 +14,7 @@ struct gotype {
 /* Types seen so far. */
 struct gotypes {
 	const struct gotarget *g;
+	uint64_t most; /* bytes that a value may have */
 	struct pcmap by_addr;
 	uint64_t n, unknown;
 };

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +70,19 @@ static void read_by_file(void *ctx, struct tmem_read_at *reads, size_t n)
 	}
 }
 
+/* Of its address space: memory is only ever added to what this says while it is looked at. */
+static uint64_t mapped_bytes(void *ctx)
+{
+	const struct target *t = ctx;
+	char path[160];
+	uint64_t pages;
+	FILE *f = fopen(target_path(t, "statm", path, sizeof path), "re");
+	bool ok = f && fscanf(f, "%" SCNu64, &pages) == 1;
+	if (f)
+		fclose(f);
+	return ok ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : UINT64_MAX;
+}
+
 /* Whether a procfs numbers processes otherwise than this process's namespace does. */
 static bool other_pids(const char *proc)
 {
@@ -86,7 +100,7 @@ void target_init(struct target *t, pid_t pid, const char *proc)
 	*t = (struct target){.pid = pid, .memfd = -1};
 	snprintf(t->name, sizeof t->name, "pid %d", pid);
 	snprintf(t->proc, sizeof t->proc, "%s", proc ? proc : "/proc");
-	t->mem = (struct tmem){other_pids(t->proc) ? read_by_file : read_all, t};
+	t->mem = (struct tmem){other_pids(t->proc) ? read_by_file : read_all, t, mapped_bytes};
 }
 
 int target_init_core(struct target *t, const char *path, const char *exe)
@@ -102,7 +116,7 @@ int target_init_core(struct target *t, const char *path, const char *exe)
 	t->core->path = path;
 	t->pid = t->core->pid;
 	snprintf(t->name, sizeof t->name, "%.63s", slash ? slash + 1 : path);
-	t->mem = (struct tmem){core_readv, t->core};
+	t->mem = (struct tmem){core_readv, t->core, core_bytes};
 	return 0;
 }
 
@@ -149,6 +163,20 @@ uint64_t target_auxv(const struct target *t, uint64_t type)
 			value = pair[1];
 	fclose(f);
 	return value;
+}
+
+void *target_array(const struct target *t, uint64_t at, uint64_t n, size_t each, int *err)
+{
+	uint64_t bytes;
+	*err = -EPROTO;
+	if (__builtin_mul_overflow(n, each, &bytes) || bytes > target_size(t))
+		return NULL;
+	void *copy = malloc(bytes + 1);
+	*err = !copy ? -ENOMEM : target_read(t, at, copy, bytes) ? 0 : -EFAULT;
+	if (!*err)
+		return copy;
+	free(copy);
+	return NULL;
 }
 
 static size_t copy_threads(const struct core *c, pid_t **out)

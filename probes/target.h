@@ -61,6 +61,21 @@ static inline void target_readv(const struct target *t, struct tmem_read_at *rea
 	t->mem.readv(t->mem.ctx, reads, n);
 }
 
+/*
+ * Bytes that the target has mapped, UINT64_MAX when that is not known. What it says of its own
+ * sizes is held against this before memory is got for a copy.
+ */
+static inline uint64_t target_size(const struct target *t)
+{
+	return t->mem.size ? t->mem.size(t->mem.ctx) : UINT64_MAX;
+}
+
+/*
+ * A copy of n objects of `each` bytes, freed by the caller. NULL with *err: -EPROTO when the target
+ * cannot have so many, -EFAULT when they cannot be read, -ENOMEM.
+ */
+void *target_array(const struct target *t, uint64_t at, uint64_t n, size_t each, int *err);
+
 /* The word at an address, 0 when it cannot be read. */
 static inline uint64_t target_word(const struct target *t, uint64_t at)
 {

@@ -21,6 +21,8 @@ struct tmem {
 	/* Reads all, in their order; each one wholly or not at all. */
 	void (*readv)(void *ctx, struct tmem_read_at *reads, size_t n);
 	void *ctx;
+	/* Bytes that there are; disjoint objects have no more in all. NULL: nobody knows. */
+	uint64_t (*size)(void *ctx);
 };
 
 static inline bool tmem_read(const struct tmem *mem, taddr at, void *buf, size_t len)

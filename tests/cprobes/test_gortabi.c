@@ -34,7 +34,7 @@ static void readv_image(void *ctx, struct tmem_read_at *reads, size_t n)
 		reads[i].ok = read_image(ctx, reads[i].at, reads[i].buf, reads[i].len);
 }
 
-static const struct tmem mem = {readv_image, NULL};
+static const struct tmem mem = {.readv = readv_image};
 static const taddr table = {BASE + offsetof(struct image, abi)};
 static struct gortabi abi;
 

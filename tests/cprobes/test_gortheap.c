@@ -62,7 +62,7 @@ static void readv_image(void *ctx, struct tmem_read_at *reads, size_t n)
 	}
 }
 
-static const struct tmem mem = {readv_image, NULL};
+static const struct tmem mem = {.readv = readv_image};
 
 static void publish(const char *name, enum gort_abi_what what, size_t size, uint64_t value)
 {

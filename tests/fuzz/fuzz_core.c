@@ -51,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char why[256], what_to_try[192];
 	if (core_parse(&c, data, size))
 		return 0;
-	struct target t = {.pid = c.pid, .core = &c, .mem = {core_readv, &c}, .memfd = -1};
+	struct target t = {
+		.pid = c.pid, .core = &c, .mem = {core_readv, &c, core_bytes}, .memfd = -1};
 	/* No file of this machine decides what an input does. */
 	for (size_t i = 0; i < c.nfiles; i++)
 		c.files[i].state = CORE_ABSENT;

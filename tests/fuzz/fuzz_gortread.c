@@ -67,7 +67,7 @@ static void read_program(const struct tmem *mem, struct gortabi *abi)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct image im = {data, size};
-	struct tmem mem = {readv_image, &im};
+	struct tmem mem = {.readv = readv_image, .ctx = &im};
 	struct gortabi abi;
 	if (gortabi_read(&mem, (taddr){BASE}, &abi) == 0)
 		read_program(&mem, &abi);

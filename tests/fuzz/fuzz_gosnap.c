@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct target t;
 	struct gotarget g = {.t = &t};
 	target_init(&t, 1, "/nonexistent");
-	t.mem = (struct tmem){gomemory_readv, &memory};
+	t.mem = (struct tmem){gomemory_readv, &memory, gomemory_size};
 	if (elf_parse(&g.elf, data, size))
 		return 0;
 	if (gobuild_version(&g.elf, &g.version))

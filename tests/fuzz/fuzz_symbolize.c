@@ -86,7 +86,7 @@ static void unwind(struct modules *ms, uint64_t pc)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct tmem mem = {no_memory, NULL};
+	struct tmem mem = {.readv = no_memory};
 	struct gortabi abi;
 	if (!proc[0])
 		make_proc();

@@ -140,7 +140,7 @@ static inline void goheapimage_make(struct goheapimage *im)
 static inline void goheapimage_open(struct gotarget *g, struct target *t, struct gomemory *memory)
 {
 	target_init(t, 1, "/nonexistent");
-	t->mem = (struct tmem){gomemory_readv, memory};
+	t->mem = (struct tmem){gomemory_readv, memory, gomemory_size};
 	*g = (struct gotarget){.t = t, .nreasons = 2};
 	g->lay = golayout_for(goheapimage_minor, 0, &g->guess);
 	g->md.addr = addr_of(IM_MODULE);

@@ -308,4 +308,10 @@ static inline void gomemory_readv(void *ctx, struct tmem_read_at *reads, size_t 
 	}
 }
 
+static inline uint64_t gomemory_size(void *ctx)
+{
+	const struct gomemory *m = ctx;
+	return m->size;
+}
+
 #endif

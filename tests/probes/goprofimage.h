@@ -41,7 +41,7 @@ static inline void goprofimage_readv(void *ctx, struct tmem_read_at *reads, size
 static inline void goprofimage_open(struct goprofimage *pi)
 {
 	target_init(&pi->t, 1, "/nonexistent");
-	pi->t.mem = (struct tmem){goprofimage_readv, pi};
+	pi->t.mem = (struct tmem){.readv = goprofimage_readv, .ctx = pi};
 	pi->g = (struct gotarget){.t = &pi->t};
 	if (elf_parse(&pi->g.elf, pi->exe.bytes, sizeof pi->exe.bytes) ||
 		!gobuild_version(&pi->g.elf, &pi->g.version))

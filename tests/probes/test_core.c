@@ -31,7 +31,8 @@ static void setup(void)
 static void parse(size_t size)
 {
 	ck_assert_int_eq(core_parse(&c, im.bytes, size), 0);
-	t = (struct target){.pid = c.pid, .core = &c, .mem = {core_readv, &c}, .memfd = -1};
+	t = (struct target){
+		.pid = c.pid, .core = &c, .mem = {core_readv, &c, core_bytes}, .memfd = -1};
 }
 
 /* What gotarget_open answers; the snapshot when that is 0. */

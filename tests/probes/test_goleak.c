@@ -118,6 +118,30 @@ START_TEST(distrusted)
 }
 END_TEST
 
+static void expect_too_much(size_t at, uint64_t v)
+{
+	struct probe_leaks leaks;
+	goheapimage_make(&im);
+	hput64(&im, at, v);
+	ck_assert_int_eq(look(&leaks), -EPROTO);
+}
+
+/* Sizes that no process of so little memory can have: no copy of theirs is begun. */
+START_TEST(too_much)
+{
+	bool guess;
+	const struct golayout *l = golayout_for(goheapimage_minor, 0, &guess);
+	struct probe_leaks leaks;
+	expect_too_much(IM_ALLSPANS + 8, 1 << 25);
+	expect_too_much(IM_SPANS + l->span_npages, 1 << 24);
+	expect_too_much(IM_TYPE, 1 << 30);
+	expect_too_much(IM_GS + G_STACKHI, addr_of(1 << 29));
+	goheapimage_make(&im);
+	hput64(&im, IM_ALLGS + 8, 1 << 25);
+	ck_assert_int_eq(look(&leaks), -EFAULT);
+}
+END_TEST
+
 /* A circle of sudogs ends. */
 START_TEST(circular)
 {
@@ -215,6 +239,7 @@ Suite *test_suite(void)
 	tcase_add_test(tc, kept);
 	tcase_add_test(tc, not_kept);
 	tcase_add_test(tc, distrusted);
+	tcase_add_test(tc, too_much);
 	tcase_add_test(tc, circular);
 	tcase_add_test(tc, lost_waiters);
 	tcase_add_test(tc, tiny);

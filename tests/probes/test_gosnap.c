@@ -23,7 +23,7 @@ static uint8_t buckets[GOPROF_SIZE];
 static int open_damaged(void)
 {
 	target_init(&t, 1, "/nonexistent");
-	t.mem = (struct tmem){gomemory_readv, &memory};
+	t.mem = (struct tmem){gomemory_readv, &memory, gomemory_size};
 	g = (struct gotarget){.t = &t};
 	ck_assert_int_eq(elf_parse(&g.elf, im.bytes, sizeof im.bytes), 0);
 	ck_assert(gobuild_version(&g.elf, &g.version));

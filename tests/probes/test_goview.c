@@ -21,7 +21,7 @@ static void open_view(uint32_t stacks)
 {
 	goimage_make(&im);
 	target_init(&t, 1, "/nonexistent");
-	t.mem = (struct tmem){gomemory_readv, &memory};
+	t.mem = (struct tmem){gomemory_readv, &memory, gomemory_size};
 	g = (struct gotarget){.t = &t};
 	ck_assert_int_eq(elf_parse(&g.elf, im.bytes, sizeof im.bytes), 0);
 	ck_assert(gobuild_version(&g.elf, &g.version));
