@@ -6,15 +6,21 @@ usage: restless.py GORT SECONDS TARGET...
 
 Each TARGET (built from gotarget/) runs as one that creates and ends goroutines at full speed, as
 one that executes itself anew all the time, as one that forks children, and as one that soon exits.
-The commands of GORT look at each of them in turn. GORT may find a program gone or unreadable, but
-must not crash, hang, leak, or end with a code that says nothing: it is best built with sanitizers.
-The programs must still run, unless they were meant to end.
+All commands of GORT look at one of them, then at the next: together they would have all CPUs, and
+GORT none. GORT may find a program gone or unreadable, but must not crash, hang, leak, or end with a
+code that says nothing: it is best built with sanitizers. The programs must still run, unless they
+were meant to end.
+
+It ends with the look that has begun when the time is over. However it ends, its programs do too.
 
 Exit status: 0 all well, 1 not.
 """
 import collections
+import ctypes
+import itertools
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,10 +34,17 @@ WAYS = {"busy": "-n 500 -busy 200", "exec": "-n 300 -busy 20 -restless exec",
         "fork": "-n 300 -busy 20 -restless fork", "exit": "-n 300 -busy 20 -restless exit"}
 CODES = {0: "ok", 1: "undecided", 3: "gone", 5: "not readable", 66: "findings"}
 TIMEOUT = 120  # seconds of one look, on a machine that is busy with other things
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None)
+
+
+def die_with_parent():
+    """Holds across exec; children that a program forks in between end by themselves."""
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Target:
-    """One program, started again whenever it has ended."""
+    """One program, started again whenever it has ended; ended at the end of a with."""
 
     def __init__(self, path, way):
         self.command = [path, *WAYS[way].split()]
@@ -43,12 +56,16 @@ class Target:
             sys.exit(f"{' '.join(self.command)} ended with {self.process.returncode}")
         if not self.process or self.process.poll() is not None:
             self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL,
-                                            stderr=subprocess.DEVNULL, process_group=0)
+                                            stderr=subprocess.DEVNULL, process_group=0,
+                                            preexec_fn=die_with_parent)
         return str(self.process.pid)
 
-    def end(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         if self.process and self.process.poll() is None:
-            os.killpg(self.process.pid, 9)
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
 
@@ -73,11 +90,16 @@ def look(gort, command, pid, work, seen):
 
 def soak(gort, seconds, targets, work):
     seen, bad, looks, end = collections.Counter(), 0, 0, time.monotonic() + seconds
-    while time.monotonic() < end and bad < 5:
-        for command in COMMANDS:
-            for target in targets:
+    for target in itertools.cycle(targets):
+        with target:
+            for command in COMMANDS:
+                if time.monotonic() >= end or bad >= 5:
+                    break
                 bad += not look(gort, command, target.pid(), work, seen)
                 looks += 1
+            else:
+                continue
+        break
     for (command, what), n in sorted(seen.items()):
         print(f"{command:8} {what:12} {n}")
     print(f"{looks} looks, {bad} bad")
@@ -87,13 +109,11 @@ def soak(gort, seconds, targets, work):
 def main():
     if len(sys.argv) < 4:
         sys.exit(__doc__)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     targets = [Target(os.path.abspath(path), way) for path in sys.argv[3:] for way in WAYS]
-    try:
-        with tempfile.TemporaryDirectory() as work:
-            bad = soak(sys.argv[1], float(sys.argv[2]), targets, pathlib.Path(work))
-    finally:
-        for target in targets:
-            target.end()
+    with tempfile.TemporaryDirectory() as work:
+        bad = soak(sys.argv[1], float(sys.argv[2]), targets, pathlib.Path(work))
     sys.exit(1 if bad else 0)
 
 
