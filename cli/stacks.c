@@ -210,7 +210,44 @@ static void json_labels(struct json *j, const struct gsnap_g *gp)
 	jw_close_array(j);
 }
 
-static void json_goroutine(struct json *j, const struct gsnap *s, const struct gsnap_g *gp)
+static void json_local(struct json *j, const struct gsnap *s, const struct gsnap_g *gp,
+	const struct probe_local *v)
+{
+	const struct gsnap_stack *k = &s->stacks[gp->stack];
+	const struct gsnap_loc *loc = &s->locs[s->stack_locs[k->loc + v->loc]];
+	jw_object(j, NULL);
+	jw_str(j, "func", s->frames[loc->frame + v->frame].func);
+	jw_uint(j, "location", v->loc);
+	jw_uint(j, "call", v->frame);
+	jw_bool(j, "parameter", v->param);
+	jw_str(j, "name", v->name);
+	jw_str(j, "type", v->type);
+	jw_str(j, "value", v->value);
+	if (v->why)
+		jw_str(j, "why", v->why);
+	jw_close_object(j);
+}
+
+static void json_locals(
+	struct json *j, const struct gsnap *s, const struct gsnap_g *gp, struct probe *probe)
+{
+	struct probe_locals locals;
+	struct gsnap_err err;
+	if (probe_locals(probe, s, gp, &locals, &err)) {
+		jw_str(j, "locals", NULL);
+		return;
+	}
+	jw_bool(j, "locals_moved", locals.moved);
+	jw_array(j, "locals");
+	for (size_t i = 0; i < locals.n; i++)
+		json_local(j, s, gp, &locals.v[i]);
+	jw_close_array(j);
+	probe_locals_free(&locals);
+}
+
+/* probe: its variables are wanted, too; else NULL. */
+static void json_goroutine(
+	struct json *j, const struct gsnap *s, const struct gsnap_g *gp, struct probe *probe)
 {
 	jw_object(j, NULL);
 	jw_uint(j, "id", gp->id);
@@ -228,11 +265,13 @@ static void json_goroutine(struct json *j, const struct gsnap *s, const struct g
 	jw_bool(j, "truncated", gp->flags & GSNAP_G_TRUNCATED);
 	if (gp->nlabels)
 		json_labels(j, gp);
+	if (probe)
+		json_locals(j, s, gp, probe);
 	jw_close_object(j);
 }
 
 static void json_group(struct json *j, const struct opts *o, const struct gsnap *s,
-	const struct groups *gs, const struct group *g)
+	const struct groups *gs, const struct group *g, struct probe *probe)
 {
 	uint32_t n, distinct;
 	const struct gsnap_g *gp = commonest(s, gs, g, &n, &distinct);
@@ -247,7 +286,7 @@ static void json_group(struct json *j, const struct opts *o, const struct gsnap 
 		json_created(j, "created_by", s, gp->created);
 	jw_array(j, "goroutines");
 	for (uint32_t i = 0; i < g->n; i++)
-		json_goroutine(j, s, member(s, gs, g, i));
+		json_goroutine(j, s, member(s, gs, g, i), probe);
 	jw_close_array(j);
 }
 
@@ -263,7 +302,7 @@ static void json_pause(struct json *j, const struct gsnap_pause *p)
 }
 
 static void print_json(struct out *out, const struct opts *o, const struct gsnap *s,
-	const struct gselection *sel, const struct groups *gs)
+	const struct gselection *sel, const struct groups *gs, struct probe *probe)
 {
 	struct json j;
 	jw_begin(&j, out, "gort.stacks/1");
@@ -281,26 +320,58 @@ static void print_json(struct out *out, const struct opts *o, const struct gsnap
 	jw_lines(&j, "groups");
 	for (uint32_t i = 0; i < gs->n; i++) {
 		jw_object(&j, NULL);
-		json_group(&j, o, s, gs, &gs->group[i]);
+		json_group(&j, o, s, gs, &gs->group[i], probe);
 		jw_close_object(&j);
 	}
 	jw_close_array(&j);
 	jw_end(&j);
 }
 
-static void print_ndjson(
-	struct out *out, const struct opts *o, const struct gsnap *s, const struct groups *gs)
+static void print_ndjson(struct out *out, const struct opts *o, const struct gsnap *s,
+	const struct groups *gs, struct probe *probe)
 {
 	for (uint32_t i = 0; i < gs->n; i++) {
 		struct json j;
 		jw_begin(&j, out, "gort.stacks/1");
 		json_target(&j, s);
-		json_group(&j, o, s, gs, &gs->group[i]);
+		json_group(&j, o, s, gs, &gs->group[i], probe);
 		jw_end(&j);
 	}
 }
 
-static int print_selected(const struct opts *o, const struct gsnap *s, const struct gselection *sel)
+static void print_locals(struct out *out, const struct opts *o, const struct gsnap *s,
+	const struct gselection *sel, struct probe *probe)
+{
+	struct gsnap_err err;
+	for (uint32_t i = 0; i < sel->n; i++) {
+		const struct gsnap_g *gp = &s->gs[sel->g[i]];
+		struct probe_locals locals;
+		if (probe_locals(probe, s, gp, &locals, &err))
+			locals = (struct probe_locals){0};
+		out_text(out, i ? "\n" : "");
+		print_with_locals(out, s, gp, &locals, o->all);
+		probe_locals_free(&locals);
+	}
+}
+
+static void print_as(struct out *out, const struct opts *o, const struct gsnap *s,
+	const struct gselection *sel, const struct groups *gs, struct probe *probe)
+{
+	if (o->format == FORMAT_JSON)
+		print_json(out, o, s, sel, gs, probe);
+	else if (o->format == FORMAT_NDJSON)
+		print_ndjson(out, o, s, gs, probe);
+	else if (o->go)
+		print_go(out, s, sel);
+	else if (probe)
+		print_locals(out, o, s, sel, probe);
+	else
+		print_grouped(out, o, s, sel, gs);
+}
+
+/* probe: the variables are wanted, too; else NULL. */
+static int print_selected(const struct opts *o, const struct gsnap *s, const struct gselection *sel,
+	struct probe *probe)
 {
 	static struct out out;
 	struct gsnap_err err;
@@ -316,14 +387,7 @@ static int print_selected(const struct opts *o, const struct gsnap *s, const str
 	if (out_open(&out, o, STDOUT_FILENO, &err)) {
 		code = err_print(&err);
 	} else {
-		if (o->format == FORMAT_JSON)
-			print_json(&out, o, s, sel, &gs);
-		else if (o->format == FORMAT_NDJSON)
-			print_ndjson(&out, o, s, &gs);
-		else if (o->go)
-			print_go(&out, s, sel);
-		else
-			print_grouped(&out, o, s, sel, &gs);
+		print_as(&out, o, s, sel, &gs, probe);
 		code = out_close(&out);
 	}
 	groups_free(&gs);
@@ -345,7 +409,7 @@ int stacks_save(const struct gsnap *s, const char *path, struct gsnap_err *err)
 	} else {
 		rc = out_open(&out, &o, -1, err);
 		if (!rc) {
-			print_json(&out, &o, s, &sel, &gs);
+			print_json(&out, &o, s, &sel, &gs, NULL);
 			rc = out_finish(&out, err);
 		}
 		groups_free(&gs);
@@ -354,25 +418,61 @@ int stacks_save(const struct gsnap *s, const char *path, struct gsnap_err *err)
 	return rc;
 }
 
+/* The layouts of which only one can be wanted. 0, or the exit code of the message. */
+static int check_layout(const struct opts *o)
+{
+	struct gsnap_err err = {0};
+	const char *format = o->format == FORMAT_NDJSON ? "ndjson" : "json";
+	if (o->go && (o->format != FORMAT_TEXT || o->by != BY_ALL)) {
+		err_what(&err, CLI_USAGE, "stacks: --go is a text layout, one goroutine a time");
+		err_why(&err, "it goes with neither -f %s nor --by", format);
+	} else if (o->locals && (o->go || (o->format == FORMAT_TEXT && o->by != BY_ALL))) {
+		err_what(&err, CLI_USAGE, "stacks: --locals shows one goroutine at a time");
+		err_why(&err, "it does not go with %s", o->go ? "--go" : "--by");
+	} else {
+		return 0;
+	}
+	err_see(&err, "gort stacks --help");
+	return err_print(&err);
+}
+
+/* Without debug information nothing is printed but the reason. */
+static int print_opened(
+	const struct opts *o, struct target *t, const struct gsnap *s, const struct gselection *sel)
+{
+	struct gsnap_err err;
+	struct probe_locals locals;
+	if (!o->locals)
+		return print_selected(o, s, sel, NULL);
+	if (sel->n && probe_locals(t->probe, s, &s->gs[sel->g[0]], &locals, &err))
+		return err_print(&err);
+	if (sel->n)
+		probe_locals_free(&locals);
+	return print_selected(o, s, sel, t->probe);
+}
+
 static int run_stacks(const struct opts *o)
 {
 	struct gsnap_err err = {0};
 	struct gsnap s;
 	struct gselection sel;
-	if (o->go && (o->format != FORMAT_TEXT || o->by != BY_ALL)) {
-		err_what(&err, CLI_USAGE, "stacks: --go is a text layout, one goroutine a time");
-		err_why(&err, "it goes with neither -f %s nor --by",
-			o->format == FORMAT_NDJSON ? "ndjson" : "json");
-		err_see(&err, "gort stacks --help");
+	struct target t;
+	int code = check_layout(o);
+	if (code)
+		return code;
+	if (target_open(o, &t, &err))
+		return err_print(&err);
+	unsigned what = PROBE_STACKS | PROBE_LABELS | (o->go ? PROBE_ARGS : 0);
+	if (target_snapshot(o, &t, what, &s, &err)) {
+		target_close(&t);
 		return err_print(&err);
 	}
-	if (target_read(o, PROBE_STACKS | PROBE_LABELS | (o->go ? PROBE_ARGS : 0), &s, &err))
-		return err_print(&err);
-	int code = CLI_FAIL;
+	code = CLI_FAIL;
 	if (gselect(o, &s, &sel) == 0)
-		code = print_selected(o, &s, &sel);
+		code = print_opened(o, &t, &s, &sel);
 	gselect_free(&sel);
 	gsnap_free(&s);
+	target_close(&t);
 	return code;
 }
 
@@ -389,6 +489,8 @@ static const struct opt own[] = {
 	{"label", 0, OPT_TEXT, 0, AT(label), "KEY[=VALUE]", "only those with that pprof label"},
 	{"id", 0, OPT_IDS, 0, 0, "N,...", "only the goroutines with these ids"},
 	{"all", 0, OPT_FLAG, 1, AT(all), NULL, "the runtime's own goroutines and frames too"},
+	{"locals", 0, OPT_FLAG, 1, AT(locals), NULL,
+		"one by one, with the variables of each call (needs DWARF)"},
 	{"go", 0, OPT_FLAG, 1, AT(go), NULL, "what SIGQUIT would print, to the letter"},
 	{0},
 };
@@ -401,9 +503,12 @@ const struct command cmd_stacks = {
 		    "gort stacks checkout --min-wait 1m    # what has been stuck\n"
 		    "gort stacks 4121 --by created         # who starts them\n"
 		    "gort stacks 4121 --state IO --func Accept\n"
+		    "gort stacks 4121 --id 18 --locals     # with variables\n"
 		    "gort stacks --go 4121 > dump.txt      # for tools that read Go tracebacks\n",
 	.notes = "The target is not stopped. A Go program notes the start of a wait when its\n"
-		 "collector next runs, so a wait without a time is younger than one cycle.",
+		 "collector next runs, so a wait without a time is younger than one cycle.\n"
+		 "--locals: values are read where the program's debug information has them at\n"
+		 "that call; what the compiler did not keep says so.",
 	.own = own,
 	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC |
 		  TAKES_CORE | TAKES_PAUSE,

@@ -199,7 +199,26 @@ static void print_frame(
 	out_text(out, "\n");
 }
 
-static void print_frames(struct out *out, struct walk w, bool all, bool addresses)
+/* The variables of the call that walk_next returned last. */
+static void print_variables(
+	struct out *out, const struct walk *w, const struct probe_locals *locals)
+{
+	for (size_t i = 0; i < locals->n; i++) {
+		const struct probe_local *v = &locals->v[i];
+		if (v->loc != w->loc || v->frame != w->frame - 1)
+			continue;
+		out_text(out, "\t\t");
+		out_text(out, v->name);
+		out_text(out, " ");
+		out_text(out, v->type);
+		out_text(out, v->value ? " = " : ": ");
+		out_text(out, v->value ? v->value : v->why);
+		out_text(out, "\n");
+	}
+}
+
+static void print_frames(
+	struct out *out, struct walk w, bool all, bool addresses, const struct probe_locals *locals)
 {
 	const struct gsnap_frame *f = top_frame(w.s, w.stack);
 	if (f && runtime_frame(w.s, f))
@@ -213,13 +232,15 @@ static void print_frames(struct out *out, struct walk w, bool all, bool addresse
 			out_printf(out, "...%" PRIu64 " frames elided...\n", elided);
 		if (i < ENDS || i >= ENDS + elided)
 			print_frame(out, &w, f, addresses);
+		if (locals && (i < ENDS || i >= ENDS + elided))
+			print_variables(out, &w, locals);
 		i++;
 	}
 }
 
 void print_stack(struct out *out, const struct gsnap *s, uint32_t stack, bool all)
 {
-	print_frames(out, walk_of(s, stack, NULL), all, false);
+	print_frames(out, walk_of(s, stack, NULL), all, false, NULL);
 }
 
 uint32_t shown_frames(
@@ -297,9 +318,24 @@ void print_goroutine(struct out *out, const struct gsnap *s, const struct gsnap_
 	print_header(out, s, gp, addresses);
 	if (gp->stack == GSNAP_NONE)
 		out_printf(out, "\tgoroutine running on other thread; stack unavailable\n");
-	print_frames(out, walk_of(s, gp->stack, gp), all, addresses);
+	print_frames(out, walk_of(s, gp->stack, gp), all, addresses, NULL);
 	if (gp->flags & GSNAP_G_TRUNCATED)
 		out_printf(out, "...additional frames elided...\n");
+	if (gp->id != 1)
+		print_created(out, s, gp->created, gp->parent);
+}
+
+void print_with_locals(struct out *out, const struct gsnap *s, const struct gsnap_g *gp,
+	const struct probe_locals *locals, bool all)
+{
+	print_header(out, s, gp, false);
+	if (gp->stack == GSNAP_NONE)
+		out_text(out, "\tgoroutine running on other thread; stack unavailable\n");
+	else if (locals->moved)
+		out_text(out, "\t(it went on meanwhile: its variables may be of two moments)\n");
+	print_frames(out, walk_of(s, gp->stack, gp), all, false, locals);
+	if (gp->flags & GSNAP_G_TRUNCATED)
+		out_text(out, "...additional frames elided...\n");
 	if (gp->id != 1)
 		print_created(out, s, gp->created, gp->parent);
 }

@@ -5,6 +5,7 @@
 
 #include "json.h"
 #include "out.h"
+#include "probes/probes.h"
 
 /* The runtime's own frames are left out unless all; a stack of nothing else is shown whole. */
 void print_stack(struct out *out, const struct gsnap *s, uint32_t stack, bool all);
@@ -12,6 +13,9 @@ void print_stack(struct out *out, const struct gsnap *s, uint32_t stack, bool al
 void print_created(struct out *out, const struct gsnap *s, uint32_t created, uint64_t parent);
 /* One goroutine as SIGQUIT prints it, or without the runtime's frames as runtime.Stack does. */
 void print_goroutine(struct out *out, const struct gsnap *s, const struct gsnap_g *gp, bool all);
+/* One goroutine without the runtime's frames unless all, and its variables below their calls. */
+void print_with_locals(struct out *out, const struct gsnap *s, const struct gsnap_g *gp,
+	const struct probe_locals *locals, bool all);
 
 /* The frames that print_stack prints, innermost first, no more than max; how many. */
 uint32_t shown_frames(

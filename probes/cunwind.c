@@ -388,9 +388,13 @@ enum cunwind_end cunwind_stack(struct cunwind *u, struct cregs *regs, bool calls
 {
 	u->window_valid = false;
 	for (*n = 0; *n < max;) {
+		struct cregs here = *regs;
+		bool at_call = callsite;
 		out[(*n)++] = (struct cframe){regs->r[CREG_RA], callsite};
 		switch (step(u, stack, regs, &callsite)) {
 		case STEP_OK:
+			if (stack->frame)
+				stack->frame(stack->frame_ctx, &here, at_call, regs->r[CREG_RSP]);
 			break;
 		case STEP_OUTERMOST:
 			return CUNWIND_OUTERMOST;

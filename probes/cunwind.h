@@ -33,6 +33,9 @@ struct cstack {
 	/* Reads exactly len bytes of the target; may be NULL. */
 	bool (*read)(void *ctx, uint64_t addr, void *buf, size_t len);
 	void *ctx;
+	/* Called for each frame with its registers and its CFA; may be NULL. */
+	void (*frame)(void *ctx, const struct cregs *regs, bool callsite, uint64_t cfa);
+	void *frame_ctx;
 };
 
 enum cunwind_end {

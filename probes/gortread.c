@@ -337,26 +337,38 @@ static bool in_core(const struct gortread *r, const struct gsnap_g *gp, struct c
 	return t != NULL;
 }
 
-static void emit_stack(
-	struct gortread *r, struct gsnap *out, struct gsnap_g *gp, const struct item *it)
+/* Where the walk of a goroutine's stack starts; false when there is no stack to be had. */
+static bool begin_stack(struct gortread *r, const struct gsnap_g *gp, const struct item *it,
+	struct cregs *regs, struct cstack *stack, bool *callsite)
 {
-	uint64_t startpc = g_get(r, it->rec, G_STARTPC);
-	struct cregs regs;
-	struct cstack stack = {.lo = it->lo,
+	*callsite = true;
+	*stack = (struct cstack){.lo = it->lo,
 		.hi = it->hi,
 		.base = it->sp,
 		.copy = it->stack,
 		.len = it->copied,
 		.read = read_more,
 		.ctx = &r->mem};
-	if (gp->status == GSTATUS_RUNNING && in_core(r, gp, &regs)) {
-		stack = (struct cstack){.hi = UINT64_MAX, .read = read_more, .ctx = &r->mem};
-		gp->sp = regs.r[CREG_RSP];
-		gortstack_add(r, out, gp, &regs, false, &stack);
-	} else if (it->copied) {
-		start_regs(r, it, &regs);
-		gp->sp = it->sp;
-		gortstack_add(r, out, gp, &regs, true, &stack);
+	if (gp->status == GSTATUS_RUNNING && in_core(r, gp, regs)) {
+		*stack = (struct cstack){.hi = UINT64_MAX, .read = read_more, .ctx = &r->mem};
+		*callsite = false;
+		return true;
+	}
+	if (it->copied)
+		start_regs(r, it, regs);
+	return it->copied;
+}
+
+static void emit_stack(
+	struct gortread *r, struct gsnap *out, struct gsnap_g *gp, const struct item *it)
+{
+	uint64_t startpc = g_get(r, it->rec, G_STARTPC);
+	struct cregs regs;
+	struct cstack stack;
+	bool callsite;
+	if (begin_stack(r, gp, it, &regs, &stack, &callsite)) {
+		gp->sp = callsite ? it->sp : regs.r[CREG_RSP];
+		gortstack_add(r, out, gp, &regs, callsite, &stack);
 	} else if (startpc && never_ran(r, it)) {
 		uint32_t loc = gortstack_loc(r, out, startpc, false);
 		gp->stack = loc == GSNAP_NONE ? loc : gsnap_add_stack(out, &loc, 1);
@@ -429,6 +441,33 @@ int gortread_goroutines(struct gortread *r, unsigned what, struct gsnap *out)
 	struct emit e = {out, what};
 	int error = for_each_g(r, what & PROBE_STACKS, emit, &e);
 	return error ? error : out->oom ? -ENOMEM : 0;
+}
+
+bool gortread_frames(struct gortread *r, const struct gsnap_g *gp,
+	void (*frame)(void *, const struct cregs *, bool, uint64_t), void *ctx)
+{
+	enum { MAX_FRAMES = 512 };
+	struct cframe frames[MAX_FRAMES];
+	struct item items[BATCH], *it = &items[0];
+	struct cregs regs;
+	struct cstack stack;
+	size_t n;
+	bool callsite;
+	uint8_t *block = make_items(r, items);
+	if (!block)
+		return false;
+	it->at = (taddr){gp->addr};
+	read_batch(r, it, 1, true);
+	bool same = it->ok && g_get(r, it->rec, G_GOID) == gp->id &&
+		    begin_stack(r, gp, it, &regs, &stack, &callsite) &&
+		    gp->sp == (callsite ? it->sp : regs.r[CREG_RSP]);
+	if (same) {
+		stack.frame = frame;
+		stack.frame_ctx = ctx;
+		cunwind_stack(r->unwind, &regs, callsite, &stack, frames, MAX_FRAMES, &n);
+	}
+	free(block);
+	return same;
 }
 
 static void count_g(struct gortread *r, const struct item *it, void *arg)

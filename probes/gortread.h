@@ -44,6 +44,13 @@ void gortread_sched(struct gortread *r, struct gsnap *out);
 /* Fills in what the goroutines of the snapshot wait for; 0 or -ENOMEM. (gortchans.c) */
 int gortread_waits(struct gortread *r, struct gsnap *out);
 
+/*
+ * Walks the stack of a goroutine of a snapshot once more: each frame that has a caller, with its
+ * registers and its CFA. False when the goroutine is not where it was.
+ */
+bool gortread_frames(struct gortread *r, const struct gsnap_g *gp,
+	void (*frame)(void *ctx, const struct cregs *regs, bool callsite, uint64_t cfa), void *ctx);
+
 /* Number of goroutines that exist, or GSNAP_UNKNOWN. */
 int64_t gortread_count(struct gortread *r);
 

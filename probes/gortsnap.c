@@ -11,6 +11,7 @@
 #include <gelf.h>
 #include "gortfind.h"
 #include "gortheap.h"
+#include "gortlocals.h"
 #include "gortread.h"
 #include "gortsnap.h"
 #include "mappings.h"
@@ -97,6 +98,16 @@ void gortsnap_close(struct gortsnap *s)
 int gortsnap_heap(struct gortsnap *s, struct probe_heap *out)
 {
 	return gortheap_read(&s->read, out);
+}
+
+struct modules *gortsnap_modules(struct gortsnap *s)
+{
+	return s->ms;
+}
+
+void gortsnap_locals(struct gortsnap *s, struct locals *l, const struct gsnap_g *gp)
+{
+	gortlocals_read(&s->read, l, gp);
 }
 
 const char *gortsnap_version(const struct gortsnap *s)

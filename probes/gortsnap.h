@@ -21,6 +21,12 @@ void gortsnap_close(struct gortsnap *s);
  */
 int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct gsnap_err *err);
 
+/* Appends the variables of a goroutine of l->s, which has its stack. */
+struct locals;
+void gortsnap_locals(struct gortsnap *s, struct locals *l, const struct gsnap_g *gp);
+/* The files that it has mapped. */
+struct modules *gortsnap_modules(struct gortsnap *s);
+
 /* As gortheap_read. */
 int gortsnap_heap(struct gortsnap *s, struct probe_heap *out);
 

@@ -11,6 +11,7 @@
 #include "core.h"
 #include "goleak.h"
 #include "goheapstat.h"
+#include "golocals.h"
 #include "goprofile.h"
 #include "gortsnap.h"
 #include "gotarget.h"
@@ -24,6 +25,7 @@ struct probe {
 	struct procinfo info;
 	enum gsnap_kind kind;
 	struct gotarget go;    /* kind GSNAP_GO */
+	struct modules *ms;    /* of it, opened when they are first wanted */
 	struct gortsnap *gort; /* kind GSNAP_GORT */
 	int64_t max_pause_ns;
 };
@@ -91,6 +93,7 @@ static int recognise(struct probe *p, struct gsnap_err *err)
 
 static void release(struct probe *p)
 {
+	modules_close(p->ms);
 	if (p->kind == GSNAP_GO)
 		gotarget_close(&p->go);
 	else
@@ -543,6 +546,56 @@ void probe_heap_free(struct probe_heap *heap)
 		free(heap->v[i].type);
 	free(heap->v);
 	*heap = (struct probe_heap){0};
+}
+
+/* Its mapped files, with debug information; NULL when out of memory. */
+static struct modules *modules_of(struct probe *p)
+{
+	if (p->kind == GSNAP_GORT)
+		return gortsnap_modules(p->gort);
+	if (!p->ms)
+		p->ms = modules_open(&p->t);
+	return p->ms;
+}
+
+static int no_variables(struct probe *p, struct gsnap_err *err)
+{
+	err->code = 5;
+	snprintf(err->what, sizeof err->what, "cannot show the variables of %s (%s)", p->t.name,
+		p->info.comm);
+	snprintf(err->why, sizeof err->why, "its executable has no debug information (DWARF)%s",
+		p->kind == GSNAP_GO ? ": it was built with -ldflags=-s or -w, or stripped" : "");
+	snprintf(err->tries[0], sizeof err->tries[0], "%s",
+		p->kind == GSNAP_GO ? "gort stacks --go, which has the words of the arguments"
+				    : "the same program built with -g");
+	return -ENODATA;
+}
+
+int probe_locals(struct probe *p, const struct gsnap *s, const struct gsnap_g *gp,
+	struct probe_locals *out, struct gsnap_err *err)
+{
+	struct modules *ms = modules_of(p);
+	struct locals l = {.mem = &p->t.mem, .s = s, .out = out, .oom = !ms};
+	*err = (struct gsnap_err){0};
+	*out = (struct probe_locals){0};
+	if (ms && !locals_known(ms))
+		return no_variables(p, err);
+	if (ms && gp->stack != GSNAP_NONE && p->kind == GSNAP_GO)
+		golocals_read(&p->go, ms, &l, gp);
+	else if (ms && gp->stack != GSNAP_NONE)
+		gortsnap_locals(p->gort, &l, gp);
+	if (!l.oom)
+		return 0;
+	probe_locals_free(out);
+	return explain(p, -ENOMEM, err);
+}
+
+void probe_locals_free(struct probe_locals *locals)
+{
+	for (size_t i = 0; i < locals->n; i++)
+		free((char *)locals->v[i].name); /* the other texts are in its block */
+	free(locals->v);
+	*locals = (struct probe_locals){0};
 }
 
 void probe_leaks_free(struct probe_leaks *leaks)

@@ -244,6 +244,32 @@ struct probe_held {
 int probe_held_by(struct probe *p, struct probe_held *of, size_t n, struct gsnap_err *err);
 void probe_held_free(struct probe_held *of, size_t n);
 
+/* A variable of a call on a goroutine's stack. */
+struct probe_local {
+	uint32_t loc;   /* of the stack's locations, the innermost is 0 */
+	uint32_t frame; /* of the calls at that location, the innermost is 0 */
+	bool param;
+	const char *name, *type;
+	const char *value; /* NULL: not to be had */
+	const char *why;   /* why not; NULL when there is a value */
+};
+
+struct probe_locals {
+	struct probe_local *v; /* by loc and frame; parameters first */
+	size_t n, cap;
+	bool moved; /* the goroutine went on while they were read: they may be mixed */
+};
+
+/*
+ * The variables of a goroutine of a snapshot that was taken with PROBE_STACKS and has not moved
+ * since, by the debug information of the program. Values are of now, not of the snapshot: what
+ * others may change has changed. Code 5 when the program has no debug information. *out is freed
+ * with probe_locals_free.
+ */
+int probe_locals(struct probe *p, const struct gsnap *s, const struct gsnap_g *gp,
+	struct probe_locals *out, struct gsnap_err *err);
+void probe_locals_free(struct probe_locals *locals);
+
 /* Resolves a pc of any process to calls, innermost first, for the reports of gort-race. */
 struct symbolizer;
 struct symbolizer *symbolizer_open(pid_t pid); /* NULL when out of memory */

@@ -484,6 +484,33 @@ void probe_held_free(struct probe_held *of, size_t n)
 	free(of);
 }
 
+/* checkout has debug information: goroutine 18 waits in worker with a parameter and a local. */
+int probe_locals(struct probe *p, const struct gsnap *s, const struct gsnap_g *gp,
+	struct probe_locals *out, struct gsnap_err *err)
+{
+	static const struct probe_local v[] = {
+		{2, 0, true, "jobs", "chan int", "0xc000123000 (len 0, cap 3)", NULL},
+		{2, 0, false, "done", "map[string]bool", NULL, "optimized away here"},
+		{2, 0, false, "who", "string", "\"a\x1b[31mred\"", NULL},
+	};
+	(void)s;
+	*out = (struct probe_locals){0};
+	if (p->pid != 4121)
+		return refuse(err, 5, -ENODATA, "cannot show the variables of pid 4122 (demo)",
+			"its executable has no debug information (DWARF)",
+			"the same program built with -g");
+	if (gp->id != 18)
+		return 0;
+	*out = (struct probe_locals){.v = malloc(sizeof v), .n = 3};
+	memcpy(out->v, v, sizeof v);
+	return 0;
+}
+
+void probe_locals_free(struct probe_locals *locals)
+{
+	free(locals->v);
+}
+
 void probe_leaks_free(struct probe_leaks *leaks)
 {
 	free(leaks->v);

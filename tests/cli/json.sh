@@ -57,6 +57,12 @@ leaks)
 		'sites.0.status="suppressed"'
 	;;
 stacks)
+	expect 0 gort.stacks/1 0 gort stacks --json --locals --id 18 4121 :: \
+		'groups.0.goroutines.0.locals.0.name="jobs"' \
+		'groups.0.goroutines.0.locals.0.func="main.worker"' \
+		'groups.0.goroutines.0.locals.1.value=null' \
+		'groups.0.goroutines.0.locals.1.why="optimized away here"' \
+		'groups.0.goroutines.0.locals_moved=false'
 	expect 0 gort.stacks/1 0 gort stacks --json 4121 :: goroutines=16 shown=14 \
 		groups.0.count=8 'groups.0.state="chan send"' groups.0.wait_max_ns=7764000000000 \
 		'groups.0.stack.2.func="example.com/shop/feed.(*Hub).push"' \

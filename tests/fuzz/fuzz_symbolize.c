@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * fuzz_symbolize.c - the input is the executable of a process that a made-up procfs shows: opened,
- * searched for libgort's table, symbolized and unwound. It is our use of libdw that is tested here,
- * and that a damaged file of somebody else's process cannot take the tool down.
+ * searched for libgort's table, symbolized and unwound, its variables shown as C's and as Go's. It is
+ * our use of libdw that is tested here, and that a damaged file of somebody else's process cannot
+ * take the tool down.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include "probes/cunwind.h"
 #include "probes/gortfind.h"
+#include "probes/locals.h"
 #include "probes/symbolize.h"
 
 #define BASE 0x400000u
@@ -84,6 +86,48 @@ static void unwind(struct modules *ms, uint64_t pc)
 	cunwind_free(u);
 }
 
+static bool type_name(void *ctx, uint64_t type, char *buf, size_t size)
+{
+	(void)ctx;
+	snprintf(buf, size, "T");
+	return type % 2;
+}
+
+static const char *func_name(void *ctx, uint64_t pc)
+{
+	(void)ctx;
+	return pc % 2 ? "f" : NULL;
+}
+
+/* The page at 0x1000 has bytes that lead to itself, others cannot be read. */
+static void one_page(void *ctx, struct tmem_read_at *reads, size_t n)
+{
+	(void)ctx;
+	for (size_t i = 0; i < n; i++) {
+		reads[i].ok = reads[i].at.v / 0x1000 == 1 && reads[i].len <= 0x1000;
+		for (size_t k = 0; reads[i].ok && k < reads[i].len; k++)
+			((uint8_t *)reads[i].buf)[k] = k % 8 == 1 ? 0x10 : 0;
+	}
+}
+
+static void variables(struct modules *ms, uint64_t pc, bool go)
+{
+	struct tmem mem = {.readv = one_page};
+	struct gsnap s;
+	struct probe_locals out = {0};
+	struct locals l = {.mem = &mem, .ms = ms, .s = &s, .out = &out};
+	struct dwframe f = {.pc = pc, .cfa = 0x1100, .known = UINT32_MAX};
+	gsnap_init(&s, go ? GSNAP_GO : GSNAP_GORT);
+	uint32_t loc = gsnap_add_loc(&s, pc, pc, false);
+	for (int i = 0; i < 4; i++)
+		gsnap_add_frame(&s, "f", NULL, 1000, i < 3);
+	if (go)
+		l.names = (struct dwnames){type_name, func_name, NULL};
+	locals_add(&l, 0, &s.locs[loc], &f);
+	probe_locals_free(&out);
+	gsnap_free(&s);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct tmem mem = {.readv = no_memory};
@@ -102,6 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (uint64_t pc = page; pc < page + 0x60; pc += 5) {
 			symbolizer_find(sym, pc);
 			unwind(ms, pc);
+			variables(ms, pc, pc % 2);
 		}
 	symbolizer_close(sym);
 	modules_close(ms);

@@ -3,8 +3,8 @@
 # build-target.sh GOVERSION MODE [PROGRAM]: builds tests/probes/PROGRAM (gotarget) with that
 # toolchain and prints where it is.
 #
-# MODE: stripped (-s -w, static), dwarf, pie (-s -w, internal linker), cgo-pie (-s -w, external
-# linker).
+# MODE: stripped (-s -w, static), dwarf, debug (not optimized either), pie (-s -w, internal linker),
+# cgo-pie (-s -w, external linker).
 # The binary is kept under $GORT_BUILD/gotarget, so that a second run does not build again.
 set -euo pipefail
 version=$1 mode=$2 program=${3:-gotarget}
@@ -17,6 +17,7 @@ build() {
 	case $mode in
 	stripped) flags+=('-ldflags=-s -w') ;;
 	dwarf) ;;
+	debug) flags+=('-gcflags=all=-N -l') ;;
 	pie) flags+=('-ldflags=-s -w' -buildmode=pie) ;;
 	cgo-pie)
 		cgo=1

@@ -1,0 +1,3 @@
+module gort.test/golocals
+
+go 1.22
