@@ -345,9 +345,15 @@ static enum step step_cfi(
 	if (!find_cfa(u, s, row, regs, &cfa))
 		return STEP_LOST;
 	caller.r[CREG_RSP] = cfa;
-	for (size_t i = 0; i < NTRACKED; i++)
+	for (size_t i = 0; i < NTRACKED; i++) {
+		uint32_t bit = 1u << tracked[i];
 		if (!apply(u, s, &row->rules[i], regs, cfa, &caller.r[tracked[i]]))
 			return STEP_LOST;
+		if (row->rules[i].how == UNDEFINED)
+			caller.known &= ~bit;
+		else if (row->rules[i].how != SAME)
+			caller.known |= bit;
+	}
 	*regs = caller;
 	return STEP_OK;
 }
@@ -362,6 +368,7 @@ static enum step step_frame_pointer(struct cunwind *u, const struct cstack *s, s
 	regs->r[CREG_RBP] = saved;
 	regs->r[CREG_RSP] = fp + 16;
 	regs->r[CREG_RA] = ra;
+	regs->known = 1u << CREG_RBP | 1u << CREG_RSP | 1u << CREG_RA;
 	return STEP_OK;
 }
 

@@ -22,6 +22,7 @@ enum { CREG_RBX = 3, CREG_RBP = 6, CREG_RSP = 7, CREG_R12 = 12, CREG_RA = 16, CR
 
 struct cregs {
 	uint64_t r[CREG_COUNT]; /* r[CREG_RA] is the pc */
+	uint32_t known;         /* bit i: r[i] is what the program had there, for who cares */
 };
 
 /* One stack: what was copied of it, and how to get more. */

@@ -145,6 +145,18 @@ static void arithmetic(struct eval *e, const Dwarf_Op *op)
 	}
 }
 
+/* An address in the file: a static variable's. */
+static void push_address(struct eval *e, Dwarf_Attribute *at, const Dwarf_Op *op)
+{
+	Dwarf_Attribute where;
+	Dwarf_Addr addr = op->number;
+	uint64_t bias = e->f->pc - e->f->callsite - e->addr;
+	if (op->atom == DW_OP_addrx &&
+		(dwarf_getlocation_attr(at, op, &where) || dwarf_formaddr(&where, &addr)))
+		fail(e, unknown);
+	push(e, addr + bias);
+}
+
 /* Operators that end a location. False: it is none of them. */
 static bool location_op(struct eval *e, Dwarf_Attribute *at, const Dwarf_Op *op)
 {
@@ -201,6 +213,8 @@ static void step(struct eval *e, Dwarf_Attribute *at, const Dwarf_Op *op)
 	if (op->atom >= DW_OP_reg0 && op->atom <= DW_OP_reg31) {
 		e->kind = IN_REGISTER;
 		push(e, reg(e, op->atom - DW_OP_reg0));
+	} else if (op->atom == DW_OP_addr || op->atom == DW_OP_addrx) {
+		push_address(e, at, op);
 	} else if (!location_op(e, at, op)) {
 		number_op(e, op);
 	}

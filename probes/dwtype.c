@@ -293,12 +293,27 @@ static void print_enum(struct printer *p, Dwarf_Die *type, const uint8_t *bytes,
 	add(p->out, "%" PRId64, v);
 }
 
+/* The first bit of a member, from the start of its structure; -1 when that is not told. */
+static int64_t first_bit(Dwarf_Die *member, int64_t bits)
+{
+	Dwarf_Die type;
+	int64_t high =
+		number(member, DW_AT_bit_offset, -1); /* up to DWARF 4: from the highest bit */
+	if (high < 0)
+		return number(member, DW_AT_data_bit_offset, -1);
+	int64_t size = number(member, DW_AT_byte_size, 0);
+	if (!size && dwtype_of(member, &type))
+		size = (int64_t)dwtype_size(&type);
+	if (size < 1 || size > 8)
+		return -1;
+	return 8 * (number(member, DW_AT_data_member_location, 0) + size) - high - bits;
+}
+
 /* A member that shares its bytes with others: a number of so many bits. */
 static void print_bits(struct printer *p, Dwarf_Die *member, const uint8_t *bytes, size_t n)
 {
-	int64_t bits = number(member, DW_AT_bit_size, 0);
-	int64_t at = number(member, DW_AT_data_bit_offset, -1);
-	if (bits < 1 || bits > 57 || at < 0 || (uint64_t)(at + bits) > 8 * n) {
+	int64_t bits = number(member, DW_AT_bit_size, 0), at = first_bit(member, bits);
+	if (bits < 1 || bits > 57 || at < 0 || at > INT32_MAX || (uint64_t)(at + bits) > 8 * n) {
 		add(p->out, "?");
 		return;
 	}

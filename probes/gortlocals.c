@@ -16,11 +16,9 @@ struct walk {
 
 static void on_frame(void *ctx, const struct cregs *regs, bool callsite, uint64_t cfa)
 {
-	static const uint32_t kept =
-		1u << CREG_RBX | 1u << CREG_RBP | 1u << CREG_RSP | 0xfu << CREG_R12 | 1u << CREG_RA;
 	struct walk *w = ctx;
 	struct dwframe f = {
-		.pc = regs->r[CREG_RA], .callsite = callsite, .cfa = cfa, .known = kept};
+		.pc = regs->r[CREG_RA], .callsite = callsite, .cfa = cfa, .known = regs->known};
 	if (w->at == w->n)
 		return;
 	const struct gsnap_loc *loc = &w->l->s->locs[w->locs[w->at]];

@@ -310,10 +310,14 @@ static void start_regs(const struct gortread *r, const struct item *it, struct c
 		regs->r[CREG_RSP] = it->sp;
 		regs->r[CREG_RBP] = g_get(r, it->rec, G_SYSCALLBP);
 		regs->r[CREG_RA] = g_get(r, it->rec, G_SYSCALLPC);
+		regs->known = 1u << CREG_RSP | 1u << CREG_RBP | 1u << CREG_RA;
 		return;
 	}
-	for (size_t i = 0; i < S_MEMBERS; i++)
+	for (size_t i = 0; i < S_MEMBERS; i++) {
 		regs->r[saved[i]] = member_get(it->stack, 0, r->lay.switched[i]);
+		regs->known |= 1u << saved[i];
+	}
+	regs->known |= 1u << CREG_RSP;
 	regs->r[CREG_RSP] = it->sp + r->lay.switch_size;
 }
 
@@ -334,6 +338,8 @@ static bool in_core(const struct gortread *r, const struct gsnap_g *gp, struct c
 	const struct thread_regs *t = r->core && gp->tid ? core_regs(r->core, gp->tid) : NULL;
 	for (size_t i = 0; t && i < CREG_COUNT; i++)
 		regs->r[i] = t->general[from[i]];
+	regs->known =
+		1u << CREG_RBX | 1u << CREG_RBP | 1u << CREG_RSP | 0xfu << CREG_R12 | 1u << CREG_RA;
 	return t != NULL;
 }
 
