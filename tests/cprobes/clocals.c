@@ -44,20 +44,20 @@ COLD void wait_here(void)
 	__asm__ volatile("" ::: "memory");
 }
 
-COLD void numbers(long n)
+COLD void numbers(int n)
 {
 	unsigned char small = 200;
-	short negative = (short)-n;
+	signed char negative = (signed char)-n;
 	double half = (double)n + 0.5;
 	bool yes = n > 0;
 	char letter = 'x';
 	enum colour colour = GREEN;
 	static int calls = 7;
 	char text[32];
-	snprintf(text, sizeof text, "%ld", n);
-	tell("numbers", "n", "long", text);
+	snprintf(text, sizeof text, "%d", n);
+	tell("numbers", "n", "int", text);
 	tell("numbers", "small", "unsigned char", "200");
-	tell("numbers", "negative", "short", "-41");
+	tell("numbers", "negative", "signed char", "-41");
 	tell("numbers", "half", "double", "41.5");
 	tell("numbers", "yes", "_Bool", "true");
 	tell("numbers", "letter", "char", "120 'x'");
@@ -90,7 +90,7 @@ int gort_main(int argc, char **argv)
 	(void)argv;
 	never = make_chan(int, 0);
 	ready = make_chan(int, 0);
-	go(numbers, (long)argc + 40);
+	go(numbers, argc + 40);
 	(void)chan_recv(ready);
 	go(aggregates, argc + 40);
 	(void)chan_recv(ready);
