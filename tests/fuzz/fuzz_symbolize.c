@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * fuzz_symbolize.c - the input is the executable of a process that a made-up procfs shows: opened,
- * searched for libgort's table, symbolized and unwound, its variables shown as C's and as Go's. It is
- * our use of libdw that is tested here, and that a damaged file of somebody else's process cannot
- * take the tool down.
+ * searched for libgort's table, symbolized and unwound, its variables shown as C's and as Go's. It
+ * is our use of libdw that is tested here, and that a damaged file of somebody else's process
+ * cannot take the tool down.
  */
 #include <fcntl.h>
 #include <limits.h>
