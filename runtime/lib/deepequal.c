@@ -147,14 +147,20 @@ bool gort_deepequal(const struct gort_equaltype *t, const void *a, const void *b
 	return equal(&w, t, a, b);
 }
 
-#define BASIC(name, kind, size) \
-	const struct gort_equaltype gort_equal_##name = {kind, size, NULL, NULL, 0}
+#define BASIC(name, kind, size, shown) \
+	const struct gort_equaltype gort_equal_##name = {kind, size, NULL, NULL, 0, NULL, shown}
 
-BASIC(1, GORT_EQUAL_BYTES, 1);
-BASIC(2, GORT_EQUAL_BYTES, 2);
-BASIC(4, GORT_EQUAL_BYTES, 4);
-BASIC(8, GORT_EQUAL_BYTES, 8);
-BASIC(f32, GORT_EQUAL_F32, sizeof(float));
-BASIC(f64, GORT_EQUAL_F64, sizeof(double));
-BASIC(text, GORT_EQUAL_TEXT, sizeof(gort_string));
-BASIC(iface, GORT_EQUAL_ANY, sizeof(gort_any));
+BASIC(i1, GORT_EQUAL_BYTES, 1, GORT_ARG_INT);
+BASIC(i2, GORT_EQUAL_BYTES, 2, GORT_ARG_INT);
+BASIC(i4, GORT_EQUAL_BYTES, 4, GORT_ARG_INT);
+BASIC(i8, GORT_EQUAL_BYTES, 8, GORT_ARG_INT);
+BASIC(u1, GORT_EQUAL_BYTES, 1, GORT_ARG_UINT);
+BASIC(u2, GORT_EQUAL_BYTES, 2, GORT_ARG_UINT);
+BASIC(u4, GORT_EQUAL_BYTES, 4, GORT_ARG_UINT);
+BASIC(u8, GORT_EQUAL_BYTES, 8, GORT_ARG_UINT);
+BASIC(bool, GORT_EQUAL_BYTES, 1, GORT_ARG_BOOL);
+BASIC(error, GORT_EQUAL_BYTES, sizeof(gort_error), GORT_ARG_ERROR);
+BASIC(f32, GORT_EQUAL_F32, sizeof(float), 0);
+BASIC(f64, GORT_EQUAL_F64, sizeof(double), 0);
+BASIC(text, GORT_EQUAL_TEXT, sizeof(gort_string), 0);
+BASIC(iface, GORT_EQUAL_ANY, sizeof(gort_any), 0);

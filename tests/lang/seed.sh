@@ -27,14 +27,21 @@ ends() {
 	done
 }
 
+# A sanitized libgort.a is for programs that are, too, by the same compiler.
+flags=(-std=gnu17 -O2 -g -Wall -Wextra -Wshadow -Werror "-I$GORT_SOURCE/runtime/include")
+compilers=(gcc clang-14)
+if grep -q '^GORT_SANITIZE:BOOL=ON' "$GORT_BUILD/CMakeCache.txt"; then
+	flags+=(-fsanitize=address -fsanitize=undefined)
+	compilers=("$CC")
+fi
+
 for source in "$here"/*.c; do
 	name=$(basename "$source" .c)
 	(cd "$here/go/$name" && GO111MODULE=off go build -o "$work/$name.go" .)
 	"$work/$name.go" >"$work/want"
-	for cc in gcc clang-14; do
-		command -v $cc >/dev/null || continue
-		$cc -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -Werror "$source" -o "$work/$name.c" \
-			"-I$GORT_SOURCE/runtime/include" "$GORT_BUILD/lib/libgort.a" -lpthread
+	for cc in "${compilers[@]}"; do
+		command -v "$cc" >/dev/null || continue
+		"$cc" "${flags[@]}" "$source" -o "$work/$name.c" "$GORT_BUILD/lib/libgort.a" -lpthread
 		"$work/$name.c" >"$work/have" || fail "$name by $cc fails"
 		diff "$work/want" "$work/have" || fail "$name by $cc: not what Go prints"
 	done

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * equal.h - deep equality: slices, maps and pointers by what they hold. Go's reflect.DeepEqual.
- * Included by go.h.
+ * equal.h - types that the program declares, for deep equality (slices, maps and pointers by what
+ * they hold) and for printing. Go's reflect.DeepEqual, and %v of fmt. Included by go.h.
  *
  *	typedef slice(int) ints;
  *	typedef map(string, ints) index;
@@ -13,9 +13,10 @@
  *	GORT_EQUAL_STRUCT(node, (nodep, next), (double, weight), (index, words), (int, pair));
  *
  *	if (gort_equal(nodep, a, b)) ...             reflect.DeepEqual(a, b)
+ *	println(gort_show(index, words));            fmt.Println(words)
  *
  * C has no reflection, so types are declared, each by one word: integers, float, double, string,
- * any, error and those that are declared so. A structure has 1 to 12 fields that count; one that is
+ * any, error and those that are declared so, also those of keys. A structure has 1 to 12 fields that count; one that is
  * an array is told by the type of its elements. Pointers of other types are equal when they are the
  * same: declare them as uintptr_t, or leave the field out.
  *
@@ -57,40 +58,50 @@ struct gort_equaltype {
 		*elem; /* of a slice, a map's values, or what a pointer points to */
 	const struct gort_equalfield *fields;
 	int nfields;
+	const struct gort_equaltype *key; /* of a map */
+	int shown; /* enum gort_arg_kind: how those of GORT_EQUAL_BYTES are printed */
 };
 
 /* The values at a and b; runtime/lib/deepequal.c */
 GORT_API bool gort_deepequal(const struct gort_equaltype *t, const void *a, const void *b);
 
-GORT_API extern const struct gort_equaltype gort_equal_1, gort_equal_2, gort_equal_4, gort_equal_8,
-	gort_equal_f32, gort_equal_f64, gort_equal_text, gort_equal_iface;
+/*
+ * The value at p as %v shows it: [1 2], map[a:1 b:2] by the order of the keys, {1 x}; a pointer to
+ * a structure &{1 x}, within others its address. runtime/lib/show.c
+ */
+GORT_API gort_string gort_showtext(const struct gort_equaltype *t, const void *p);
+
+/* Integers of so many bytes, signed and not; bool, float, double, error. */
+GORT_API extern const struct gort_equaltype gort_equal_i1, gort_equal_i2, gort_equal_i4,
+	gort_equal_i8, gort_equal_u1, gort_equal_u2, gort_equal_u4, gort_equal_u8, gort_equal_bool,
+	gort_equal_error, gort_equal_f32, gort_equal_f64, gort_equal_text, gort_equal_iface;
 
 #ifdef __cplusplus
 }
 #else
 
-#define gort_equaltype_bool          gort_equal_1
-#define gort_equaltype__Bool         gort_equal_1
-#define gort_equaltype_char          gort_equal_1
-#define gort_equaltype_int8_t        gort_equal_1
-#define gort_equaltype_uint8_t       gort_equal_1
-#define gort_equaltype_short         gort_equal_2
-#define gort_equaltype_int16_t       gort_equal_2
-#define gort_equaltype_uint16_t      gort_equal_2
-#define gort_equaltype_int           gort_equal_4
-#define gort_equaltype_unsigned      gort_equal_4
-#define gort_equaltype_int32_t       gort_equal_4
-#define gort_equaltype_uint32_t      gort_equal_4
-#define gort_equaltype_long          gort_equal_8
-#define gort_equaltype_size_t        gort_equal_8
-#define gort_equaltype_isize         gort_equal_8
-#define gort_equaltype_gort_isize    gort_equal_8
-#define gort_equaltype_int64_t       gort_equal_8
-#define gort_equaltype_uint64_t      gort_equal_8
-#define gort_equaltype_uintptr_t     gort_equal_8
-#define gort_equaltype_gort_duration gort_equal_8
-#define gort_equaltype_error         gort_equal_8
-#define gort_equaltype_gort_error    gort_equal_8
+#define gort_equaltype_bool          gort_equal_bool
+#define gort_equaltype__Bool         gort_equal_bool
+#define gort_equaltype_char          gort_equal_i1
+#define gort_equaltype_int8_t        gort_equal_i1
+#define gort_equaltype_uint8_t       gort_equal_u1
+#define gort_equaltype_short         gort_equal_i2
+#define gort_equaltype_int16_t       gort_equal_i2
+#define gort_equaltype_uint16_t      gort_equal_u2
+#define gort_equaltype_int           gort_equal_i4
+#define gort_equaltype_unsigned      gort_equal_u4
+#define gort_equaltype_int32_t       gort_equal_i4
+#define gort_equaltype_uint32_t      gort_equal_u4
+#define gort_equaltype_long          gort_equal_i8
+#define gort_equaltype_size_t        gort_equal_u8
+#define gort_equaltype_isize         gort_equal_i8
+#define gort_equaltype_gort_isize    gort_equal_i8
+#define gort_equaltype_int64_t       gort_equal_i8
+#define gort_equaltype_uint64_t      gort_equal_u8
+#define gort_equaltype_uintptr_t     gort_equal_u8
+#define gort_equaltype_gort_duration gort_equal_i8
+#define gort_equaltype_error         gort_equal_error
+#define gort_equaltype_gort_error    gort_equal_error
 #define gort_equaltype_float         gort_equal_f32
 #define gort_equaltype_double        gort_equal_f64
 #define gort_equaltype_string        gort_equal_text
@@ -102,6 +113,12 @@ GORT_API extern const struct gort_equaltype gort_equal_1, gort_equal_2, gort_equ
 /* In an initializer: a compile error unless the types are the same. */
 #define GORT_SAMETYPE(A, B) (0 * sizeof(char[__builtin_types_compatible_p(A, B) ? 1 : -1]))
 
+#define gort_show(T, v) GORT_SHOW(__COUNTER__, T, v)
+#define GORT_SHOW(k, T, v)                                         \
+	__extension__({                                            \
+		T GORT_CAT(v_, k) = (v);                           \
+		gort_showtext(&GORT_EQUALOF(T), &GORT_CAT(v_, k)); \
+	})
 #define gort_equal(T, a, b) GORT_DEEPEQUAL(__COUNTER__, T, a, b)
 #define GORT_DEEPEQUAL(k, T, a, b)                                                    \
 	__extension__({                                                               \
@@ -112,21 +129,22 @@ GORT_API extern const struct gort_equaltype gort_equal_1, gort_equal_2, gort_equ
 #define GORT_EQUAL_SLICE(S, T)                                                          \
 	static const struct gort_equaltype GORT_CAT(gort_equaltype_, S) GORT_UNUSED = { \
 		GORT_EQUAL_LIST, sizeof(S) + GORT_SAMETYPE(GORT_SLICEELEM(*(S *)0), T), \
-		&GORT_EQUALOF(T), NULL, 0}
+		&GORT_EQUALOF(T), NULL, 0, NULL, 0}
 #define GORT_EQUAL_MAP(M, K, V)                                                           \
 	static const struct gort_equaltype GORT_CAT(gort_equaltype_, M)                   \
 		GORT_UNUSED = {GORT_EQUAL_TABLE, sizeof(M) + GORT_SAMETYPE(M, map(K, V)), \
-			&GORT_EQUALOF(V), NULL, 0}
-#define GORT_EQUAL_POINTER(P, T)                                                        \
-	static const struct gort_equaltype GORT_CAT(gort_equaltype_, T);                \
-	static const struct gort_equaltype GORT_CAT(gort_equaltype_, P) GORT_UNUSED = { \
-		GORT_EQUAL_PTR, sizeof(P) + GORT_SAMETYPE(P, T *), &GORT_EQUALOF(T), NULL, 0}
+			&GORT_EQUALOF(V), NULL, 0, &GORT_EQUALOF(K), 0}
+#define GORT_EQUAL_POINTER(P, T)                                                  \
+	static const struct gort_equaltype GORT_CAT(gort_equaltype_, T);          \
+	static const struct gort_equaltype GORT_CAT(gort_equaltype_, P)           \
+		GORT_UNUSED = {GORT_EQUAL_PTR, sizeof(P) + GORT_SAMETYPE(P, T *), \
+			&GORT_EQUALOF(T), NULL, 0, NULL, 0}
 #define GORT_EQUAL_STRUCT(T, ...)                                                               \
 	static const struct gort_equalfield GORT_CAT(gort_equalfields_, T)[] = {                \
 		GORT_LISTC(GORT_EQUALFIELD, T, __VA_ARGS__)};                                   \
 	static const struct gort_equaltype GORT_CAT(gort_equaltype_, T)                         \
 		GORT_UNUSED = {GORT_EQUAL_REC, sizeof(T), NULL, GORT_CAT(gort_equalfields_, T), \
-			GORT_N(__VA_ARGS__)}
+			GORT_N(__VA_ARGS__), NULL, 0}
 #define GORT_EQUALFIELD(T, typefield) GORT_EQUALFIELD_(T, GORT_UNPACK typefield)
 #define GORT_UNPACK(...)              __VA_ARGS__
 #define GORT_EQUALFIELD_(T, ...)      GORT_EQUALFIELD__(T, __VA_ARGS__)

@@ -5,7 +5,8 @@
  *
  * Integers (a char, too) are decimal, floating point numbers have the fewest digits that give them
  * back, bool is true or false, an error its text, a slice of bytes, runes or strings [a b], NULL
- * <nil>, any other pointer 0x... Formats with directives are printf's: gort_sprintf.
+ * <nil>, any other pointer 0x... Other slices, maps and structures: gort_show of equal.h. Formats
+ * with directives are printf's: gort_sprintf.
  */
 #ifndef GORT_FMT_H
 #define GORT_FMT_H

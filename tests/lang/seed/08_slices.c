@@ -48,6 +48,36 @@ static void three_indexes(void)
 	show(S("part"), part);
 }
 
+/* Each new capacity, over 100,000 appends. */
+#define GROWTH(S, ...)                             \
+	do {                                       \
+		S s = {0};                         \
+		print(#S);                         \
+		for (int i = 0; i < 100000; i++) { \
+			isize before = s.cap;      \
+			append(&s, __VA_ARGS__);   \
+			if (s.cap != before)       \
+				print(" ", s.cap); \
+		}                                  \
+		println();                         \
+	} while (0)
+
+typedef slice(long) longs;
+typedef slice(string) texts;
+typedef slice(uint8_t) octets;
+struct triple {
+	long a, b, c;
+};
+typedef slice(struct triple) triples;
+
+static void capacities(void)
+{
+	GROWTH(longs, 1);
+	GROWTH(octets, 1);
+	GROWTH(texts, S("x"));
+	GROWTH(triples, {1, 2, 3});
+}
+
 static void out_of_range(ints *s, long i)
 {
 	at(*s, i) = 1;
@@ -59,6 +89,7 @@ int gort_main(int argc, char **argv)
 	views();
 	aliasing();
 	three_indexes();
+	capacities();
 	ints few = make_slice(ints, 1);
 	println(protect(out_of_range, &few, 5L));
 	return 0;

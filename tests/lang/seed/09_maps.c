@@ -28,6 +28,27 @@ static void orders(void)
 	println("different first keys: ", map_len(firsts));
 }
 
+static uint64_t heap(void)
+{
+	struct gort_memstats stats;
+	gort_gc();
+	gort_read_memstats(&stats);
+	return stats.heap_alloc;
+}
+
+/* Deleting entries gives no memory back. */
+static void memory(void)
+{
+	uint64_t before = heap();
+	map(int, int) m = make_map(int, int);
+	for (int i = 0; i < 200000; i++)
+		map_at(m, i) = i;
+	uint64_t full = heap();
+	for (int i = 0; i < 200000; i++)
+		map_delete(m, i);
+	println("kept ", (bool)(heap() - before > (full - before) / 2), " ", map_len(m));
+}
+
 static void writer(counts m)
 {
 	for (;;)
@@ -59,5 +80,6 @@ int gort_main(int argc, char **argv)
 			map_delete(numbers, k);
 	}
 	println("even: ", map_len(numbers));
+	memory();
 	return 0;
 }

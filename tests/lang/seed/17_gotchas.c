@@ -40,6 +40,43 @@ static void equality(ints a)
 	println((bool)gort_equal(ints, a, b));
 }
 
+typedef struct point {
+	int x;
+	double y;
+	string name;
+	int pair[2];
+	ints list;
+	error err;
+	any value;
+	bool set;
+} point;
+typedef point *pointp;
+typedef slice(point) points;
+typedef map(int, string) names;
+typedef map(double, points) deep;
+GORT_EQUAL_STRUCT(point, (int, x), (double, y), (string, name), (int, pair), (ints, list),
+	(error, err), (any, value), (bool, set));
+GORT_EQUAL_POINTER(pointp, point);
+GORT_EQUAL_SLICE(points, point);
+GORT_EQUAL_MAP(names, int, string);
+GORT_EQUAL_MAP(deep, double, points);
+
+/* What %v prints of types that the program declares. */
+static void showing(ints a)
+{
+	point p = {1, 0.5, S("p"), {2, 3}, a, error_new("bad"), any_of(7), true}, none = {0};
+	names m = make_map(int, string), nomap = nil;
+	deep d = make_map(double, points);
+	ints empty = {0};
+	println(gort_show(ints, a), " ", gort_show(ints, empty), " ", gort_show(point, p), " ",
+		gort_show(pointp, &none));
+	for (int i = 20; i > -20; i -= 7)
+		map_at(m, i) = itoa(i * i);
+	map_at(d, 2.5) = slice_of(points, none);
+	map_at(d, -1e30) = (points){0};
+	println(gort_show(names, m), " ", gort_show(names, nomap), " ", gort_show(deep, d));
+}
+
 static void produce(chan(int) c, int n, int closing)
 {
 	for (int i = 0; i < n; i++)
@@ -83,6 +120,7 @@ int gort_main(int argc, char **argv)
 	(void)argv;
 	loop_variable(items);
 	equality(items);
+	showing(items);
 	ranging(argc == 1);
 	guarded(items);
 	return 0;

@@ -42,6 +42,35 @@ func threeIndexes() {
 	show("part", part)
 }
 
+func growth[T any](name string, s *[]T, v T) {
+	fmt.Print(name)
+	for range 100000 {
+		before := cap(*s)
+		*s = append(*s, v)
+		if cap(*s) != before {
+			fmt.Print(" ", cap(*s))
+		}
+	}
+	fmt.Println()
+}
+
+type triple struct{ a, b, c int }
+
+// Global, as the compiler may begin a local one with an array on the stack.
+var (
+	longs   []int
+	octets  []byte
+	texts   []string
+	triples []triple
+)
+
+func capacities() {
+	growth("longs", &longs, 1)
+	growth("octets", &octets, 1)
+	growth("texts", &texts, "x")
+	growth("triples", &triples, triple{1, 2, 3})
+}
+
 func outOfRange(s []int, i int) (err error) {
 	defer func() { err, _ = recover().(error) }()
 	s[i] = 1
@@ -52,5 +81,6 @@ func main() {
 	views()
 	aliasing()
 	threeIndexes()
+	capacities()
 	fmt.Println(outOfRange(make([]int, 1), 5))
 }

@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 )
 
 func writeNil() (err error) {
@@ -24,6 +25,26 @@ func orders() {
 		}
 	}
 	fmt.Println("different first keys:", len(firsts))
+}
+
+func heap() uint64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
+
+func memory() {
+	before := heap()
+	m := map[int32]int32{}
+	for i := range int32(200000) {
+		m[i] = i
+	}
+	full := heap()
+	for i := range int32(200000) {
+		delete(m, i)
+	}
+	fmt.Println("kept", heap()-before > (full-before)/2, len(m))
 }
 
 func writer(m map[string]int) {
@@ -59,4 +80,5 @@ func main() {
 		}
 	}
 	fmt.Println("even:", len(numbers))
+	memory()
 }

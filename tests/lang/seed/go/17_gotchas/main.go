@@ -4,9 +4,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
+	"strconv"
 	"sync"
 )
 
@@ -28,6 +30,30 @@ func equality(a []int) {
 	fmt.Print(reflect.DeepEqual(a, b), " ", reflect.DeepEqual(m, n), " ")
 	b[0]++
 	fmt.Println(reflect.DeepEqual(a, b))
+}
+
+// Exported: of other fields fmt does not call Error.
+type point struct {
+	X     int
+	Y     float64
+	Name  string
+	Pair  [2]int
+	List  []int
+	Err   error
+	Value any
+	Set   bool
+}
+
+func showing(a []int) {
+	p := point{1, 0.5, "p", [2]int{2, 3}, a, errors.New("bad"), 7, true}
+	var none point
+	m, nomap := map[int]string{}, map[int]string(nil)
+	d := map[float64][]point{2.5: {none}, -1e30: nil}
+	fmt.Println(a, []int(nil), p, &none)
+	for i := 20; i > -20; i -= 7 {
+		m[i] = strconv.Itoa(i * i)
+	}
+	fmt.Println(m, nomap, d)
 }
 
 func ranging(closing bool) {
@@ -67,6 +93,7 @@ func main() {
 	items := []int{1, 2, 3}
 	loopVariable(items)
 	equality(items)
+	showing(items)
 	ranging(len(os.Args) == 1)
 	guarded(items)
 }
