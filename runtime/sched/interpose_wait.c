@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "sched/interpose.h"
 #include "sched/sysfd.h"
+#include "sched/timewarp.h"
 
 #ifndef GORT_ASAN
 
@@ -92,7 +93,7 @@ static long tryepoll(struct sysfdop *op)
 static long waitready(struct pollop *op, int ms)
 {
 	if (ms >= 0)
-		op->op.deadline = nanotime() + (int64_t)ms * 1000000;
+		op->op.deadline = timenow() + (int64_t)ms * 1000000;
 	enum sysfdkind kind = sysfdkind(op->op.fd);
 	long r = kind == SYSFD_FILE ? SYSFD_BLOCK : sysfddo(&op->op);
 	return r == -ETIMEDOUT ? 0 : r;

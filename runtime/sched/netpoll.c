@@ -353,7 +353,7 @@ static void changed(struct pollDesc *pd, uint32_t closing)
 static void netpollDeadline(void *arg)
 {
 	struct pollDesc *pd = arg;
-	int64_t now = nanotime();
+	int64_t now = timenow();
 	lock(&pd->lock);
 	pd->armed = false;
 	if (pd->rd > 0 && pd->rd <= now)
@@ -365,7 +365,7 @@ static void netpollDeadline(void *arg)
 
 int pollSetDeadline(struct pollDesc *pd, unsigned modes, int64_t when)
 {
-	if (when < 0 || (when > 0 && when <= nanotime()))
+	if (when < 0 || (when > 0 && when <= timenow()))
 		when = EXPIRED;
 	lock(&pd->lock);
 	if (load_rlx(&pd->info) & pollClosing) {

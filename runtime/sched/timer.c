@@ -147,7 +147,7 @@ static inline uint64_t notbefore(uint64_t tick, uint64_t least)
 void timeradd(struct p *pp, struct timer *t)
 {
 	struct timers *ts = &pp->timers;
-	uint64_t now = (uint64_t)load_rlx(&sched.now) >> TIMERTICKBITS;
+	uint64_t now = (uint64_t)timeat(load_rlx(&sched.now)) >> TIMERTICKBITS;
 	if (now > ts->tick && now < firstslot(ts) && ringempty(&ts->spill))
 		ts->tick = now;
 	uint64_t at = notbefore(tickof(t->when), ts->tick);
@@ -220,7 +220,7 @@ static inline bool needswatch(struct p *pp, int64_t when, bool parking)
  */
 void wakeNetPoller(int64_t when)
 {
-	if (load_rlx(&sched.npidle) == 0)
+	if (load_rlx(&sched.npidle) == 0 || (when = timewhen(when)) == INT64_MAX)
 		return;
 	atomic_thread_fence(memory_order_seq_cst);
 	int64_t until = load_rlx(&sched.pollUntil);
@@ -329,6 +329,18 @@ static void spill(struct timers *ts, unsigned slot, struct timerlink *head)
 	vacate(ts, slot);
 }
 
+/* At level 0: the next timer, unless their time stands still before it. */
+static inline struct timer *reached(const struct timerlink *head)
+{
+	if (likely(!load_rlx(&timewarped)))
+		return (struct timer *)head->next;
+	int64_t now = timefrozen();
+	struct timerlink *l = head->next;
+	while (l != head && ((const struct timer *)l)->when > now)
+		l = l->next;
+	return l == head ? NULL : (struct timer *)l;
+}
+
 /*
  * Takes the next timer due at tick now, or prepares that with one step; false and *more false when
  * there is none. It is copied before it is out: then somebody may free it or set it anew.
@@ -355,7 +367,11 @@ static bool step(struct p *pp, uint64_t now, struct due *d, bool *more)
 		spill(ts, level << TIMERSLOTBITS | digit, head);
 		return false;
 	}
-	t = (struct timer *)head->next;
+	t = reached(head);
+	if (!t) {
+		*more = false;
+		return false;
+	}
 	copydue(d, t);
 	timerremove(pp, t);
 	return true;
@@ -414,7 +430,7 @@ void timersrunlocked(struct p *pp, int64_t now)
 	}
 }
 
-int64_t timeSleepUntil(void)
+int64_t timersnext(void)
 {
 	int64_t least = INT64_MAX;
 	for (int32_t i = 0; i < gomaxprocs; i++) {
@@ -422,6 +438,46 @@ int64_t timeSleepUntil(void)
 		least = when < least ? when : least;
 	}
 	return least;
+}
+
+static int64_t ringleast(const struct timerlink *head, int64_t least)
+{
+	for (const struct timerlink *l = head->next; l != head; l = l->next) {
+		int64_t when = ((const struct timer *)l)->when;
+		least = when < least ? when : least;
+	}
+	return least;
+}
+
+static int64_t leastwhen(const struct timers *ts)
+{
+	int64_t least = ringleast(&ts->spill, INT64_MAX);
+	for (unsigned level = 0; level < NTIMERLEVEL; level++)
+		for (uint64_t left = ts->occupied[level]; left; left &= left - 1)
+			least = ringleast(&ts->slot[level][__builtin_ctzll(left)], least);
+	return least;
+}
+
+bool timersrunnext(int64_t most)
+{
+	int64_t least = INT64_MAX;
+	for (int32_t i = 0; i < gomaxprocs; i++) {
+		plock(&allp[i]->timers.lock);
+		int64_t when = leastwhen(&allp[i]->timers);
+		unlock(&allp[i]->timers.lock);
+		least = when < least ? when : least;
+	}
+	if (least > most)
+		return false;
+	timereach(least);
+	for (int32_t i = 0; i < gomaxprocs; i++)
+		timersrunlocked(allp[i], tickstart(tickof(least)));
+	return true;
+}
+
+int64_t timeSleepUntil(void)
+{
+	return timewhen(timersnext());
 }
 
 /* ---- sleep ---- */
@@ -445,7 +501,7 @@ void gort_sleep(gort_duration ns)
 	if (ns <= 0)
 		return;
 	struct p *pp = getm()->p;
-	int64_t now = nanotime();
+	int64_t now = timenow();
 	struct timer *t = &gcold(gp)->timer;
 	t->when = ns < INT64_MAX - now ? now + ns : INT64_MAX - 1;
 	t->f = goroutineReady;

@@ -3,7 +3,9 @@
 #ifndef GORT_SCHED_TIMER_H
 #define GORT_SCHED_TIMER_H
 
+#include "base/clock.h"
 #include "sched/runtime2.h"
+#include "sched/timewarp.h"
 
 /* In timer.pp: timerreset is about to add the timer. */
 #define TIMERBUSY ((struct p *)1)
@@ -28,22 +30,30 @@ void timerstart(struct timer *t, bool parking);
 bool timerreset(struct timer *t, int64_t when);
 /* After the lock is released: makes the sleeping poller notice a timer that is due at when. */
 void wakeNetPoller(int64_t when);
-/* Calls every timer of pp that is due at now, on the calling M, which has a P. */
+/* Calls every timer of pp that is due at now, a time of timers, on the calling M, which has a P. */
 void timersrunlocked(struct p *pp, int64_t now);
 /* All timers of from become those of to. The world is stopped. */
 void timersmove(struct p *to, struct p *from);
-/* No timer of any P is due before; INT64_MAX when there is none. Takes no lock. */
+/*
+ * No timer of any P is due before that time of the clock; INT64_MAX when there is none. Takes no
+ * lock.
+ */
 int64_t timeSleepUntil(void);
+/* The same in the time of timers. */
+int64_t timersnext(void);
+/* What timeskip() of timewarp.h does, unless the earliest timer is later than most. */
+bool timersrunnext(int64_t most);
 
+/* now: what the clock shows. */
 static inline bool timersdue(struct p *pp, int64_t now)
 {
-	return load_rlx(&pp->timers.minwhen) <= now;
+	return load_rlx(&pp->timers.minwhen) <= timeat(now);
 }
 
 static inline void timersrun(struct p *pp, int64_t now)
 {
 	if (unlikely(timersdue(pp, now)))
-		timersrunlocked(pp, now);
+		timersrunlocked(pp, timeat(now));
 }
 
 #endif

@@ -37,6 +37,7 @@
 #include "mem/malloc.h"
 #include "mem/mbarrier.h"
 #include "sched/proc.h"
+#include "sched/timewarp.h"
 #include "sync/chan.h"
 #include "sync/context.h"
 
@@ -348,7 +349,7 @@ static void expired(struct gort_contextobj *c)
 static void setdeadline(struct gort_contextobj *c, gort_time d, gort_error cause)
 {
 	struct gort_call call = {(void (*)(void))expired, 1, {(uintptr_t)c}};
-	gort_duration left = d - nanotime();
+	gort_duration left = d - timenow();
 	c->deadline = d;
 	c->timeoutcause = cause;
 	if (left <= 0) {
@@ -376,7 +377,7 @@ gort_context gort_ctx_with_deadline(
 gort_context gort_ctx_with_timeout(
 	gort_context parent, gort_duration timeout, gort_error cause, struct gort_cancel **cancel)
 {
-	gort_time now = nanotime();
+	gort_time now = timenow();
 	gort_time d = timeout < INT64_MAX - now ? now + timeout : INT64_MAX - 1;
 	return gort_ctx_with_deadline(parent, d, cause, cancel);
 }

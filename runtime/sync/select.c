@@ -335,7 +335,7 @@ static void finddue(struct sel *s)
 	}
 	if (!s->due)
 		return;
-	int64_t now = nanotime();
+	int64_t now = timenow();
 	s->when = s->due->after < INT64_MAX - now ? now + s->due->after : INT64_MAX - 1;
 }
 

@@ -39,7 +39,7 @@
 /* In d from now, or a little later, but never before. */
 static inline int64_t whenafter(gort_duration d)
 {
-	int64_t now = nanotimeupper(getm()->p);
+	int64_t now = timeat(nanotimeupper(getm()->p));
 	if (d <= 0)
 		return now;
 	return d < INT64_MAX - now ? now + d : INT64_MAX - 1;
@@ -47,7 +47,7 @@ static inline int64_t whenafter(gort_duration d)
 
 gort_time gort_now(void)
 {
-	return nanotime();
+	return timenow();
 }
 
 /* ---- memory: two kinds, so that invariant 3 holds; free ones cached by each P ---- */
@@ -145,7 +145,7 @@ static inline bool due(struct gort_timer *t, int64_t now)
 void timerchancheck(struct hchan *c)
 {
 	struct gort_timer *t = c->timer;
-	int64_t now = nanotime();
+	int64_t now = timenow();
 	if (c->recvq.first || !due(t, now))
 		return;
 	gort_time value = expire(t, now);
@@ -157,7 +157,7 @@ void timerchancheck(struct hchan *c)
 
 bool timerchandue(struct hchan *c)
 {
-	return !__atomic_load_n(&c->recvq.first, __ATOMIC_RELAXED) && due(c->timer, nanotime());
+	return !__atomic_load_n(&c->recvq.first, __ATOMIC_RELAXED) && due(c->timer, timenow());
 }
 
 void timerchanblock(struct hchan *c)
@@ -181,7 +181,7 @@ static void sendtime(void *arg)
 {
 	struct gort_timer *t = arg;
 	struct hchan *c = &t->c;
-	int64_t now = nanotime();
+	int64_t now = timenow();
 	plock(&c->lock);
 	if (!c->recvq.first || !due(t, now)) {
 		unlock(&c->lock);

@@ -15,14 +15,19 @@
 
 /* What a gort_b has besides. */
 struct run {
-	bool timed, showallocs, failed;
+	bool timed, showallocs, hassubs;
 	int64_t start, took, bytes;
 	uint64_t objects0, size0; /* allocated before */
 	uint64_t objects, size;   /* while timed */
-	const struct gort_test *entry;
+	const char *name;         /* without the number of Ps */
+	void (*fn)(struct gort_b *b, void *arg);
+	void *arg;
 	struct gort_b *b;
 	struct gort_chan *done;
 };
+
+/* Names have so many columns: as in Go, the longest that was seen, and some more. */
+static int width;
 
 static struct run *runof(struct gort_b *b)
 {
@@ -117,7 +122,7 @@ static void measured(struct run *r)
 {
 	defer(finished, r);
 	gort_b_start(r->b);
-	r->entry->bench(r->b);
+	r->fn(r->b, r->arg);
 }
 
 static void once_with(struct run *r, long n)
@@ -130,9 +135,9 @@ static void once_with(struct run *r, long n)
 	(void)gort_chan_recv(r->done, NULL);
 }
 
+/* All but the first run, which may have been all: that of b_loop. */
 static void measure(struct run *r)
 {
-	once_with(r, 1);
 	if (r->b->looped)
 		return;
 	if (flags.benchn) {
@@ -146,7 +151,7 @@ static void measure(struct run *r)
 /* ---- the result ---- */
 
 /* Go's prettyPrint: ten places before the point, and small numbers with four digits. */
-static void pretty(struct buf *b, double x, const char *unit)
+static void pretty(builder *b, double x, const char *unit)
 {
 	static const struct {
 		double least;
@@ -157,44 +162,74 @@ static void pretty(struct buf *b, double x, const char *unit)
 	while (x < forms[i].least)
 		i++;
 	i = x == 0 ? 0 : i;
-	buf_printf(b, "\t%*.*f %s", forms[i].width, forms[i].digits, x, unit);
+	builder_printf(b, "\t%*.*f %s", forms[i].width, forms[i].digits, x, unit);
 }
 
-static void result(struct buf *b, const struct run *r)
+static void result(builder *b, const struct run *r)
 {
 	double n = (double)r->b->n;
-	buf_printf(b, "%8ld", r->b->n);
+	builder_printf(b, "%8ld", r->b->n);
 	pretty(b, (double)r->took / n, "ns/op");
 	if (r->bytes && r->took > 0)
-		buf_printf(b, "\t%7.2f MB/s", (double)r->bytes * n / 1e6 / ((double)r->took / 1e9));
+		builder_printf(
+			b, "\t%7.2f MB/s", (double)r->bytes * n / 1e6 / ((double)r->took / 1e9));
 	if (flags.benchmem || r->showallocs)
-		buf_printf(b, "\t%8llu B/op\t%8llu allocs/op",
+		builder_printf(b, "\t%8llu B/op\t%8llu allocs/op",
 			(unsigned long long)((double)r->size / n),
 			(unsigned long long)((double)r->objects / n));
-	buf_add(b, "\n", 1);
+	builder_write(b, "\n", 1);
+}
+
+static int suffix_len(void)
+{
+	int procs = gort_gomaxprocs(0);
+	return procs > 1 ? snprintf(NULL, 0, "-%d", procs) : 0;
 }
 
 /* "BenchmarkParse-2": with the number of Ps, unless that is 1. */
-static char *full_name(const struct gort_test *e)
+static char *full_name(const char *name)
 {
-	struct buf b = {0};
+	builder b = {0};
 	int procs = gort_gomaxprocs(0);
-	buf_printf(&b, "%s", test_name(e));
+	builder_printf(&b, "%s", name);
 	if (procs > 1)
-		buf_printf(&b, "-%d", procs);
-	buf_add(&b, "", 1);
-	return b.p;
+		builder_printf(&b, "-%d", procs);
+	return ended(&b);
 }
 
-static void bench_one(const struct gort_test *e, int width)
+/* One whose first run has measured others below it is no more than their parent. */
+static void bench_one(const char *name, void (*fn)(struct gort_b *, void *), void *arg)
 {
 	struct gort_b b;
-	struct run r = {.entry = e, .b = &b, .done = gort_chan_make(1, 1)};
-	struct buf line = {0};
-	outf("%-*s\t", width, full_name(e));
+	struct run r = {.name = name, .fn = fn, .arg = arg, .b = &b, .done = gort_chan_make(1, 1)};
+	builder line = {0};
+	int len = (int)strlen(name) + suffix_len() + 1;
+	if (len > width)
+		width = len + 8;
+	once_with(&r, 1);
+	if (r.hassubs)
+		return;
+	outf("%-*s\t", width, full_name(name));
 	measure(&r);
 	result(&line, &r);
-	out(line.p, line.n);
+	out(builder_result(&line));
+}
+
+void gort_b_run(
+	struct gort_b *b, const char *name, void (*fn)(struct gort_b *b, void *arg), void *arg)
+{
+	builder whole = {0};
+	runof(b)->hassubs = true;
+	builder_printf(&whole, "%s/", runof(b)->name);
+	write_name(&whole, name);
+	if (pattern_match(&flags.bench_, ended(&whole), false))
+		bench_one((const char *)whole.buf.ptr, fn, arg);
+}
+
+static void run_entry(struct gort_b *b, void *arg)
+{
+	const struct gort_test *e = arg;
+	e->bench(b);
 }
 
 static bool selected(const struct gort_test *e)
@@ -217,9 +252,10 @@ static void print_cpu(void)
 
 bool benches_run(struct gort_test *const *entries, int n)
 {
-	int width = 0, count = 0;
+	int count = 0;
 	for (int i = 0; i < n; i++) {
-		int len = selected(entries[i]) ? (int)strlen(full_name(entries[i])) : 0;
+		bool is = selected(entries[i]);
+		int len = is ? (int)strlen(test_name(entries[i])) + 2 * suffix_len() + 1 : 0;
 		count += len > 0;
 		width = len > width ? len : width;
 	}
@@ -230,6 +266,6 @@ bool benches_run(struct gort_test *const *entries, int n)
 	for (long k = 0; k < flags.count; k++)
 		for (int i = 0; i < n; i++)
 			if (selected(entries[i]))
-				bench_one(entries[i], width);
+				bench_one(test_name(entries[i]), run_entry, entries[i]);
 	return true;
 }

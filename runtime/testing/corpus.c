@@ -3,138 +3,278 @@
  * corpus.c - files of a fuzz corpus in Go's format (Go's internal/fuzz/encoding.go):
  *
  *	go test fuzz v1
- *	[]byte("text \x00 with Go's escapes")          or string("..."), or a raw `string`
+ *	[]byte("text \x00 with Go's escapes")
+ *	int(-3)
  *
- * Such files come from anybody: nothing is read beyond len, and what is written is shorter.
+ * A line a value, in the order of the target's arguments. Such files come from anybody.
  */
 #include "testing/corpus.h"
 
-#include <stdbool.h>
 #include <string.h>
 
-#include "mem/malloc.h"
+#define TYPE(c, go, kind, size) const struct gort_fuzztype gort_fuzz_##c = {go, kind, size}
+TYPE(bool, "bool", GORT_FUZZ_BOOL, 1);
+TYPE(bytes, "[]byte", GORT_FUZZ_BYTES, sizeof(gort_bytes));
+TYPE(string, "string", GORT_FUZZ_STRING, sizeof(gort_string));
+TYPE(i8, "int8", GORT_FUZZ_INT, 1);
+TYPE(i16, "int16", GORT_FUZZ_INT, 2);
+TYPE(i32, "int32", GORT_FUZZ_INT, 4);
+TYPE(i64, "int64", GORT_FUZZ_INT, 8);
+TYPE(int, "int", GORT_FUZZ_INT, 8);
+TYPE(u8, "uint8", GORT_FUZZ_UINT, 1);
+TYPE(u16, "uint16", GORT_FUZZ_UINT, 2);
+TYPE(u32, "uint32", GORT_FUZZ_UINT, 4);
+TYPE(u64, "uint64", GORT_FUZZ_UINT, 8);
+TYPE(uint, "uint", GORT_FUZZ_UINT, 8);
+TYPE(f32, "float32", GORT_FUZZ_FLOAT, 4);
+TYPE(f64, "float64", GORT_FUZZ_FLOAT, 8);
 
-/* What is left to read. */
-struct in {
-	const char *p, *end;
-};
+static const string version = {"go test fuzz v1", 15};
 
-static bool skip(struct in *in, const char *text)
+/* ---- a value's text to the value ---- */
+
+/* Integers are stored by their low bytes. */
+static error take_int(const struct gort_fuzztype *type, string text, union gort_fuzzvalue *v)
 {
-	size_t n = strlen(text);
-	if ((size_t)(in->end - in->p) < n || memcmp(in->p, text, n))
-		return false;
-	in->p += n;
-	return true;
+	int64_t n;
+	error err = parse_int(text, 0, (int)type->size * 8, &n);
+	memcpy(v->value, &n, type->size);
+	return err;
 }
 
-static int digit(char c)
+/* A byte or a rune may be a character: 'a'. */
+static error take_uint(const struct gort_fuzztype *type, string text, union gort_fuzzvalue *v)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
+	uint64_t n;
+	error err = parse_uint(text, 0, (int)type->size * 8, &n);
+	memcpy(v->value, &n, type->size);
+	return err;
 }
 
-/* n digits; -1 when they are not there. */
-static int64_t digits(struct in *in, int n, int base)
+static error take_char(const struct gort_fuzztype *type, string text, union gort_fuzzvalue *v)
 {
-	int64_t v = 0;
-	for (; n > 0; n--, in->p++) {
-		if (in->p == in->end || digit(*in->p) >= base)
-			return -1;
-		v = v * base + digit(*in->p);
+	string c;
+	isize size;
+	error err = unquote(text, &c);
+	int32_t r = utf8_decode(c, &size);
+	if (r == GORT_RUNE_ERROR && size == 1) /* an escape for a byte */
+		r = (uint8_t)c.ptr[0];
+	if (!err && type->size == 1 && r > 255)
+		return err_range;
+	memcpy(v->value, &r, type->size);
+	return err;
+}
+
+static error take_float(const struct gort_fuzztype *type, string text, union gort_fuzzvalue *v)
+{
+	double d;
+	error err = parse_float(text, (int)type->size * 8, &d);
+	float f = (float)d;
+	memcpy(v->value, type->size == 4 ? (void *)&f : (void *)&d, type->size);
+	return err;
+}
+
+static error take_bool(string text, union gort_fuzzvalue *v)
+{
+	bool b = str_equal(text, S("true"));
+	v->value[0] = b;
+	return b || str_equal(text, S("false")) ? nil : err_syntax;
+}
+
+static error take_text(const struct gort_fuzztype *type, string text, union gort_fuzzvalue *v)
+{
+	string s;
+	error err = text.len && text.ptr[0] == '\'' ? err_syntax : unquote(text, &s);
+	if (err)
+		return err;
+	if (type->kind == GORT_FUZZ_BYTES)
+		v->bytes = str_bytes(s);
+	else
+		v->string = s;
+	return nil;
+}
+
+static error take(const struct gort_fuzztype *type, string text, union gort_fuzzvalue *v)
+{
+	bool character = text.len && text.ptr[0] == '\'';
+	switch (type->kind) {
+	case GORT_FUZZ_BYTES:
+	case GORT_FUZZ_STRING:
+		return take_text(type, text, v);
+	case GORT_FUZZ_BOOL:
+		return take_bool(text, v);
+	case GORT_FUZZ_INT:
+		return character && type->size == 4 ? take_char(type, text, v)
+						    : take_int(type, text, v);
+	case GORT_FUZZ_UINT:
+		return character && type->size == 1 ? take_char(type, text, v)
+						    : take_uint(type, text, v);
+	default:
+		return take_float(type, text, v);
 	}
-	return v;
 }
 
-/* At most four bytes; 0 when v is no code point. */
-static size_t encode(uint8_t *to, int64_t v)
+/* ---- a line ---- */
+
+/* The bits of a floating point number, by which Go writes a NaN that is not the usual one. */
+static bool frombits(const struct gort_fuzztype *type, string name)
 {
-	if (v < 0 || v > 0x10ffff || (v >= 0xd800 && v < 0xe000))
-		return 0;
-	if (v < 0x80)
-		return to[0] = (uint8_t)v, 1;
-	size_t n = v < 0x800 ? 2 : v < 0x10000 ? 3 : 4;
-	for (size_t i = n; i-- > 1; v >>= 6)
-		to[i] = (uint8_t)(0x80 | (v & 0x3f));
-	to[0] = (uint8_t)(v | (n == 2 ? 0xc0 : n == 3 ? 0xe0 : 0xf0));
+	return type->kind == GORT_FUZZ_FLOAT &&
+	       str_equal(name,
+		       type->size == 4 ? S("math.Float32frombits") : S("math.Float64frombits"));
+}
+
+/* Go's other names of two types; and a target of FUZZ takes a string as well as a []byte. */
+static bool named(const struct gort_fuzztype *type, string name)
+{
+	if (str_equal(name, S("byte")))
+		name = S("uint8");
+	else if (str_equal(name, S("rune")))
+		name = S("int32");
+	return str_equal(name, str_view(type->name)) ||
+	       (type->kind == GORT_FUZZ_BYTES && str_equal(name, S("string")));
+}
+
+static error decode_line(string line, const struct gort_fuzztype *type, union gort_fuzzvalue *v)
+{
+	isize open = str_index_byte(line, '(');
+	if (open < 0 || line.ptr[line.len - 1] != ')')
+		return errorf("malformed line %s: expected call expression", str_cstr(quote(line)));
+	string name = str_sub(line, 0, open), text = str_sub(line, open + 1, line.len - 1);
+	if (!named(type, name) && !frombits(type, name))
+		return errorf("mismatched types in corpus entry: [%s], want [%s]", str_cstr(name),
+			type->name);
+	error err = frombits(type, name) ? take_uint(type, str_trim_space(text), v)
+					 : take(type, str_trim_space(text), v);
+	return err ? errorf("malformed line %s: %s", str_cstr(quote(line)), error_text(err)) : nil;
+}
+
+static isize count(const struct gort_fuzztype *const *types)
+{
+	isize n = 0;
+	while (types[n])
+		n++;
 	return n;
 }
 
-static size_t byte(uint8_t *to, int64_t v)
+error corpus_decode(
+	string text, const struct gort_fuzztype *const *types, union gort_fuzzvalue *args)
 {
-	*to = (uint8_t)v;
-	return v >= 0 && v < 256;
-}
-
-/* After a backslash: how many bytes it stands for, 0 for a mistake. */
-static size_t escape(struct in *in, uint8_t *to)
-{
-	static const char names[] = "abfnrtv\\\"'", values[] = "\a\b\f\n\r\t\v\\\"'";
-	if (in->p == in->end)
-		return 0;
-	char c = *in->p++;
-	const char *name = c ? strchr(names, c) : NULL;
-	if (name)
-		return byte(to, values[name - names]);
-	if (c == 'x')
-		return byte(to, digits(in, 2, 16));
-	if (c == 'u' || c == 'U')
-		return encode(to, digits(in, c == 'u' ? 4 : 8, 16));
-	in->p--;
-	return byte(to, digits(in, 3, 8));
-}
-
-/* Up to the closing quote; false when there is none, or a mistake before. */
-static bool interpreted(struct in *in, uint8_t *to, size_t *size)
-{
-	while (in->p < in->end && *in->p != '"') {
-		size_t n = 1;
-		if (*in->p == '\\') {
-			in->p++;
-			n = escape(in, to + *size);
-		} else if (*in->p != '\n') {
-			to[*size] = (uint8_t)*in->p++;
-		} else {
-			return false;
+	string first, rest;
+	isize n = 0, want = count(types);
+	if (!str_cut(text, S("\n"), &first, &rest))
+		return error_new("must include version and at least one value");
+	if (!str_equal(str_trim_suffix(first, S("\r")), version))
+		return errorf("unknown encoding version: %s", str_cstr(first));
+	for
+		range(i, whole, str_split(rest, S("\n")))
+		{
+			string line = str_trim_space(whole);
+			if (!line.len)
+				continue;
+			error err = n < want ? decode_line(line, types[n], &args[n]) : nil;
+			if (err)
+				return err;
+			n++;
 		}
-		if (n == 0)
-			return false;
-		*size += n;
-	}
-	return skip(in, "\"");
+	return n == want ? nil
+			 : errorf("wrong number of values in corpus entry: %td, want %td", n, want);
 }
 
-static bool raw(struct in *in, uint8_t *to, size_t *size)
+/* ---- the other way ---- */
+
+static int64_t load_int(const struct gort_fuzztype *type, const union gort_fuzzvalue *v)
 {
-	for (; in->p < in->end && *in->p != '`'; in->p++)
-		if (*in->p != '\r')
-			to[(*size)++] = (uint8_t)*in->p;
-	return skip(in, "`");
+	int64_t n = 0;
+	unsigned unused = 64 - 8 * type->size;
+	memcpy(&n, v->value, type->size);
+	return (int64_t)((uint64_t)n << unused) >> unused;
 }
 
-uint8_t *corpus_decode(const char *text, size_t len, size_t *size, const char **why)
+static string float_text(const struct gort_fuzztype *type, const union gort_fuzzvalue *v)
 {
-	struct in in = {text, text + len};
-	uint8_t *to = mallocgc_noscan(len + 8);
-	*size = 0;
-	*why = "not a value of type []byte or string in Go's syntax";
-	if (!skip(&in, "go test fuzz v1\n")) {
-		*why = "must include version and at least one value";
-		return NULL;
+	double d;
+	float f;
+	uint64_t bits = 0;
+	memcpy(&f, v->value, sizeof(f));
+	memcpy(&d, v->value, sizeof(d));
+	memcpy(&bits, v->value, type->size);
+	d = type->size == 4 ? (double)f : d;
+	if (d != d)
+		return gort_sprintf("math.Float%dfrombits(0x%llx)", (int)type->size * 8,
+			(unsigned long long)bits);
+	string text = format_float(d, 'g', -1, (int)type->size * 8);
+	return gort_sprintf("%s(%.*s)", type->name, (int)text.len, text.ptr);
+}
+
+static string value_text(const struct gort_fuzztype *type, const union gort_fuzzvalue *v)
+{
+	uint64_t n = 0;
+	switch (type->kind) {
+	case GORT_FUZZ_BYTES:
+		return str_concat(S("[]byte("), quote(bytes_str(v->bytes)), S(")"));
+	case GORT_FUZZ_STRING:
+		return str_concat(S("string("), quote(v->string), S(")"));
+	case GORT_FUZZ_BOOL:
+		return v->value[0] ? S("bool(true)") : S("bool(false)");
+	case GORT_FUZZ_INT:
+		return gort_sprintf("%s(%lld)", type->name, (long long)load_int(type, v));
+	case GORT_FUZZ_UINT:
+		memcpy(&n, v->value, type->size);
+		return gort_sprintf("%s(%llu)", type->name, (unsigned long long)n);
+	default:
+		return float_text(type, v);
 	}
-	if (!skip(&in, "[]byte(") && !skip(&in, "string("))
-		return NULL;
-	bool good =
-		skip(&in, "`") ? raw(&in, to, size) : skip(&in, "\"") && interpreted(&in, to, size);
-	if (!good || !skip(&in, ")"))
-		return NULL;
-	while (in.p < in.end && *in.p == '\n')
-		in.p++;
-	if (in.p == in.end)
-		return to;
-	*why = "wrong number of values in corpus entry: want 1";
-	return NULL;
+}
+
+string corpus_encode(const struct gort_fuzztype *const *types, const union gort_fuzzvalue *args)
+{
+	builder b = {0};
+	builder_string(&b, version);
+	builder_byte(&b, '\n');
+	for (; *types; types++, args++) {
+		builder_string(&b, value_text(*types, args));
+		builder_byte(&b, '\n');
+	}
+	return builder_result(&b);
+}
+
+/* ---- from a fuzzer ---- */
+
+/* A text but the last begins with its length; the last one is what remains. */
+static size_t split_text(const uint8_t *data, size_t size, const struct gort_fuzztype *type,
+	bool last, union gort_fuzzvalue *v)
+{
+	size_t head = last || !size ? 0 : 1, n = head ? data[0] : size;
+	if (n > size - head)
+		n = size - head;
+	if (type->kind == GORT_FUZZ_BYTES)
+		v->bytes = (gort_bytes){(uint8_t *)(uintptr_t)data + head, (isize)n, (isize)n};
+	else
+		v->string = str_unsafe(data + head, (isize)n);
+	return head + n;
+}
+
+static size_t split_value(
+	const uint8_t *data, size_t size, const struct gort_fuzztype *type, union gort_fuzzvalue *v)
+{
+	size_t n = type->size < size ? type->size : size;
+	memset(v->value, 0, sizeof(v->value));
+	if (n)
+		memcpy(v->value, data, n);
+	if (type->kind == GORT_FUZZ_BOOL)
+		v->value[0] &= 1;
+	return n;
+}
+
+void corpus_split(const uint8_t *data, size_t size, const struct gort_fuzztype *const *types,
+	union gort_fuzzvalue *args)
+{
+	for (; *types; types++, args++) {
+		bool text = (*types)->kind <= GORT_FUZZ_STRING;
+		size_t n = text ? split_text(data, size, *types, !types[1], args)
+				: split_value(data, size, *types, args);
+		data += n;
+		size -= n;
+	}
 }

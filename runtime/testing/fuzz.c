@@ -29,17 +29,34 @@ static void replay_file(struct gort_t *t, void *arg)
 {
 	const struct input *in = arg;
 	char path[512];
-	const char *why;
-	size_t size;
+	union gort_fuzzvalue args[GORT_FUZZ_MOST];
 	gort_bytes text;
 	snprintf(path, sizeof(path), "%s/%s", in->dir, in->file);
 	gort_error err = gort_file_read(path, &text);
 	if (err)
 		t_fatal(t, "%s", gort_error_text(err));
-	uint8_t *data = corpus_decode((const char *)text.ptr, (size_t)text.len, &size, &why);
-	if (!data)
-		t_fatal(t, "unmarshal %s: %s", path, why);
-	in->entry->fuzz(t, data, size);
+	err = corpus_decode(gort_str_unsafe(text.ptr, text.len), in->entry->types, args);
+	if (err)
+		t_fatal(t, "unmarshal %s: %s", path, gort_error_text(err));
+	in->entry->fuzz(t, args);
+}
+
+static void replay_seed(struct gort_t *t, void *arg)
+{
+	const struct gort_fuzzseed *seed = arg;
+	seed->call(t);
+}
+
+/* The first of them is the last of the list. */
+static int replay_seeds(struct gort_t *t, struct gort_fuzzseed *seed)
+{
+	char name[32];
+	if (!seed)
+		return 0;
+	int n = replay_seeds(t, seed->next);
+	snprintf(name, sizeof(name), "seed#%d", n);
+	gort_t_run(t, name, replay_seed, seed);
+	return n + 1;
 }
 
 static int visible(const struct dirent *d)
@@ -51,6 +68,7 @@ void fuzz_replay(struct gort_t *t, const struct gort_test *e)
 {
 	char dir[256];
 	struct dirent **files;
+	replay_seeds(t, e->seeds);
 	snprintf(dir, sizeof(dir), "testdata/fuzz/%s", test_name(e));
 	int n = scandir(dir, &files, visible, alphasort);
 	for (int i = 0; i < n; i++) {
@@ -74,33 +92,34 @@ void gort_test_search(gort_test_driver *d)
 static const struct gort_test *searched;
 
 /* Its name is a hash of what is in it, as with Go, whose hash is another. */
-static void write_corpus(const uint8_t *data, size_t size, struct buf *path)
+static void write_corpus(const union gort_fuzzvalue *args, builder *path)
 {
-	gort_string value = gort_quote(gort_str_unsafe(data, (gort_isize)size));
-	gort_string text =
-		gort_sprintf("go test fuzz v1\n[]byte(%.*s)\n", (int)value.len, value.ptr);
+	gort_string text = corpus_encode(searched->types, args);
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-	for (gort_isize i = 0; i < text.len; i++)
-		hash = (hash ^ (unsigned char)text.ptr[i]) * UINT64_C(0x100000001b3);
-	buf_printf(path, "testdata/fuzz/%s/%016llx", test_name(searched), (unsigned long long)hash);
-	buf_add(path, "", 1);
-	for (char *at = path->p; (at = strchr(at, '/')); *at++ = '/') {
+	for
+		range(i, c, text) hash = (hash ^ (unsigned char)c) * UINT64_C(0x100000001b3);
+	builder_printf(
+		path, "testdata/fuzz/%s/%016llx", test_name(searched), (unsigned long long)hash);
+	char *name = ended(path);
+	for (char *at = name; (at = strchr(at, '/')); *at++ = '/') {
 		*at = '\0';
-		mkdir(path->p, 0777);
+		mkdir(name, 0777);
 	}
-	(void)gort_file_write(path->p, text.ptr, text.len, 0666);
+	(void)gort_file_write(name, text.ptr, text.len, 0666);
 }
 
 static int one_input(const uint8_t *data, size_t size)
 {
-	struct buf path = {0}, said = {0};
-	if (test_input(searched, data, size, &said))
+	union gort_fuzzvalue args[GORT_FUZZ_MOST];
+	builder path = {0}, said = {0};
+	corpus_split(data, size, searched->types, args);
+	if (test_input(searched, args, &said))
 		return 0;
-	write_corpus(data, size, &path);
-	const char *name = test_name(searched);
-	outf("--- FAIL: %s\n%.*s\n    Failing input written to %s\n    To re-run:\n    "
+	write_corpus(args, &path);
+	const char *name = test_name(searched), *file = (const char *)path.buf.ptr;
+	outf("--- FAIL: %s\n%s\n    Failing input written to %s\n    To re-run:\n    "
 	     "-run=%s/%s\nFAIL\n",
-		name, (int)said.n, said.p, path.p, name, strrchr(path.p, '/') + 1);
+		name, ended(&said), file, name, strrchr(file, '/') + 1);
 	_exit(1);
 }
 

@@ -46,24 +46,19 @@ bool pattern_match(const struct pattern *p, const char *name, bool whole);
 
 /* ---- output.c ---- */
 
-struct buf {
-	char *p; /* in the heap */
-	size_t n, cap;
-};
-
-void buf_add(struct buf *b, const char *text, size_t n);
-void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The text of b, ended by a NUL. */
+char *ended(builder *b);
 /* Each line with four spaces before it. */
-void buf_indent(struct buf *b, const char *text, size_t n);
+void write_indented(builder *b, gort_string text);
 /* To stdout, at once. */
-void out(const char *text, size_t n);
+void out(gort_string text);
 void outf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* With -v: a line of the frame, such as "=== RUN   TestA". */
 void frame(const char *what, const char *name);
 /* With -v: what the test of that name says, after "=== NAME" unless it spoke last. */
-void chatter(const char *name, const char *text, size_t n);
+void chatter(const char *name, gort_string text);
 /* A report of the test of that name, which has spoken with it. */
-void outline(const char *name, const char *text, size_t n);
+void outline(const char *name, gort_string text);
 /* A number of seconds as Go's reports have it: "(0.00s)". */
 const char *seconds(int64_t ns, char *text, size_t size);
 
@@ -73,13 +68,25 @@ const char *seconds(int64_t ns, char *text, size_t size);
 bool tests_run(struct gort_test *const *entries, int n, bool *ran);
 /* As Go spells the name of e: "TestParse". In the heap. */
 char *test_name(const struct gort_test *e);
+/* Appends the name of a subtest as Go rewrites it: no spaces, nothing that does not print. */
+void write_name(builder *b, const char *name);
+/* Panics when t is parallel to others. */
+void test_alone(struct gort_t *t);
+/* Ends t's goroutine, which is the caller's, as t_fatal does. */
+_Noreturn void leave_test(struct gort_t *t);
 /* What runs now, for the message of a timeout. */
-void tests_running(struct buf *b);
+void tests_running(builder *b);
 /* Runs a fuzz target on one input; whether it passed, else with what it said. One at a time. */
-bool test_input(const struct gort_test *e, const uint8_t *data, size_t size, struct buf *said);
+bool test_input(const struct gort_test *e, const union gort_fuzzvalue *args, builder *said);
 /* As gort_t_run, for names that are whole. */
 bool subtest(
 	struct gort_t *parent, const char *name, void (*fn)(struct gort_t *, void *), void *arg);
+
+/* ---- main.c ---- */
+
+/* -timeout goes by the clock: it waits while time is not the clock's. */
+void limit_stop(void);
+void limit_go_on(void);
 
 /* ---- bench.c, fuzz.c, json.c ---- */
 

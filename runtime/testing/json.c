@@ -22,48 +22,48 @@ extern char **environ;
 
 static char test[256]; /* whose output comes */
 
-static void quoted(struct buf *b, const char *text, size_t n)
+static void quoted(builder *b, const char *text, size_t n)
 {
-	buf_add(b, "\"", 1);
+	builder_write(b, "\"", 1);
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)text[i];
 		if (c == '"' || c == '\\')
-			buf_printf(b, "\\%c", c);
+			builder_printf(b, "\\%c", c);
 		else if (c == '\n' || c == '\t' || c == '\r')
-			buf_printf(b, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
+			builder_printf(b, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
 		else if (c < ' ' || c == '<' || c == '>' || c == '&')
-			buf_printf(b, "\\u%04x", c);
+			builder_printf(b, "\\u%04x", c);
 		else
-			buf_add(b, text + i, 1);
+			builder_write(b, text + i, 1);
 	}
-	buf_add(b, "\"", 1);
+	builder_write(b, "\"", 1);
 }
 
 static void event(
 	const char *action, const char *name, const char *elapsed, const char *output, size_t len)
 {
-	struct buf b = {0};
+	builder b = {0};
 	struct timespec now;
 	struct tm tm;
 	char time[40];
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
 	strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &tm);
-	buf_printf(&b, "{\"Time\":\"%s.%09ldZ\",\"Action\":\"%s\",\"Package\":", time, now.tv_nsec,
-		action);
+	builder_printf(&b, "{\"Time\":\"%s.%09ldZ\",\"Action\":\"%s\",\"Package\":", time,
+		now.tv_nsec, action);
 	quoted(&b, program_invocation_short_name, strlen(program_invocation_short_name));
 	if (*name) {
-		buf_printf(&b, ",\"Test\":");
+		builder_printf(&b, ",\"Test\":");
 		quoted(&b, name, strlen(name));
 	}
 	if (elapsed)
-		buf_printf(&b, ",\"Elapsed\":%s", elapsed);
+		builder_printf(&b, ",\"Elapsed\":%s", elapsed);
 	if (output) {
-		buf_printf(&b, ",\"Output\":");
+		builder_printf(&b, ",\"Output\":");
 		quoted(&b, output, len);
 	}
-	buf_printf(&b, "}\n");
-	out(b.p, b.n);
+	builder_printf(&b, "}\n");
+	out(builder_result(&b));
 }
 
 static void name_test(const char *text, size_t n)

@@ -12,11 +12,19 @@
 #include "testing/internal.h"
 
 static struct gort_test *registered;
+static struct gort_fuzzseed *seeds;
 
 void gort_test_add(struct gort_test *e)
 {
 	e->next = registered;
 	registered = e;
+}
+
+/* Constructors of one file run in its order, those of the targets among them. */
+void gort_test_seed(struct gort_fuzzseed *seed)
+{
+	seed->next = seeds;
+	seeds = seed;
 }
 
 /* As they stand in the files: compilers and linkers have their own order of constructors. */
@@ -28,14 +36,33 @@ static int by_place(const void *a, const void *b)
 	return order ? order : x->line - y->line;
 }
 
+/* Moves e's seeds to it, in their order: the last one first. */
+static void give_seeds(struct gort_test *e)
+{
+	struct gort_fuzzseed **from = &seeds, **to = &e->seeds;
+	while (*from) {
+		struct gort_fuzzseed *seed = *from;
+		if (e->fuzz && strcmp(seed->name, e->name) == 0) {
+			*from = seed->next;
+			*to = seed;
+			to = &seed->next;
+		} else {
+			from = &seed->next;
+		}
+	}
+	*to = NULL;
+}
+
 static struct gort_test **sorted(int *n)
 {
 	*n = 0;
 	for (struct gort_test *e = registered; e; e = e->next)
 		++*n;
 	struct gort_test **all = mallocgc(((size_t)*n + 1) * sizeof(*all)), **at = all;
-	for (struct gort_test *e = registered; e; e = e->next)
+	for (struct gort_test *e = registered; e; e = e->next) {
+		give_seeds(e);
 		*at++ = e;
+	}
 	qsort(all, (size_t)*n, sizeof(*all), by_place);
 	return all;
 }
@@ -73,19 +100,34 @@ static int search(struct gort_test *const *all, int n)
 /* Go's message; all goroutines follow. */
 static void timed_out(void)
 {
-	struct buf b = {0};
-	buf_printf(&b, "test timed out after %gs\nrunning tests:", (double)flags.timeout / 1e9);
+	builder b = {0};
+	builder_printf(&b, "test timed out after %gs\nrunning tests:", (double)flags.timeout / 1e9);
 	tests_running(&b);
-	buf_add(&b, "", 1);
 	options.traceback = TRACE_ALL;
-	gort_panictext(b.p);
+	gort_panictext(ended(&b));
+}
+
+static gort_timer *limit;
+static int64_t limitat;
+
+void limit_stop(void)
+{
+	if (limit)
+		gort_timer_stop(limit);
+}
+
+void limit_go_on(void)
+{
+	if (limit)
+		gort_timer_reset(limit, limitat - nanotime());
 }
 
 static bool run_all(struct gort_test **all, int n, bool *none)
 {
 	bool passed = true, ran = false;
 	struct gort_call call = {(void (*)(void))timed_out, 0, {0}};
-	gort_timer *timer = flags.timeout > 0 ? gort_after_func(flags.timeout, &call) : NULL;
+	limit = flags.timeout > 0 ? gort_after_func(flags.timeout, &call) : NULL;
+	limitat = nanotime() + flags.timeout;
 	for (long i = 0; i < flags.count && (passed || !flags.failfast); i++)
 		passed = tests_run(all, n, &ran) && passed;
 	*none = !ran && !flags.bench;
@@ -93,7 +135,7 @@ static bool run_all(struct gort_test **all, int n, bool *none)
 		outf("testing: warning: no tests to run\n");
 	if (passed && flags.bench)
 		passed = benches_run(all, n);
-	gort_timer_free(timer);
+	gort_timer_free(limit);
 	return passed;
 }
 
@@ -110,14 +152,21 @@ static void verdict(bool passed, bool none, double took)
 			none ? " [no tests to run]" : "");
 }
 
-/* After a collection, which completes the figures of what is in use. */
-static bool write_memprofile(void)
+static bool profiled(const char *file, int err)
 {
-	gort_gc();
-	int err = gort_allocs_profile(flags.memprofile);
 	if (err)
-		fprintf(stderr, "testing: can't write %s: %s\n", flags.memprofile, strerror(-err));
+		fprintf(stderr, "testing: can't write %s: %s\n", file, strerror(-err));
 	return !err;
+}
+
+/* Of memory after a collection, which completes the figures of what is in use. */
+static bool write_profiles(void)
+{
+	bool written = !flags.cpuprofile || profiled(flags.cpuprofile, gort_cpuprofile_stop());
+	if (!flags.memprofile)
+		return written;
+	gort_gc();
+	return profiled(flags.memprofile, gort_allocs_profile(flags.memprofile)) && written;
 }
 
 static int run(struct gort_test **all, int n)
@@ -131,9 +180,7 @@ static int run(struct gort_test **all, int n)
 	if (flags.memprofilerate >= 0)
 		gort_memprofile_rate(flags.memprofilerate);
 	bool none, passed = run_all(all, n, &none);
-	if (flags.cpuprofile)
-		gort_cpuprofile_stop();
-	bool written = !flags.memprofile || write_memprofile();
+	bool written = write_profiles();
 	verdict(passed, none, (double)(nanotime() - start) / 1e9);
 	return !written ? 2 : passed ? 0 : 1;
 }

@@ -7,79 +7,43 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mem/malloc.h"
 #include "testing/internal.h"
 
 static gort_mutex mu; /* guards spoke, and keeps lines whole */
 static char spoke[256];
 
-void buf_add(struct buf *b, const char *text, size_t n)
+char *ended(builder *b)
 {
-	if (n == 0)
-		return;
-	if (b->n + n > b->cap) {
-		size_t cap = 2 * (b->n + n);
-		char *p = mallocgc_noscan(cap);
-		if (b->n)
-			memcpy(p, b->p, b->n);
-		gort_store(&b->p, p);
-		b->cap = cap;
-	}
-	memcpy(b->p + b->n, text, n);
-	b->n += n;
+	builder_byte(b, '\0');
+	return (char *)b->buf.ptr;
 }
 
-static void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+void write_indented(builder *b, gort_string text)
 {
-	char text[1024];
-	va_list again;
-	va_copy(again, ap);
-	int n = vsnprintf(text, sizeof(text), fmt, ap);
-	if (n >= (int)sizeof(text)) {
-		char *all = mallocgc_noscan((size_t)n + 1);
-		vsnprintf(all, (size_t)n + 1, fmt, again);
-		buf_add(b, all, (size_t)n);
-	} else if (n > 0) {
-		buf_add(b, text, (size_t)n);
-	}
-	va_end(again);
-}
-
-void buf_printf(struct buf *b, const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	buf_vprintf(b, fmt, ap);
-	va_end(ap);
-}
-
-void buf_indent(struct buf *b, const char *text, size_t n)
-{
-	while (n > 0) {
-		const char *end = memchr(text, '\n', n);
-		size_t k = end ? (size_t)(end - text) + 1 : n;
-		buf_add(b, "    ", 4);
-		buf_add(b, text, k);
-		text += k;
-		n -= k;
+	while (text.len > 0) {
+		const char *end = memchr(text.ptr, '\n', (size_t)text.len);
+		isize k = end ? end - text.ptr + 1 : text.len;
+		builder_string(b, S("    "));
+		builder_write(b, text.ptr, k);
+		text.ptr += k;
+		text.len -= k;
 	}
 }
 
-void out(const char *text, size_t n)
+void out(gort_string text)
 {
-	if (n)
-		fwrite(text, 1, n, stdout);
+	if (text.len)
+		fwrite(text.ptr, 1, (size_t)text.len, stdout);
 	fflush(stdout);
 }
 
 void outf(const char *fmt, ...)
 {
-	struct buf b = {0};
 	va_list ap;
 	va_start(ap, fmt);
-	buf_vprintf(&b, fmt, ap);
+	vprintf(fmt, ap);
 	va_end(ap);
-	out(b.p, b.n);
+	fflush(stdout);
 }
 
 static void remember(const char *name)
@@ -97,21 +61,21 @@ void frame(const char *what, const char *name)
 	gort_mutex_unlock(&mu);
 }
 
-void chatter(const char *name, const char *text, size_t n)
+void chatter(const char *name, gort_string text)
 {
 	gort_mutex_lock(&mu);
 	if (strncmp(spoke, name, sizeof(spoke) - 1))
 		outf("%s=== NAME  %s\n", flags.marked ? "\x16" : "", name);
 	remember(name);
-	out(text, n);
+	out(text);
 	gort_mutex_unlock(&mu);
 }
 
-void outline(const char *name, const char *text, size_t n)
+void outline(const char *name, gort_string text)
 {
 	gort_mutex_lock(&mu);
 	remember(name);
-	out(text, n);
+	out(text);
 	gort_mutex_unlock(&mu);
 }
 

@@ -32,7 +32,7 @@ struct gort_t {
 	void *arg;
 
 	gort_mutex mu;
-	struct buf out;
+	builder out;
 	bool failed, skipped, over;
 
 	bool finished; /* it returned, or said how it ends */
@@ -44,7 +44,7 @@ struct gort_t {
 	struct gort_t *next;
 	struct cleanup *cleanups;
 	struct gort_t *open; /* of t_case */
-	struct buf seen;     /* names of its subtests, each with a NUL */
+	builder seen;        /* names of its subtests, each with a NUL */
 
 	struct gort_t *nextrunning, *prevrunning;
 };
@@ -76,53 +76,53 @@ static void running_remove(struct gort_t *t)
 	gort_mutex_unlock(&runningmu);
 }
 
-void tests_running(struct buf *b)
+void tests_running(builder *b)
 {
 	int64_t now = nanotime();
 	gort_mutex_lock(&runningmu);
 	for (struct gort_t *t = running.nextrunning; t != &running; t = t->nextrunning)
 		if (!t->subs && !t->iscase)
-			buf_printf(b, "\n\t%s (%.0fs)", t->name, (double)(now - t->start) / 1e9);
+			builder_printf(
+				b, "\n\t%s (%.0fs)", t->name, (double)(now - t->start) / 1e9);
 	gort_mutex_unlock(&runningmu);
 }
 
 /* ---- names ---- */
 
-/* As Go rewrites the name of a subtest: no spaces, nothing that does not print. */
-static void rewrite(struct buf *b, const char *name)
+void write_name(builder *b, const char *name)
 {
 	for (; *name; name++) {
 		unsigned char c = (unsigned char)*name;
 		if (c == ' ' || (c >= '\t' && c <= '\r'))
-			buf_add(b, "_", 1);
+			builder_write(b, "_", 1);
 		else if (c < ' ' || c == 0x7f)
-			buf_printf(b, "\\x%02x", c);
+			builder_printf(b, "\\x%02x", c);
 		else
-			buf_add(b, name, 1);
+			builder_write(b, name, 1);
 	}
 }
 
-static int times_seen(const struct buf *seen, const char *name)
+static int times_seen(const builder *seen, const char *name)
 {
 	int times = 0;
-	for (size_t at = 0; at < seen->n; at += strlen(seen->p + at) + 1)
-		times += strcmp(seen->p + at, name) == 0;
+	const char *at = (const char *)seen->buf.ptr, *end = at + seen->buf.len;
+	for (; at < end; at += strlen(at) + 1)
+		times += strcmp(at, name) == 0;
 	return times;
 }
 
 /* The element of a subtest's name: name, or the next name#01 when it was there before. */
 static char *unique(struct gort_t *parent, const char *name)
 {
-	struct buf plain = {0}, b = {0};
-	rewrite(&plain, name);
-	buf_add(&plain, "", 1);
-	int times = times_seen(&parent->seen, plain.p);
-	buf_add(&parent->seen, plain.p, plain.n);
-	buf_printf(&b, "%s", plain.p);
-	if (times || !*plain.p)
-		buf_printf(&b, "#%02d", times);
-	buf_add(&b, "", 1);
-	return b.p;
+	builder plain = {0}, b = {0};
+	write_name(&plain, name);
+	const char *text = ended(&plain);
+	int times = times_seen(&parent->seen, text);
+	builder_write(&parent->seen, text, plain.buf.len);
+	builder_printf(&b, "%s", text);
+	if (times || !*text)
+		builder_printf(&b, "#%02d", times);
+	return ended(&b);
 }
 
 static bool selected(const char *name)
@@ -135,15 +135,15 @@ static bool selected(const char *name)
 /* NULL when -run or -skip leave it out. */
 static struct gort_t *newtest(struct gort_t *parent, const char *element)
 {
-	struct buf name = {0};
+	builder name = {0};
 	if (parent->parent)
-		buf_printf(&name, "%s/", parent->name);
-	buf_add(&name, element, strlen(element) + 1);
-	if (!selected(name.p))
+		builder_printf(&name, "%s/", parent->name);
+	builder_printf(&name, "%s", element);
+	if (!selected(ended(&name)))
 		return NULL;
 	struct gort_t *t = mallocgc(sizeof(*t));
 	t->parent = parent;
-	t->name = name.p;
+	t->name = (char *)name.buf.ptr;
 	t->signal = gort_chan_make(1, 1);
 	t->barrier = gort_chan_make(1, 0);
 	return t;
@@ -202,27 +202,35 @@ static const char *basename_of(const char *path)
 }
 
 /* A line of t, with its place; further lines are indented more. */
-static void say(struct gort_t *t, const char *file, int line, const struct buf *text)
+static void say(struct gort_t *t, const char *file, int line, gort_string text)
 {
-	struct buf b = {0};
-	buf_printf(&b, "    %s:%d: ", basename_of(file), line);
-	for (size_t i = 0; i < text->n; i++) {
-		buf_add(&b, text->p + i, 1);
-		if (text->p[i] == '\n' && i + 1 < text->n)
-			buf_add(&b, "        ", 8);
-	}
-	if (!text->n || text->p[text->n - 1] != '\n')
-		buf_add(&b, "\n", 1);
+	builder b = {0};
+	builder_printf(&b, "    %s:%d: ", basename_of(file), line);
+	for
+		range(i, c, text)
+		{
+			builder_byte(&b, (uint8_t)c);
+			if (c == '\n' && i + 1 < text.len)
+				builder_write(&b, "        ", 8);
+		}
+	if (!text.len || text.ptr[text.len - 1] != '\n')
+		builder_byte(&b, '\n');
 	gort_mutex_lock(&t->mu);
 	bool over = t->over;
 	if (!over && !flags.v)
-		buf_add(&t->out, b.p, b.n);
+		builder_string(&t->out, builder_result(&b));
 	gort_mutex_unlock(&t->mu);
 	if (over)
-		gort_panicf("Log in goroutine after %s has completed: %.*s", t->name, (int)text->n,
-			text->p ? text->p : "");
+		gort_panicf("Log in goroutine after %s has completed: %.*s", t->name, (int)text.len,
+			text.len ? text.ptr : "");
 	if (flags.v)
-		chatter(t->name, b.p, b.n);
+		chatter(t->name, builder_result(&b));
+}
+
+void leave_test(struct gort_t *t)
+{
+	t->finished = true;
+	gort_goexit();
 }
 
 static void how_it_goes_on(struct gort_t *t, enum gort_t_how how)
@@ -232,10 +240,8 @@ static void how_it_goes_on(struct gort_t *t, enum gort_t_how how)
 		fail(c);
 	if (how == GORT_T_SKIP)
 		c->skipped = true;
-	if (how == GORT_T_FATAL || how == GORT_T_SKIP) {
-		t->finished = true;
-		gort_goexit();
-	}
+	if (how == GORT_T_FATAL || how == GORT_T_SKIP)
+		leave_test(t);
 }
 
 void gort_t_logf(
@@ -247,7 +253,7 @@ void gort_t_logf(
 	int n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	n = n < (int)sizeof(text) ? n : (int)sizeof(text) - 1;
-	say(current(t), file, line, &(struct buf){text, n > 0 ? (size_t)n : 0, 0});
+	say(current(t), file, line, (gort_string){text, n > 0 ? n : 0});
 	how_it_goes_on(t, how);
 }
 
@@ -256,7 +262,7 @@ void gort_t_noleaks(struct gort_t *t, const char *file, int line)
 	char *text = malloc(LEAKTEXT);
 	int found = text ? gcleaktest(t->name, t->isparallel, text, LEAKTEXT) : 0;
 	if (found > 0)
-		say(current(t), file, line, &(struct buf){text, strlen(text), 0});
+		say(current(t), file, line, str_view(text));
 	free(text);
 	if (found)
 		fail(current(t));
@@ -264,11 +270,11 @@ void gort_t_noleaks(struct gort_t *t, const char *file, int line)
 
 /* ---- t_eq ---- */
 
-static void show(struct buf *b, const struct gort_arg *a)
+static void show(builder *b, const struct gort_arg *a)
 {
 	bool text = a->kind == GORT_ARG_STRING || (a->kind == GORT_ARG_CSTRING && a->v.p);
 	gort_string s = gort_sprint(a, 1);
-	buf_printf(b, text ? "\"%.*s\"" : "%.*s", (int)s.len, s.ptr);
+	builder_printf(b, text ? "\"%.*s\"" : "%.*s", (int)s.len, s.ptr);
 }
 
 static size_t textlen(const struct gort_arg *a)
@@ -317,14 +323,14 @@ static bool same(const struct gort_arg *a, const struct gort_arg *b)
 void gort_t_eq(struct gort_t *t, const char *file, int line, struct gort_arg got,
 	struct gort_arg want, const char *text)
 {
-	struct buf b = {0};
+	builder b = {0};
 	if (same(&got, &want))
 		return;
-	buf_printf(&b, "%s = ", text);
+	builder_printf(&b, "%s = ", text);
 	show(&b, &got);
-	buf_printf(&b, ", want ");
+	builder_printf(&b, ", want ");
 	show(&b, &want);
-	say(current(t), file, line, &b);
+	say(current(t), file, line, builder_result(&b));
 	fail(current(t));
 }
 
@@ -333,25 +339,25 @@ void gort_t_eq(struct gort_t *t, const char *file, int line, struct gort_arg got
 static void report(struct gort_t *t)
 {
 	char time[32];
-	struct buf line = {0};
+	builder line = {0};
 	struct gort_t *p = t->parent;
 	gort_mutex_lock(&t->mu);
 	t->over = true;
 	if (t->failed || flags.v) {
-		buf_printf(&line, "%s--- %s: %s %s\n", flags.marked ? "\x16" : "",
+		builder_printf(&line, "%s--- %s: %s %s\n", flags.marked ? "\x16" : "",
 			t->failed    ? "FAIL"
 			: t->skipped ? "SKIP"
 				     : "PASS",
 			t->name, seconds(t->took, time, sizeof(time)));
-		buf_add(&line, t->out.p, t->out.n);
+		builder_string(&line, builder_result(&t->out));
 	}
 	gort_mutex_unlock(&t->mu);
 	if (flags.marked || !p->parent) { /* marked: as Go does for test2json, at once */
-		outline(t->name, line.p, line.n);
+		outline(t->name, builder_result(&line));
 		return;
 	}
 	gort_mutex_lock(&p->mu);
-	buf_indent(&p->out, line.p, line.n);
+	write_indented(&p->out, builder_result(&line));
 	gort_mutex_unlock(&p->mu);
 }
 
@@ -499,6 +505,13 @@ void gort_t_parallel(struct gort_t *t)
 	running_add(t);
 }
 
+void test_alone(struct gort_t *t)
+{
+	for (; t->parent; t = t->parent)
+		if (t->isparallel)
+			gort_panictext("testing: synctest.Test called in a parallel test");
+}
+
 /* ---- all of them ---- */
 
 char *test_name(const struct gort_test *e)
@@ -506,20 +519,19 @@ char *test_name(const struct gort_test *e)
 	static const char *const kinds[][2] = {
 		{"Test", "test_"}, {"Benchmark", "bench_"}, {"Fuzz", "fuzz_"}};
 	const char *const *kind = kinds[e->test ? 0 : e->bench ? 1 : 2], *at = e->name;
-	struct buf b = {0};
+	builder b = {0};
 	bool upper = true;
 	if (strncmp(at, kind[0], strlen(kind[0])) == 0)
 		return (char *)(uintptr_t)at;
 	at += strncmp(at, kind[1], strlen(kind[1])) == 0 ? strlen(kind[1]) : 0;
-	buf_printf(&b, "%s", kind[0]);
+	builder_printf(&b, "%s", kind[0]);
 	for (; *at; at++) {
 		char c = upper && *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
 		upper = *at == '_';
 		if (!upper)
-			buf_add(&b, &c, 1);
+			builder_write(&b, &c, 1);
 	}
-	buf_add(&b, "", 1);
-	return b.p;
+	return ended(&b);
 }
 
 static void run_entry(struct gort_t *t, void *arg)
@@ -535,14 +547,13 @@ static void run_entry(struct gort_t *t, void *arg)
 
 struct input {
 	const struct gort_test *entry;
-	const uint8_t *data;
-	size_t size;
+	const union gort_fuzzvalue *args;
 };
 
 static void call_target(struct gort_t *t)
 {
 	const struct input *in = t->arg;
-	in->entry->fuzz(t, in->data, in->size);
+	in->entry->fuzz(t, in->args);
 }
 
 static void input_over(struct gort_t *t)
@@ -555,16 +566,16 @@ static void run_input(struct gort_t *t)
 	defer(input_over, t);
 	error value = protect(call_target, t);
 	if (value) {
-		buf_printf(&t->out, "    panic: %s\n", error_text(value));
+		builder_printf(&t->out, "    panic: %s\n", error_text(value));
 		fail(t);
 	}
 }
 
-bool test_input(const struct gort_test *e, const uint8_t *data, size_t size, struct buf *said)
+bool test_input(const struct gort_test *e, const union gort_fuzzvalue *args, builder *said)
 {
 	static struct gort_t t, root;
 	static struct gort_chan *signal;
-	struct input in = {e, data, size};
+	struct input in = {e, args};
 	if (!signal)
 		signal = gort_chan_make(1, 1);
 	t = (struct gort_t){.parent = &root, .name = test_name(e), .arg = &in, .signal = signal};

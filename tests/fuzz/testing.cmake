@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The reader of fuzz corpus files.
-set(testing_dir ${CMAKE_CURRENT_LIST_DIR}/../../runtime)
-gort_fuzz_target(corpus SEEDS seeds/corpus INCLUDES ${testing_dir} MUTATIONS 2000
-	SOURCES fuzz_corpus.c ${testing_dir}/testing/corpus.c)
+# The reader of fuzz corpus files, and libgort's numbers, literals and UTF-8.
+gort_fuzz_target(corpus SEEDS seeds/corpus MUTATIONS 2000 LIBS gort_internal SOURCES fuzz_corpus.c)
+gort_fuzz_target(strconv SEEDS seeds/strconv MUTATIONS 1000 LIBS gort_internal
+	SOURCES fuzz_strconv.c)
+gort_fuzz_target(utf8 SEEDS seeds/utf8 MUTATIONS 1000 LIBS gort_internal SOURCES fuzz_utf8.c)

@@ -41,7 +41,8 @@ for source in "$here"/*.c; do
 	"$work/$name.go" >"$work/want"
 	for cc in "${compilers[@]}"; do
 		command -v "$cc" >/dev/null || continue
-		"$cc" "${flags[@]}" "$source" -o "$work/$name.c" "$GORT_BUILD/lib/libgort.a" -lpthread
+		"$cc" "${flags[@]}" "$source" "$GORT_BUILD/lib/libgort.a" -lpthread \
+			-o "$work/$name.c"
 		"$work/$name.c" >"$work/have" || fail "$name by $cc fails"
 		diff "$work/want" "$work/have" || fail "$name by $cc: not what Go prints"
 	done

@@ -3,9 +3,14 @@
 # benchstat.sh: benchstat reads the benchmarks of sample and of its twin as of one kind: it compares
 # them name by name.
 set -u
-for tool in go benchstat; do
-	command -v $tool >/dev/null || { echo "SKIP: no $tool in PATH"; exit 77; }
-done
+command -v go >/dev/null || { echo "SKIP: no Go in PATH"; exit 77; }
+export PATH=$PATH:$GORT_BUILD/tests/testing/bin
+if ! command -v benchstat >/dev/null; then
+	version=v0.0.0-20260908200009-22c9c6c9d4da
+	GOBIN=$GORT_BUILD/tests/testing/bin timeout 200 \
+		go install golang.org/x/perf/cmd/benchstat@$version >/dev/null 2>&1 ||
+		{ echo "SKIP: no benchstat in PATH, and Go does not get it"; exit 77; }
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 flags=(-run Nothing -bench . -benchtime 100x -count 6)

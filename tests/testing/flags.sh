@@ -6,7 +6,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -r "$GORT_SOURCE/tests/testing/twin/testdata" "$work"
 cd "$work" || exit 1
-unset SAMPLE_FAIL SAMPLE_PANIC SAMPLE_LEAK SAMPLE_HANG
+unset SAMPLE_FAIL SAMPLE_PANIC SAMPLE_LEAK SAMPLE_HANG SAMPLE_BLOCK
 
 # run CODE ARGS...: the sample's exit code; its output is in $work/out.
 run() {
@@ -37,7 +37,7 @@ run 2 -count
 run 2 -run '('
 run 2 -benchtime 0x
 run 0 -list 'Bench|Fuzz'
-count '^(BenchmarkLoop|BenchmarkCountedN|FuzzBytes)$' 3
+count '^(BenchmarkLoop|BenchmarkCountedN|BenchmarkSub|FuzzBytes|FuzzValues|FuzzKinds)$' 6
 run 0 -test.run=Alone -v --count 3
 count '^=== RUN   TestAlone$' 3
 run 0 -run Alone -v
@@ -75,6 +75,13 @@ has '^panic: test timed out after 0.1s$'
 has 'TestHang \('
 has 'test_hang\(' # all goroutines follow
 
+SAMPLE_BLOCK=body run 2 -run Block
+has '^panic: deadlock: all goroutines in bubble are blocked'
+SAMPLE_BLOCK=rest run 2 -run Block
+has '^panic: deadlock: main bubble goroutine has exited but blocked goroutines remain'
+# Days of virtual time are no time for -timeout, which the clock tells.
+run 0 -run Virtual -count 3 -timeout 60s
+
 SAMPLE_LEAK=1 run 1 -run Leak
 has 'found unexpected goroutines'
 has 'forever\('
@@ -89,6 +96,10 @@ run 0 -run Nothing -bench Loop -benchtime 1ms
 has '^BenchmarkLoop'
 count 'CountedN' 0
 
+run 0 -run Nothing -bench Sub/one -benchtime 3x
+count '^BenchmarkSub/one' 1
+count '^BenchmarkSub' 1
+
 run 2 -run Nothing -bench Loop -memprofile "$work/none/heap"
 has "testing: can't write $work/none/heap: No such file or directory"
 run 2 -memprofilerate=-1
@@ -96,7 +107,12 @@ if command -v go >/dev/null; then
 	run 0 -run Nothing -bench . -benchtime 50x -memprofile heap.pb.gz -memprofilerate=1
 	go tool pprof -top heap.pb.gz >"$work/out" 2>&1
 	has '^Type: alloc_space$'
+	run 0 -run Nothing -bench . -benchtime 50x -cpuprofile cpu.pb.gz
+	go tool pprof -top cpu.pb.gz >"$work/out" 2>&1
+	has '^Type: cpu$'
 fi
+run 2 -run Nothing -cpuprofile "$work/none/cpu"
+has "testing: can't write $work/none/cpu: No such file or directory"
 
 run 0 -run Fuzz -v
 has '^    --- PASS: FuzzBytes/escapes'
@@ -105,4 +121,10 @@ printf 'go test fuzz v1\nint(3)\n' >testdata/fuzz/FuzzBytes/wrong
 run 1 -run Fuzz
 has 'FAIL: FuzzBytes/planted'
 has 'FAIL: FuzzBytes/wrong'
-has 'unmarshal testdata/fuzz/FuzzBytes/wrong'
+has 'unmarshal testdata/fuzz/FuzzBytes/wrong: mismatched types'
+rm testdata/fuzz/FuzzBytes/{planted,wrong}
+printf 'go test fuzz v1\nstring("a")\nint(1)\n' >testdata/fuzz/FuzzValues/few
+printf 'go test fuzz v2\n' >testdata/fuzz/FuzzValues/version
+run 1 -run FuzzValues
+has 'FuzzValues/few: wrong number of values in corpus entry: 2, want 5'
+has 'FuzzValues/version: unknown encoding version: go test fuzz v2'

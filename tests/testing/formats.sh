@@ -8,12 +8,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -r "$GORT_SOURCE/tests/testing/twin" "$work/twin"
 cd "$work/twin" || exit 1
-unset GOFLAGS SAMPLE_FAIL SAMPLE_PANIC SAMPLE_LEAK SAMPLE_HANG
+unset GOFLAGS SAMPLE_FAIL SAMPLE_PANIC SAMPLE_LEAK SAMPLE_HANG SAMPLE_BLOCK
 
 plain() {
 	sed -E 's/"Time":"[^"]*",//; s/"Elapsed":[0-9.e-]+/"Elapsed":0/; s/[0-9]+\.[0-9]+s/Ts/g
 		s/(sample|twin_test)\.(c|go):[0-9]+/PLACE/; s/"Package":"sample"/"Package":"twin"/
-		s/(\\t|\t)sample/\1twin/'
+		s/(\\t|\t|: )sample/\1twin/; s/ +[0-9.]+ ns\/op/ N ns\/op/'
 }
 
 # compare ENVIRONMENT ARGS...: output and exit code of both.
@@ -40,3 +40,5 @@ for set in SAMPLE_NONE=1 SAMPLE_FAIL=1; do
 	compare "$set" -skip 'Table/pos' -v -run 'Table|Cleanup' -short
 	compare "$set" -run Nothing
 done
+compare SAMPLE_NONE=1 -run Nothing -bench Sub -benchtime 10x
+compare SAMPLE_NONE=1 -run Nothing -bench Sub/two -benchtime 10x

@@ -18,3 +18,12 @@ found=$(sed -n 's/^ *Failing input written to //p' out)
 printf 'go test fuzz v1\n[]byte("bad")\n' | cmp - "$found" || { cat out; exit 1; }
 ./sample -run Fuzz >out 2>&1 && { echo "FAIL: the replay passes"; exit 1; }
 grep -q "FAIL: FuzzBytes/${found##*/}" out || { cat out; exit 1; }
+
+# Several arguments: what is found is told, and fails when it is replayed.
+timeout 200 ./sample -fuzz Values -fuzztime 150s >out 2>&1
+[ $? = 1 ] || { tail -20 out; echo "FAIL: nothing found for several arguments"; exit 1; }
+found=$(sed -n 's/^ *Failing input written to //p' out)
+grep -qE '^string\("bad' "$found" || { cat "$found"; exit 1; }
+grep -qx 'bool(true)' "$found" || { cat "$found"; exit 1; }
+./sample -run FuzzValues >out 2>&1 && { echo "FAIL: the replay passes"; exit 1; }
+grep -q "FAIL: FuzzValues/${found##*/}" out || { cat out; exit 1; }

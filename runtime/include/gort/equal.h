@@ -16,9 +16,9 @@
  *	println(gort_show(index, words));            fmt.Println(words)
  *
  * C has no reflection, so types are declared, each by one word: integers, float, double, string,
- * any, error and those that are declared so, also those of keys. A structure has 1 to 12 fields that count; one that is
- * an array is told by the type of its elements. Pointers of other types are equal when they are the
- * same: declare them as uintptr_t, or leave the field out.
+ * any, error and those that are declared so, also those of keys. A structure has 1 to 12 fields
+ * that count; one that is an array is told by the type of its elements. Pointers of other types are
+ * equal when they are the same: declare them as uintptr_t, or leave the field out.
  *
  * As in Go: a nil slice or map differs from an empty one; NaN differs from itself, but a slice or
  * map that is the same object is equal at once; cycles end, and count as equal. Different: what is

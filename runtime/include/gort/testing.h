@@ -13,6 +13,8 @@
  *	}
  *	BENCH(bench_parse) { while (b_loop(b)) parse("1"); }      func BenchmarkParse
  *	FUZZ(fuzz_parse) { parse_bytes(data, size); }              func FuzzParse
+ *	FUZZ_ARGS(fuzz_cut, (string, s), (long, n)) { ... }        f.Fuzz(func(t, s, n) ...
+ *	FUZZ_ADD(fuzz_cut, S("hello"), 3);                         f.Add("hello", 3)
  *
  * A program of such functions has its gort_main from here. Names are shown as Go spells them
  * (test_parse_all is TestParseAll), so that -run, benchstat and test2json work as they do for Go.
@@ -23,9 +25,10 @@
  * -failfast, -json. REGEX is of POSIX's extended kind, an element for each level of subtests, with
  * / between. Exit code 0 passed, 1 failed, 2 bad flags or a panic, which ends the program as in Go.
  *
- * A fuzz target is replayed over testdata/fuzz/FuzzName, files in Go's format with one []byte or
- * string. -fuzz searches for more in a program that clang has compiled with -DGORT_LIBFUZZER
- * -fsanitize=fuzzer-no-link and linked with its libclang_rt.fuzzer_no_main and libstdc++.
+ * A fuzz target is replayed over what FUZZ_ADD gives, and testdata/fuzz/FuzzName, files in Go's
+ * format; one of FUZZ takes one []byte or string. -fuzz searches for more in a program that clang
+ * has compiled with -DGORT_LIBFUZZER -fsanitize=fuzzer-no-link and linked with its
+ * libclang_rt.fuzzer_no_main and libstdc++.
  *
  * What t and b point to belongs to the library. Functions with a t may be called by any goroutine
  * until the test is over; those that end the test (t_fatal, t_skip) by its own goroutine only.
@@ -45,19 +48,54 @@ struct gort_b {
 	void *opaque;
 };
 
+enum gort_fuzzkind {
+	GORT_FUZZ_BYTES,
+	GORT_FUZZ_STRING,
+	GORT_FUZZ_BOOL,
+	GORT_FUZZ_INT,
+	GORT_FUZZ_UINT,
+	GORT_FUZZ_FLOAT
+};
+
+/* A type that an argument of a fuzz target may have; name is Go's. */
+struct gort_fuzztype {
+	const char *name;
+	enum gort_fuzzkind kind;
+	unsigned size; /* bytes */
+};
+
+/* An argument, as a value of its type. */
+union gort_fuzzvalue {
+	gort_bytes bytes;
+	gort_string string;
+	char value[8];
+};
+
+#define GORT_FUZZ_MOST 8 /* arguments */
+
 struct gort_test {
 	const char *name, *file;
 	int line;
 	void (*test)(struct gort_t *t);
 	void (*bench)(struct gort_b *b);
-	void (*fuzz)(struct gort_t *t, const uint8_t *data, size_t size);
+	void (*fuzz)(struct gort_t *t, const union gort_fuzzvalue *args);
+	const struct gort_fuzztype *const *types; /* of args; NULL ends them */
 	struct gort_test *next;
+	struct gort_fuzzseed *seeds; /* the last first */
+};
+
+/* Arguments that a fuzz target begins with. */
+struct gort_fuzzseed {
+	const char *name; /* of the target */
+	void (*call)(struct gort_t *t);
+	struct gort_fuzzseed *next;
 };
 
 /* ---- runtime/testing/ ---- */
 
 /* Makes e known, for the life of the program; the macros below do. */
 GORT_API void gort_test_add(struct gort_test *e);
+GORT_API void gort_test_seed(struct gort_fuzzseed *seed);
 /* libFuzzer's LLVMFuzzerRunDriver, in programs that have it: what -fuzz searches with. */
 typedef int gort_test_driver(int *argc, char ***argv, int (*one)(const uint8_t *data, size_t size));
 GORT_API void gort_test_search(gort_test_driver *driver);
@@ -100,6 +138,16 @@ GORT_API void gort_t_eq(struct gort_t *t, const char *file, int line, struct gor
 GORT_API bool gort_t_short(void);
 GORT_API bool gort_t_verbose(void);
 
+/* bool, []byte, string, int8 to int64, uint8 to uint64, float32, float64 */
+GORT_API extern const struct gort_fuzztype gort_fuzz_bool, gort_fuzz_bytes, gort_fuzz_string,
+	gort_fuzz_i8, gort_fuzz_i16, gort_fuzz_i32, gort_fuzz_i64, gort_fuzz_int, gort_fuzz_u8,
+	gort_fuzz_u16, gort_fuzz_u32, gort_fuzz_u64, gort_fuzz_uint, gort_fuzz_f32, gort_fuzz_f64;
+
+/*
+ * Measures fn(b', arg) as a benchmark below b, which is then not measured itself. Go's b.Run.
+ */
+GORT_API void gort_b_run(
+	struct gort_b *b, const char *name, void (*fn)(struct gort_b *b, void *arg), void *arg);
 GORT_API bool gort_b_loop(struct gort_b *b);
 GORT_API void gort_b_reset(struct gort_b *b);
 GORT_API void gort_b_stop(struct gort_b *b);
@@ -117,20 +165,21 @@ __attribute__((weak)) int gort_main(int argc, char **argv)
 }
 #endif
 
-#define GORT_REGISTER(fn, t, b, f)                                                    \
-	__attribute__((constructor)) static void gort_register_##fn(void)             \
-	{                                                                             \
-		static struct gort_test e = {#fn, __FILE__, __LINE__, t, b, f, NULL}; \
-		gort_test_add(&e);                                                    \
-		GORT_DRIVER;                                                          \
+#define GORT_REGISTER(fn, ...)                                                         \
+	__attribute__((constructor)) static void gort_register_##fn(void)              \
+	{                                                                              \
+		static struct gort_test e = {                                          \
+			.name = #fn, .file = __FILE__, .line = __LINE__, __VA_ARGS__}; \
+		gort_test_add(&e);                                                     \
+		GORT_DRIVER;                                                           \
 	}
 #define TEST(fn)                          \
 	static void fn(struct gort_t *t); \
-	GORT_REGISTER(fn, fn, NULL, NULL) \
+	GORT_REGISTER(fn, .test = fn)     \
 	static void fn(struct gort_t *t GORT_UNUSED)
 #define BENCH(fn)                         \
 	static void fn(struct gort_b *b); \
-	GORT_REGISTER(fn, NULL, fn, NULL) \
+	GORT_REGISTER(fn, .bench = fn)    \
 	static void fn(struct gort_b *b GORT_UNUSED)
 #ifdef GORT_LIBFUZZER
 gort_test_driver LLVMFuzzerRunDriver;
@@ -139,10 +188,70 @@ gort_test_driver LLVMFuzzerRunDriver;
 #define GORT_DRIVER (void)0
 #endif
 /* data is size bytes, that nobody else reads; t as in a test. */
-#define FUZZ(fn)                                                            \
-	static void fn(struct gort_t *t, const uint8_t *data, size_t size); \
-	GORT_REGISTER(fn, NULL, NULL, fn)                                   \
+#define FUZZ(fn)                                                                                \
+	static void fn(struct gort_t *t, const uint8_t *data, size_t size);                     \
+	static void gort_fuzz_##fn(struct gort_t *t, const union gort_fuzzvalue *args)          \
+	{                                                                                       \
+		fn(t, args->bytes.ptr, (size_t)args->bytes.len);                                \
+	}                                                                                       \
+	static const struct gort_fuzztype *const gort_fuzzes_##fn[] = {&gort_fuzz_bytes, NULL}; \
+	GORT_REGISTER(fn, .fuzz = gort_fuzz_##fn, .types = gort_fuzzes_##fn)                    \
 	static void fn(struct gort_t *t GORT_UNUSED, const uint8_t *data, size_t size)
+/*
+ * FUZZ_ARGS(fn, (type, name)...): 1 to 8 arguments, each of a type with one word: string,
+ * gort_bytes, bool, int8_t to int64_t, uint8_t to uint64_t, float, double; long is Go's int,
+ * size_t its uint, int its int32.
+ */
+#define FUZZ_ARGS(fn, ...)                                                                \
+	static void fn(struct gort_t *t, GORT_LIST(GORT_FUZZPARAM, __VA_ARGS__));         \
+	static void gort_fuzz_##fn(struct gort_t *t, const union gort_fuzzvalue *gort_v_) \
+	{                                                                                 \
+		GORT_EACH(GORT_FUZZLOCAL, __VA_ARGS__)                                    \
+		fn(t, GORT_LIST(GORT_FUZZNAME, __VA_ARGS__));                             \
+	}                                                                                 \
+	static const struct gort_fuzztype *const gort_fuzzes_##fn[] = {                   \
+		GORT_LIST(GORT_FUZZTYPE, __VA_ARGS__), NULL};                             \
+	GORT_REGISTER(fn, .fuzz = gort_fuzz_##fn, .types = gort_fuzzes_##fn)              \
+	static void fn(struct gort_t *t GORT_UNUSED, GORT_LIST(GORT_FUZZPARAM, __VA_ARGS__))
+#define GORT_FUZZPARAM(p)         GORT_FUZZPARAM_ p
+#define GORT_FUZZPARAM_(T, n)     T n GORT_UNUSED
+#define GORT_FUZZLOCAL(p)         GORT_FUZZLOCAL_ p
+#define GORT_FUZZLOCAL_(T, n)     T n = *(const T *)(const void *)gort_v_++;
+#define GORT_FUZZNAME(p)          GORT_FUZZNAME_ p
+#define GORT_FUZZNAME_(T, n)      n
+#define GORT_FUZZTYPE(p)          GORT_FUZZTYPE_ p
+#define GORT_FUZZTYPE_(T, n)      &GORT_CAT(gort_fuzztype_, T)
+#define gort_fuzztype_bool        gort_fuzz_bool
+#define gort_fuzztype__Bool       gort_fuzz_bool
+#define gort_fuzztype_gort_bytes  gort_fuzz_bytes
+#define gort_fuzztype_gort_string gort_fuzz_string
+#define gort_fuzztype_int8_t      gort_fuzz_i8
+#define gort_fuzztype_int16_t     gort_fuzz_i16
+#define gort_fuzztype_int32_t     gort_fuzz_i32
+#define gort_fuzztype_int64_t     gort_fuzz_i64
+#define gort_fuzztype_int         gort_fuzz_i32
+#define gort_fuzztype_long        gort_fuzz_int
+#define gort_fuzztype_uint8_t     gort_fuzz_u8
+#define gort_fuzztype_uint16_t    gort_fuzz_u16
+#define gort_fuzztype_uint32_t    gort_fuzz_u32
+#define gort_fuzztype_uint64_t    gort_fuzz_u64
+#define gort_fuzztype_size_t      gort_fuzz_uint
+#define gort_fuzztype_float       gort_fuzz_f32
+#define gort_fuzztype_double      gort_fuzz_f64
+
+/* FUZZ_ADD(fn, args...): below fn, what it takes: checked by the compiler. */
+#define FUZZ_ADD(fn, ...) GORT_FUZZADD(__COUNTER__, fn, __VA_ARGS__)
+#define GORT_FUZZADD(k, fn, ...)                                                         \
+	static void GORT_CAT(gort_seed_, k)(struct gort_t * t)                           \
+	{                                                                                \
+		fn(t, __VA_ARGS__);                                                      \
+	}                                                                                \
+	__attribute__((constructor)) static void GORT_CAT(gort_seeds_, k)(void)          \
+	{                                                                                \
+		static struct gort_fuzzseed seed = {#fn, GORT_CAT(gort_seed_, k), NULL}; \
+		gort_test_seed(&seed);                                                   \
+	}                                                                                \
+	extern int gort_main(int argc, char **argv)
 
 #define t_log(t, ...)   gort_t_logf(t, GORT_T_LOG, __FILE__, __LINE__, __VA_ARGS__)
 #define t_error(t, ...) gort_t_logf(t, GORT_T_ERROR, __FILE__, __LINE__, __VA_ARGS__)
@@ -177,6 +286,7 @@ static inline bool b_loop(struct gort_b *b)
 #define b_reset_timer   gort_b_reset
 #define b_stop_timer    gort_b_stop
 #define b_start_timer   gort_b_start
+#define b_run           gort_b_run
 #define b_report_allocs gort_b_allocs
 #define b_set_bytes     gort_b_bytes
 

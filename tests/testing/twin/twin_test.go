@@ -4,8 +4,11 @@
 package twin
 
 import (
+	"context"
 	"os"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 var cases = []struct {
@@ -84,6 +87,64 @@ func TestHang(t *testing.T) {
 	t.Skip("needs", "SAMPLE_HANG")
 }
 
+func virtualHours(t *testing.T) {
+	start := time.Now()
+	time.Sleep(7*time.Hour + 1)
+	t.Logf("slept %d", time.Since(start))
+	tick := time.NewTicker(333 * time.Millisecond)
+	for range 3 {
+		<-tick.C
+	}
+	tick.Stop()
+	t.Logf("ticked %d", time.Since(start))
+	n := 0
+	countUp := func() {
+		time.Sleep(time.Second)
+		n++
+	}
+	go countUp()
+	time.AfterFunc(2*time.Second, countUp)
+	time.AfterFunc(0, countUp)
+	time.AfterFunc(time.Second, countUp)
+	synctest.Wait()
+	t.Logf("waits: %d", n)
+	time.Sleep(time.Second)
+	synctest.Wait()
+	t.Logf("went on: %d", n)
+	time.Sleep(2 * time.Second)
+	synctest.Wait()
+	t.Logf("all: %d after %d", n, time.Since(start))
+}
+
+func virtualDeadline(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	time.Sleep(5*time.Second - 1)
+	synctest.Wait()
+	t.Logf("before: %v", ctx.Err())
+	time.Sleep(1)
+	synctest.Wait()
+	t.Logf("after: %v", ctx.Err())
+	select {
+	case <-make(chan int):
+	case <-time.After(24 * time.Hour):
+		t.Log("a day")
+	}
+	if os.Getenv("SAMPLE_FAIL") != "" {
+		t.Fatal("stops in the bubble")
+	}
+}
+
+func TestVirtual(t *testing.T) {
+	synctest.Test(t, virtualHours)
+	synctest.Test(t, virtualDeadline)
+	t.Log("behind it")
+}
+
+func TestBlock(t *testing.T) {
+	t.Skip("needs", "SAMPLE_BLOCK")
+}
+
 var sink []byte
 
 func BenchmarkLoop(b *testing.B) {
@@ -104,5 +165,33 @@ func FuzzBytes(f *testing.F) {
 		if string(data) == "bad" {
 			t.Fatal("size 3")
 		}
+	})
+}
+
+func step(b *testing.B) {
+	for b.Loop() {
+	}
+}
+
+func BenchmarkSub(b *testing.B) {
+	b.Run("one", step)
+	b.Run("two words", step)
+}
+
+func FuzzValues(f *testing.F) {
+	f.Add("hello", 5, true, 1.5, []byte("x"))
+	f.Add("", -1, false, 0.0, []byte(nil))
+	f.Fuzz(func(t *testing.T, s string, n int, deep bool, x float64, p []byte) {
+		t.Logf("%d %d %t %g %d", len(s), n, deep, x, len(p))
+	})
+}
+
+func FuzzKinds(f *testing.F) {
+	f.Fuzz(func(t *testing.T, b byte, r rune, i int8, u uint64, x float32, nan float64) {
+		is := 0
+		if nan != nan {
+			is = 1
+		}
+		t.Logf("%d %d %d %d %v %d", b, r, i, u, x, is)
 	})
 }
