@@ -153,6 +153,24 @@ int profile_encode(const struct profile_kind *k, const struct gsnap *before, con
 	return rc;
 }
 
+int profile_encode_cpu(const struct gsnap *s, int64_t ns, unsigned char **data, size_t *len)
+{
+	const int64_t period = INT64_C(1000000000) / PROFILE_CPU_HZ;
+	struct pprof *p = pprof_new(PPROF_CPU, period);
+	if (!p)
+		return -ENOMEM;
+	pprof_set_time(p, pprof_taken_at(s) - ns, ns);
+	for (uint32_t i = 0; i < s->nmaps; i++)
+		pprof_add_mapping(p, &s->maps[i]);
+	for (uint32_t i = 0; i < s->nsamples; i++) {
+		const int64_t v[] = {s->samples[i].count, s->samples[i].count * period};
+		pprof_snap_sample(p, s, s->samples[i].stack, v, 0);
+	}
+	int rc = pprof_encode(p, data, len);
+	pprof_free(p);
+	return rc;
+}
+
 /* ---- text ---- */
 
 static int64_t in_use(const struct gsnap_sample *s)

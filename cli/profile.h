@@ -35,6 +35,10 @@ int64_t profile_count(const struct profile_kind *k, const struct gsnap *s);
 /* As profile.proto; with before, what changed since. *data is freed with free(). 0 or -ENOMEM. */
 int profile_encode(const struct profile_kind *k, const struct gsnap *before, const struct gsnap *s,
 	unsigned char **data, size_t *len);
+/* Samples a second of a CPU profile, as runtime/pprof. */
+#define PROFILE_CPU_HZ 100
+/* What probe_cpu_stop gave of ns nanoseconds. */
+int profile_encode_cpu(const struct gsnap *s, int64_t ns, unsigned char **data, size_t *len);
 /* As text, as runtime/pprof writes it with debug=1. 0 or -ENOMEM. */
 int profile_text(const struct profile_kind *k, const struct gsnap *s, struct pprof_text *out);
 

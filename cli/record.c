@@ -4,12 +4,14 @@
 #include <unistd.h>
 #include "err.h"
 #include "human.h"
+#include "interrupt.h"
 #include "out.h"
 #include "profile.h"
 #include "record.h"
 
 #define SUFFIX ".pb.gz"
-#define EVENTS "heap, alloc, block, mutex, goroutine, goroutineleak, threadcreate"
+#define EVENTS "cpu, heap, alloc, block, mutex, goroutine, goroutineleak, threadcreate"
+#define CPU_NS INT64_C(10000000000)
 
 static int bad_event(const char *event)
 {
@@ -39,13 +41,13 @@ static bool output_fits(const char *path)
 	return !strncmp(path, "/dev/", 5) || (n > suffix && !strcmp(path + n - suffix, SUFFIX));
 }
 
-static int write_profile(const struct opts *o, const struct profile_kind *k, const struct gsnap *s)
+/* Writes what an encoder gave, which returned rc. */
+static int write_profile(
+	const struct opts *o, const struct gsnap *s, int rc, unsigned char *data, size_t len)
 {
 	static struct out out;
 	struct gsnap_err err;
-	unsigned char *data;
-	size_t len;
-	if (profile_encode(k, NULL, s, &data, &len)) {
+	if (rc) {
 		err_what(&err, CLI_FAIL, "not enough memory for the profile of %s",
 			target_name(s).s);
 		return err_print(&err);
@@ -90,12 +92,53 @@ int record_save(struct target *t, const char *path, struct gsnap_err *err)
 	return rc;
 }
 
-static int nothing(const struct profile_kind *k, const struct gsnap *s)
+static int nothing(const struct gsnap *s, const char *name, const char *why)
 {
 	struct gsnap_err err;
-	err_what(&err, CLI_FAIL, "%s has nothing in its %s profile", target_name(s).s, k->name);
-	err_why(&err, "%s", k->empty);
+	err_what(&err, CLI_FAIL, "%s has nothing in its %s profile", target_name(s).s, name);
+	err_why(&err, "%s", why);
 	return err_print(&err);
+}
+
+/* Samples until the time is over, Ctrl-C or the end of the target. */
+static int sample(const struct opts *o, struct target *t, struct gsnap *s, int64_t *ns)
+{
+	struct gsnap_err err = {0};
+	struct gocpu *cpu;
+	interrupt_catch();
+	if (probe_cpu_start(t->probe, PROFILE_CPU_HZ, &cpu, &err))
+		return err_print(&err);
+	*ns = interrupt_sleep(o->duration_ns >= 0 ? o->duration_ns : CPU_NS);
+	if (interrupted())
+		note(o, "interrupted after %s", human_time(*ns).s);
+	if (!probe_cpu_stop(t->probe, cpu, PROBE_MAPS, s, &err))
+		return CLI_OK;
+	gsnap_free(s);
+	return err_print(&err);
+}
+
+static int record_cpu(const struct opts *o)
+{
+	struct gsnap_err err = {0};
+	struct target t;
+	struct gsnap s;
+	unsigned char *data;
+	size_t len;
+	int64_t ns = 0;
+	if (target_open(o, &t, &err))
+		return err_print(&err);
+	int code = sample(o, &t, &s, &ns);
+	target_close(&t);
+	if (code)
+		return code;
+	if (s.nsamples) {
+		int rc = profile_encode_cpu(&s, ns, &data, &len);
+		code = write_profile(o, &s, rc, data, len);
+	} else {
+		code = nothing(&s, "cpu", "it used no CPU meanwhile");
+	}
+	gsnap_free(&s);
+	return code;
 }
 
 static int run_record(const struct opts *o)
@@ -103,18 +146,29 @@ static int run_record(const struct opts *o)
 	struct gsnap_err err = {0};
 	struct target t;
 	struct gsnap s;
+	unsigned char *data;
+	size_t len;
 	const struct profile_kind *k = o->event ? profile_by_event(o->event) : NULL;
-	if (!k)
+	bool cpu = o->event && !strcmp(o->event, "cpu");
+	if (!k && !cpu)
 		return bad_event(o->event ? o->event : "");
 	if (!output_fits(o->output))
 		return bad_output(o->output);
+	if (cpu)
+		return record_cpu(o);
 	if (target_open(o, &t, &err))
 		return err_print(&err);
 	int rc = profile_take(o, &t, k, PROBE_MAPS | PROBE_SYMBOLS, &s, &err);
 	target_close(&t);
 	if (rc)
 		return err_print(&err);
-	int code = profile_count(k, &s) ? write_profile(o, k, &s) : nothing(k, &s);
+	int code;
+	if (profile_count(k, &s)) {
+		rc = profile_encode(k, NULL, &s, &data, &len);
+		code = write_profile(o, &s, rc, data, len);
+	} else {
+		code = nothing(&s, k->name, k->empty);
+	}
 	gsnap_free(&s);
 	return code;
 }
@@ -129,20 +183,25 @@ const struct command cmd_record = {
 	.synopsis = "-e EVENT -o FILE.pb.gz [options] <target>",
 	.summary = "write a profile for go tool pprof",
 	.examples =
+		"gort record -e cpu -d 30s -o c.pb.gz 4121  # what its CPU time goes to\n"
 		"gort record -e heap -o h.pb.gz 4121        # where what is alive was allocated\n"
 		"gort record -e goroutine -o g.pb.gz 4121   # one sample per distinct stack\n"
 		"go tool pprof -top h.pb.gz                 # read it\n",
-	.notes = "All but goroutine and goroutineleak are what a Go program's runtime records by\n"
-		 "itself, read out of its memory: the figures are those of its own runtime/pprof,\n"
-		 "whether it serves them or not. heap and alloc take a program in which something\n"
-		 "uses runtime/pprof or net/http/pprof (else Go's linker switches the sampling "
-		 "off);\n"
-		 "block and mutex one that has called runtime.SetBlockProfileRate or\n"
-		 "SetMutexProfileFraction. goroutineleak is the proof of `gort leaks`.\n"
-		 "A program on libgort writes a CPU profile of itself when it is started with\n"
-		 "GORT_CPUPROFILE=FILE in its environment.",
+	.notes =
+		"cpu is sampled by the kernel (perf_event), 100 times a second of CPU time, for "
+		"-d\n"
+		"TIME (10 s); nothing runs in the program. goroutine and goroutineleak are of its\n"
+		"goroutines now. The others are what a Go program's runtime records by\n"
+		"itself, read out of its memory: the figures are those of its own runtime/pprof,\n"
+		"whether it serves them or not. heap and alloc take a program in which something\n"
+		"uses runtime/pprof or net/http/pprof (else Go's linker switches the sampling "
+		"off);\n"
+		"block and mutex one that has called runtime.SetBlockProfileRate or\n"
+		"SetMutexProfileFraction. goroutineleak is the proof of `gort leaks`.\n"
+		"A program on libgort writes a CPU profile of itself when it is started with\n"
+		"GORT_CPUPROFILE=FILE in its environment.",
 	.own = own,
-	.common = TAKES_OUTPUT | TAKES_PROC | TAKES_CORE | TAKES_PAUSE,
+	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_PROC | TAKES_CORE | TAKES_PAUSE,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_record,

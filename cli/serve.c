@@ -188,7 +188,8 @@ const struct command cmd_serve = {
 		 "the\n"
 		 "program's runtime has recorded; goroutineleak is the proof of `gort leaks`, for "
 		 "Go\n"
-		 "from 1.22 on. profile and trace this version answers with an error.",
+		 "from 1.22 on. trace is answered with an error: only the program itself can start "
+		 "one.",
 	.own = own,
 	.common = TAKES_PROC,
 	.min_args = 1,

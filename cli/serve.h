@@ -21,6 +21,8 @@ struct serve_look {
 	struct serve_target *st;
 	struct gsnap before;
 	bool has_before;
+	struct gocpu *cpu; /* a CPU profile that is being taken */
+	int64_t since;     /* when it began */
 };
 struct pprof_source serve_source(struct serve_look *look);
 void serve_look_free(struct serve_look *look);

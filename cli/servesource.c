@@ -3,15 +3,16 @@
  * servesource.c - what `gort serve` can read of a process for each path of /debug/pprof.
  *
  * Goroutines are looked at from outside at any time, and what a Go program samples of itself
- * (allocations, blocking, mutexes, threads) is read out of its memory. What has to be measured
- * (CPU, execution trace) this version does not do: those paths answer with an error that says so,
- * never with an empty profile. gc=1, for which Go collects first, is not heeded: gort changes
- * nothing.
+ * (allocations, blocking, mutexes, threads) is read out of its memory. CPU time is sampled by the
+ * kernel. An execution trace is written by Go's runtime inside the process when something there
+ * asks for it: that path answers with an error that says so, never with an empty trace. gc=1, for
+ * which Go collects first, is not heeded: gort changes nothing.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include "err.h"
+#include "interrupt.h"
 #include "profile.h"
 #include "serve.h"
 #include "stacktext.h"
@@ -54,14 +55,53 @@ static int count(void *ctx, const char *name)
 
 static int unreadable(const struct pprof_request *r, char *why, size_t size)
 {
-	snprintf(why, size, "gort cannot take a %s from outside in this version", r->name);
+	snprintf(why, size,
+		"gort cannot take a %s from outside: only the process itself can start its "
+		"recording, and gort changes nothing in it",
+		r->name);
 	return -ENOTSUP;
+}
+
+static int say(struct serve_target *st, int rc, const struct gsnap_err *err, char *why, size_t size)
+{
+	if (rc)
+		snprintf(why, size, "%s%s%s", err->what, err->why[0] ? ": " : "", err->why);
+	st->gone |= rc && err->code == CLI_GONE;
+	return rc;
+}
+
+static int begin_cpu(struct serve_look *look, char *why, size_t size)
+{
+	struct serve_target *st = look->st;
+	struct gsnap_err err = {0};
+	look->since = monotonic_now();
+	return say(st, probe_cpu_start(st->t.probe, PROFILE_CPU_HZ, &look->cpu, &err), &err, why,
+		size);
+}
+
+static int end_cpu(struct serve_look *look, struct pprof_text *body, char *why, size_t size)
+{
+	struct gsnap_err err = {0};
+	struct gsnap s;
+	unsigned char *data;
+	size_t len;
+	int64_t ns = monotonic_now() - look->since;
+	int rc = probe_cpu_stop(look->st->t.probe, look->cpu, PROBE_MAPS, &s, &err);
+	look->cpu = NULL;
+	if (!rc && !(rc = profile_encode_cpu(&s, ns, &data, &len))) {
+		pprof_text_add(body, data, len);
+		free(data);
+	}
+	gsnap_free(&s);
+	return say(look->st, rc, &err, why, size);
 }
 
 static int begin(void *ctx, const struct pprof_request *r, char *why, size_t size)
 {
 	struct serve_look *look = ctx;
 	const struct profile_kind *k = profile_by_name(r->name);
+	if (!strcmp(r->name, "profile"))
+		return begin_cpu(look, why, size);
 	if (!k)
 		return unreadable(r, why, size);
 	int rc = take(look->st, k, PROBE_MAPS | PROBE_SYMBOLS, &look->before, why, size);
@@ -159,10 +199,12 @@ static int symbol(const struct serve_look *look, const char *query, struct pprof
 static int end(
 	void *ctx, const struct pprof_request *r, struct pprof_text *body, char *why, size_t size)
 {
-	const struct serve_look *look = ctx;
+	struct serve_look *look = ctx;
 	const struct profile_kind *k = profile_by_name(r->name);
 	if (k)
 		return profile(look, k, r, body, why, size);
+	if (look->cpu)
+		return end_cpu(look, body, why, size);
 	if (!strcmp(r->name, "cmdline"))
 		return cmdline(look, body);
 	if (!strcmp(r->name, "symbol"))
@@ -187,9 +229,16 @@ struct pprof_source serve_source(struct serve_look *look)
 
 void serve_look_free(struct serve_look *look)
 {
+	struct gsnap_err err;
+	struct gsnap s;
 	if (look->has_before)
 		gsnap_free(&look->before);
+	if (look->cpu) { /* nobody wants it any more */
+		probe_cpu_stop(look->st->t.probe, look->cpu, 0, &s, &err);
+		gsnap_free(&s);
+	}
 	look->has_before = false;
+	look->cpu = NULL;
 }
 
 void serve_open(struct serve_target *st, const struct opts *o)

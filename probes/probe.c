@@ -10,6 +10,7 @@
 #include <time.h>
 #include "core.h"
 #include "goleak.h"
+#include "gocpu.h"
 #include "goheapstat.h"
 #include "golocals.h"
 #include "goprofile.h"
@@ -322,6 +323,70 @@ int probe_profile(struct probe *p, enum probe_profile_kind kind, unsigned what, 
 		return profile_failed(p, err);
 	if (!e && kind == PROBE_PROFILE_HEAP && !out->nsamples && !out->sample_rate)
 		return no_heap_profile(p, err);
+	if (!e && what & PROBE_MAPS)
+		add_maps(p, out);
+	return e ? explain(p, e, err) : 0;
+}
+
+/* perf_event wants a live process, and its pid in gort's own namespace. */
+static int may_sample(struct probe *p, struct gsnap_err *err)
+{
+	const char *why = NULL;
+	if (p->t.core)
+		why = "a core uses no CPU";
+	else if (p->kind != GSNAP_GO)
+		why = "a program on libgort profiles itself: start it with GORT_CPUPROFILE=FILE";
+	else if (target_foreign(&p->t))
+		why = "the pids of that procfs mean other processes here";
+	if (!why)
+		return 0;
+	err->code = 5;
+	snprintf(err->what, sizeof err->what, "cannot take a CPU profile of %s (%s)", p->t.name,
+		p->info.comm);
+	snprintf(err->why, sizeof err->why, "%s", why);
+	return -ENOTSUP;
+}
+
+static int not_allowed(struct probe *p, int error, struct gsnap_err *err)
+{
+	err->code = 4;
+	snprintf(err->what, sizeof err->what, "cannot take a CPU profile of %s (%s): %s", p->t.name,
+		p->info.comm, strerror(-error));
+	snprintf(err->why, sizeof err->why,
+		"perf_event_open is refused: kernel.perf_event_paranoid, a seccomp filter, or "
+		"another user's process");
+	snprintf(err->tries[0], sizeof err->tries[0], "sudo sysctl kernel.perf_event_paranoid=2");
+	snprintf(err->tries[1], sizeof err->tries[1], "sudo gort ..., or with CAP_PERFMON");
+	return error;
+}
+
+int probe_cpu_start(struct probe *p, unsigned hz, struct gocpu **out, struct gsnap_err *err)
+{
+	*err = (struct gsnap_err){0};
+	int e = may_sample(p, err);
+	if (e)
+		return e;
+	e = gocpu_start(&p->go, hz, out);
+	if (e == -EPERM || e == -EACCES || e == -ENOSYS)
+		return not_allowed(p, e, err);
+	return e ? explain(p, e, err) : 0;
+}
+
+int probe_cpu_stop(
+	struct probe *p, struct gocpu *c, unsigned what, struct gsnap *out, struct gsnap_err *err)
+{
+	uint64_t lost;
+	*err = (struct gsnap_err){0};
+	int e = gocpu_stop(c, out, &lost);
+	out->pid = p->t.pid;
+	out->when = now();
+	describe_go(p, out);
+	if (!e && lost > out->nsamples) {
+		snprintf(err->what, sizeof err->what, "%llu samples were lost: gort got no CPU",
+			(unsigned long long)lost);
+		err->code = 1;
+		return -EIO;
+	}
 	if (!e && what & PROBE_MAPS)
 		add_maps(p, out);
 	return e ? explain(p, e, err) : 0;

@@ -439,6 +439,21 @@ int probe_profile(struct probe *p, enum probe_profile_kind kind, unsigned what, 
 	return -ENOTSUP;
 }
 
+int probe_cpu_start(struct probe *p, unsigned hz, struct gocpu **out, struct gsnap_err *err)
+{
+	(void)p, (void)hz, (void)out;
+	return refuse(err, 5, -ENOTSUP, "cannot take a CPU profile of pid 4121 (checkout)",
+		"the made-up process uses no CPU", "");
+}
+
+int probe_cpu_stop(
+	struct probe *p, struct gocpu *c, unsigned what, struct gsnap *out, struct gsnap_err *err)
+{
+	(void)p, (void)c, (void)what, (void)err;
+	gsnap_init(out, GSNAP_GO);
+	return -ENOTSUP;
+}
+
 int probe_leaks(struct probe *p, const struct probe_leaks_how *how, struct probe_leaks *out,
 	struct gsnap_err *err)
 {

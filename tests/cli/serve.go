@@ -37,7 +37,20 @@ func hoard(n int) {
 	}
 }
 
+//go:noinline
+func burn(until time.Time) (n int) {
+	for time.Now().Before(until) {
+		for i := 0; i < 1000; i++ {
+			n += i * n % 7
+		}
+	}
+	return n
+}
+
 func main() {
+	http.HandleFunc("/burn", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, burn(time.Now().Add(4*time.Second)))
+	})
 	for i := 0; i < 3; i++ {
 		go lost(make(chan int))
 	}
