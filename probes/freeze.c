@@ -27,8 +27,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POLL_NS 20000
-#define WAIT_NS INT64_C(500000000) /* for all to stop */
+#define POLL_NS     20000
+#define SEIZE_TRIES 20
+#define WAIT_NS     INT64_C(500000000) /* for all to stop */
 
 enum state { ASKED, STANDS, ENDED };
 
@@ -89,15 +90,33 @@ static bool is_zombie(const struct target *t, pid_t tid)
 	return !end || end[1] == '\0' || strchr("ZX", end[2]);
 }
 
+/*
+ * -ESRCH when the thread has ended. At an exec the id of the first thread, which ends, goes over to
+ * the one that executes: asked in between, it is refused and is no zombie.
+ */
+static int seize(const struct freeze *f, pid_t tid)
+{
+	const struct timespec pause = {0, POLL_NS};
+	for (int tries = 0; ptrace(PTRACE_SEIZE, tid, NULL, NULL); tries++) {
+		int error = errno;
+		if (error == ESRCH || is_zombie(f->t, tid))
+			return -ESRCH;
+		if (tries == SEIZE_TRIES)
+			return -error;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 static int ask(struct freeze *f, pid_t tid)
 {
 	struct held *h = add(f, tid);
 	if (!h)
 		return -ENOMEM;
-	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL)) {
-		int error = errno;
+	int error = seize(f, tid);
+	if (error) {
 		h->state = ENDED;
-		return error == ESRCH || is_zombie(f->t, tid) ? 0 : -error;
+		return error == -ESRCH ? 0 : error;
 	}
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
 		h->state = ENDED;

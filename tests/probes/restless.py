@@ -67,6 +67,7 @@ class Target:
         if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        self.process = None
 
 
 def look(gort, command, pid, work, seen):
