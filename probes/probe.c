@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "core.h"
 #include "goleak.h"
 #include "gocpu.h"
@@ -65,16 +66,24 @@ static int explain(struct probe *p, int error, struct gsnap_err *err)
 	}
 	if (procfs_read(&p->t, &now))
 		return lookslike_gone(&p->t, err);
-	if (error == -EPERM || error == -EACCES)
-		return lookslike_forbidden(&p->t, &p->info, -error, err);
 	if (now.kernel_thread || now.state == 'Z')
 		return lookslike_foreign(&p->t, &now, err);
+	if (error == -EPERM || error == -EACCES)
+		return lookslike_forbidden(&p->t, &p->info, -error, err);
 	if (error == -ESRCH)
 		return lookslike_gone(&p->t, err);
 	err->code = 1;
 	snprintf(err->what, sizeof err->what, "cannot read %s (%s): %s", p->t.name, p->info.comm,
 		strerror(-error));
 	return error;
+}
+
+/* Whether its executable is kept from us: a process that is ending has none any more. */
+static bool exe_hidden(const struct target *t)
+{
+	char path[160], exe[8];
+	return readlink(target_path(t, "exe", path, sizeof path), exe, sizeof exe) < 0 &&
+	       (errno == EACCES || errno == EPERM);
 }
 
 static int recognise(struct probe *p, struct gsnap_err *err)
@@ -89,7 +98,7 @@ static int recognise(struct probe *p, struct gsnap_err *err)
 		return e;
 	if (p->info.kernel_thread || p->info.state == 'Z' || p->info.exe[0])
 		return lookslike_foreign(&p->t, &p->info, err);
-	return -EACCES;
+	return exe_hidden(&p->t) ? -EACCES : -ESRCH;
 }
 
 static void release(struct probe *p)
