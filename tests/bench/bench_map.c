@@ -157,15 +157,15 @@ static void delete_insert(long n)
 
 static void iterate(long n)
 {
-	long sum = 0;
+	uint64_t sum = 0;
 	while (n > 0) {
 		map_range (long, k, v, many) {
-			sum += k + v;
+			sum += (uint64_t)k + (uint64_t)v;
 			if (--n <= 0)
 				break;
 		}
 	}
-	sink = sum;
+	sink = (long)sum;
 }
 
 static void worst_insert(void)

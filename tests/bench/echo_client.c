@@ -114,5 +114,6 @@ int main(int argc, char **argv)
 	if (replies == 0)
 		fail("no reply");
 	printf("echo %.2f\n", (double)(nanotime() - start) / (double)replies);
+	free(conns); /* a sanitizer asks */
 	return 0;
 }

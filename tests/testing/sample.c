@@ -126,6 +126,11 @@ static void count_up(int *n)
 	++*n;
 }
 
+static void mark_now(int *n)
+{
+	*n = 1;
+}
+
 static void virtual_hours(struct gort_t *t, void *arg)
 {
 	(void)arg;
@@ -137,7 +142,10 @@ static void virtual_hours(struct gort_t *t, void *arg)
 		(void)chan_recv(ticker_chan(tick));
 	ticker_stop(tick);
 	t_log(t, "ticked %lld", (long long)gort_since(start));
-	int n = 0;
+	int n = 0, now = 0;
+	time_after_func(0, mark_now, &now);
+	synctest_wait();
+	t_log(t, "at once: %d", now);
 	go(count_up, &n);
 	time_after_func(2 * sec, count_up, &n);
 	time_after_func(0, count_up, &n);

@@ -97,7 +97,10 @@ func virtualHours(t *testing.T) {
 	}
 	tick.Stop()
 	t.Logf("ticked %d", time.Since(start))
-	n := 0
+	n, now := 0, 0
+	time.AfterFunc(0, func() { now = 1 })
+	synctest.Wait()
+	t.Logf("at once: %d", now)
 	countUp := func() {
 		time.Sleep(time.Second)
 		n++
