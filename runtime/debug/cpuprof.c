@@ -27,6 +27,7 @@
 #include <sys/time.h>
 #include <time.h>
 #include "base/clock.h"
+#include "base/noptr.h"
 #include "cpuprof.h"
 #include "gort/debug.h"
 #include "options.h"
@@ -57,10 +58,10 @@ struct mprof {
 };
 
 static _Atomic bool running;
-static atomic_flag changing = ATOMIC_FLAG_INIT; /* start and stop exclude each other */
-static struct mprof *_Atomic tables[MAX_MS];    /* by m.id */
+static atomic_flag changing = ATOMIC_FLAG_INIT;       /* start and stop exclude each other */
+static struct mprof *_Atomic tables[MAX_MS] NOPTRBSS; /* by m.id */
 static bool process_timer;
-static char profile_path[4096];
+static char profile_path[4096] NOPTRBSS;
 static int64_t started_mono, started_unix;
 
 static bool same_stack(const uint64_t *entry, const uint64_t *pcs, uint32_t n)

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/noptr.h"
 #include "escape.h"
 #include "gort/debug.h"
 #include "gort/mem.h"
@@ -455,7 +456,7 @@ static bool news(const struct escape *e)
 	enum { TOLD = 512 };
 	static struct {
 		uintptr_t slot, target;
-	} told[TOLD];
+	} told[TOLD] NOPTRBSS;
 	static unsigned n;
 	uintptr_t hidden = ~e->target; /* or the next look would find it here */
 	for (unsigned i = 0; i < n; i++)
@@ -469,7 +470,7 @@ static bool news(const struct escape *e)
 
 void escapecheck(void)
 {
-	static char buf[4096];
+	static char buf[4096] NOPTRBSS;
 	struct look l = {.danglingonly = true, .stacks = debug.escapecheck == 2};
 	regs_here(&l.self);
 	getm()->noretake++; /* it may read files */

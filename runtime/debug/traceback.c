@@ -11,6 +11,7 @@
  * information the module's path stands where the file does, with the offset in the module.
  */
 #include "base/clock.h"
+#include "base/noptr.h"
 #include "gort/snap.h"
 #include "sched/proflabel.h"
 #include "sched/runtime2.h"
@@ -56,7 +57,7 @@ static const struct symbol *lookup(uintptr_t pc, bool callsite)
 	static struct {
 		uintptr_t key;
 		struct symbol sym;
-	} cache[256];
+	} cache[256] NOPTRBSS;
 	uintptr_t key = pc << 1 | callsite;
 	size_t at = (pc * 0x9e3779b97f4a7c15u) >> 56;
 	if (cache[at].key != key)

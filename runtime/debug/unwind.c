@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include "base/noptr.h"
 #include "module.h"
 #include "unwind.h"
 
@@ -42,7 +43,7 @@ struct slot {
 	_Atomic uint64_t key, word[3];
 };
 
-static struct slot cache[CACHE_SLOTS];
+static struct slot cache[CACHE_SLOTS] NOPTRBSS;
 
 static const struct {
 	uint8_t reg;

@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include "base/atomic.h"
+#include "base/noptr.h"
 #include "base/throw.h"
 #include "debug/debug.h"
 #include "debug/options.h"
@@ -30,7 +31,7 @@
 #include "sched/stack.h"
 
 static _Atomic int32_t dying; /* thread id of the one that prints */
-static struct printer out = {.fd = 2};
+static struct printer out NOPTRDATA = {.fd = 2};
 static int dying_signal; /* by which the process ends; 0: exit 2 */
 
 /* Faults below are those of a null pointer with an offset: no page there is ever mapped. */

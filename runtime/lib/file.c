@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/noptr.h"
 #include "gort/fmt.h"
 #include "gort/io.h"
 #include "lang/string.h"
@@ -35,7 +36,7 @@ static int codeof(gort_error err)
 /* Texts as libc has them, with a small letter first, which makes them Go's. */
 static const char *errnotext(gort_error err)
 {
-	static char texts[NERRNO][64];
+	static char texts[NERRNO][64] NOPTRBSS;
 	int code = codeof(err);
 	const char *text = code ? strerror_l(code, clocale) : "errno is not known";
 	if (!__atomic_load_n(&texts[code][0], __ATOMIC_ACQUIRE)) {

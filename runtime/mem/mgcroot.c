@@ -2,7 +2,8 @@
 /*
  * mgcroot.c - the roots: everything outside the heap that may hold a pointer into it.
  *
- *  - writable segments of the program and of what it has loaded;
+ *  - writable segments of the program and of what it has loaded, but variables of the runtime that
+ *    point to no objects (base/noptr.h);
  *  - stacks of goroutines and threads, and thread-local variables: mgcstack.c;
  *  - timers that are active or free, objects in pools and maps: only the runtime knows where;
  *  - what the program registers: gort_root_add, gort_pin.
@@ -63,6 +64,29 @@ static void addarea(struct area a)
 		roots.area[roots.n++] = a;
 }
 
+/* The linker's: they begin and end the sections of base/noptr.h, in this order in memory. */
+#define HIDDEN __attribute__((visibility("hidden")))
+extern const char __start_gort_noptrdata[] HIDDEN, __stop_gort_noptrdata[] HIDDEN;
+extern const char __start_gort_noptrbss[] HIDDEN, __stop_gort_noptrbss[] HIDDEN;
+
+/* Adds what lies before [lo, hi) in a, if that is a part of it. What is left is behind. */
+static void cutarea(struct area *a, const char *lo, const char *hi)
+{
+	if ((uintptr_t)lo < a->lo || (uintptr_t)hi > a->hi)
+		return;
+	struct area before = *a;
+	before.hi = (uintptr_t)lo;
+	addarea(before);
+	a->lo = (uintptr_t)hi;
+}
+
+static void addsegment(struct area a)
+{
+	cutarea(&a, __start_gort_noptrdata, __stop_gort_noptrdata);
+	cutarea(&a, __start_gort_noptrbss, __stop_gort_noptrbss);
+	addarea(a);
+}
+
 /* What sanitizers keep for themselves, which is large. */
 static bool skipped(const char *name)
 {
@@ -85,7 +109,7 @@ static int addmodule(struct dl_phdr_info *info, size_t size, void *arg)
 		uintptr_t lo = info->dlpi_addr + ph->p_vaddr, tls = (uintptr_t)info->dlpi_tls_data;
 		uintptr_t me = (uintptr_t)&roots - lo; /* a program that libgort.a is linked into */
 		if (ph->p_type == PT_LOAD && (ph->p_flags & PF_W))
-			addarea((struct area){
+			addsegment((struct area){
 				lo, lo + ph->p_memsz, 0, barrier && me >= ph->p_memsz});
 		if (ph->p_type == PT_TLS && ph->p_memsz)
 			addarea((struct area){tls, tls + ph->p_memsz, info->dlpi_tls_modid, false});

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/noptr.h"
 #include "base/throw.h"
 #include "mem/malloc.h"
 #include "sched/race.h"
@@ -31,8 +32,8 @@
 #define RACEFIRST ((uintptr_t)0x10 << 32)
 #define RACESTEP  ((uintptr_t)1 << 32)
 
-struct mheap mheap = {.lock = {.rank = lockRankMheap}, .lo = UINTPTR_MAX};
-_Atomic(_Atomic(struct heapArena *) *) arenas[1u << ARENAL1BITS];
+struct mheap mheap NOPTRDATA = {.lock = {.rank = lockRankMheap}, .lo = UINTPTR_MAX};
+_Atomic(_Atomic(struct heapArena *) *) arenas[1u << ARENAL1BITS] NOPTRBSS;
 
 void mheapinit(void)
 {

@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/noptr.h"
 #include "base/syscall.h"
 #include "mem/malloc.h"
 #include "sched/proc.h"
@@ -44,7 +45,7 @@ struct sysfd {
 
 /* Two levels, since most programs use small numbers; those beyond are SYSFD_FILE. */
 enum { CHUNK = 1024, NCHUNK = 1024 };
-static _Atomic(struct sysfd *) table[NCHUNK];
+static _Atomic(struct sysfd *) table[NCHUNK] NOPTRBSS;
 
 static struct {
 	struct mutex lock;

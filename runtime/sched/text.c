@@ -33,6 +33,7 @@
 #include <sys/auxv.h>
 
 #include "base/atomic.h"
+#include "base/noptr.h"
 #include "base/syscall.h"
 #include "mem/malloc.h"
 
@@ -50,8 +51,8 @@ struct texttable {
 	struct span span[MAXSPANS];
 };
 
-static struct texttable scratch; /* being made; refreshes exclude each other */
-static struct span spans[MAXSPANS];
+static struct texttable scratch NOPTRBSS; /* being made; refreshes exclude each other */
+static struct span spans[MAXSPANS] NOPTRBSS;
 static _Atomic uint32_t nspans;
 static _Atomic uint32_t sequence;
 
@@ -134,7 +135,7 @@ static void addspan(struct texttable *t, uintptr_t lo, uintptr_t hi)
 
 static void addsections(struct texttable *t, const struct dl_phdr_info *info, const char *path)
 {
-	static Elf64_Shdr sh[MAXSECTIONS];
+	static Elf64_Shdr sh[MAXSECTIONS] NOPTRBSS;
 	unsigned n;
 	size_t size;
 	long fd = rawsyscall(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);

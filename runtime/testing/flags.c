@@ -5,9 +5,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/noptr.h"
 #include "testing/internal.h"
 
-struct flags flags = {
+struct flags flags NOPTRDATA = {
 	.count = 1, .benchtime = 1000000000, .timeout = 600000000000, .memprofilerate = -1};
 
 /* ---- patterns ---- */

@@ -186,6 +186,35 @@ static int variables(int argc, char **argv)
 	return 0;
 }
 
+/* Variables that the runtime says hold no pointers are no roots; those around them are. */
+struct whichroots {
+	bool data, bss, noptrdata, noptrbss;
+};
+
+static bool within(const void *p, uintptr_t lo, uintptr_t hi)
+{
+	return (uintptr_t)p >= lo && (uintptr_t)p < hi;
+}
+
+static void look(uintptr_t lo, uintptr_t hi, void *arg)
+{
+	struct whichroots *w = arg;
+	w->data |= within(&gcpace, lo, hi);
+	w->bss |= within(&gcforget, lo, hi);
+	w->noptrdata |= within(&mheap, lo, hi) || within((char *)(&mheap + 1) - 1, lo, hi);
+	w->noptrbss |= within(&arenas, lo, hi) || within((char *)(&arenas + 1) - 1, lo, hi);
+}
+
+static int tables(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	struct whichroots w = {false};
+	gort_gc();
+	rootsvariables(look, &w);
+	REQUIRE(w.data && w.bss && !w.noptrdata && !w.noptrbss);
+	return 0;
+}
+
 /* Pointers into the middle count, in the heap as well. */
 static int interior(int argc, char **argv)
 {
@@ -418,6 +447,7 @@ START_TEST(test_roots)
 {
 	expect_code(told, 0);
 	expect_code(variables, 0);
+	expect_code(tables, 0);
 	expect_code(interior, 0);
 	expect_code(goroutines, 0);
 	expect_code(travelling, 0);
