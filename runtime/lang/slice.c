@@ -15,6 +15,7 @@
 #include "base/atomic.h"
 #include "base/throw.h"
 #include "mem/malloc.h"
+#include "mem/memclr.h"
 #include "mem/sizeclasses.h"
 
 #define MINHEADERSIZE 512u /* Go's heapBitsInSpan: objects with pointers above it have a header */
@@ -48,11 +49,33 @@ static size_t roundupsize(size_t size, enum gort_scan scan)
 	return pages < size ? size : pages;
 }
 
+/* How many elements of so many bytes. A shift for most: a division is all that others wait for. */
+static inline size_t elements(size_t bytes, size_t size)
+{
+	return size & (size - 1) ? bytes / size : bytes >> __builtin_ctzll(size);
+}
+
 static void *allocate(size_t n, size_t size, enum gort_scan scan)
 {
 	if (n * size == 0)
 		return zerobase;
 	return gort_malloc_array(n, size, scan ? NULL : &gort_noscan);
+}
+
+/* Of elements without pointers: what is about to be written is not zeroed. n fit into bytes. */
+static inline __attribute__((always_inline)) struct gort_array growdirty(
+	const void *old, gort_isize len, gort_isize n, size_t size, size_t bytes)
+{
+	unsigned class = bytes <= MAXSMALLSIZE - HEADERSIZE ? sizeclassof(bytes) : 0;
+	size_t room = class ? sizeclasses.size[class] : roundupsize(bytes, GORT_NOPOINTERS);
+	size_t cap = elements(room, size), used = cap * size;
+	if (unlikely(used != room || class == 0))
+		class = used <= MAXSMALLSIZE ? sizeclassof(used) : 0;
+	char *p = mallocdirty(used, class);
+	memclr(p + (size_t)n * size, used - (size_t)n * size);
+	if (len > 0)
+		memcpy(p, old, (size_t)len * size);
+	return (struct gort_array){p, (gort_isize)cap};
 }
 
 struct gort_array gort_growslice(const void *old, gort_isize len, gort_isize cap, gort_isize n,
@@ -66,14 +89,10 @@ struct gort_array gort_growslice(const void *old, gort_isize len, gort_isize cap
 	gort_isize newcap = nextslicecap(n, cap);
 	if (unlikely(__builtin_mul_overflow((size_t)newcap, size, &bytes) || bytes > PTRDIFF_MAX))
 		gopanic_text("runtime error: growslice: len out of range");
-	newcap = (gort_isize)(roundupsize(bytes, scan) / size);
-	char *p;
-	if (scan) {
-		p = allocate((size_t)newcap, size, scan);
-	} else {
-		p = mallocdirty((size_t)newcap * size);
-		memset(p + (size_t)n * size, 0, (size_t)(newcap - n) * size);
-	}
+	if (!scan)
+		return growdirty(old, len, n, size, bytes);
+	newcap = (gort_isize)elements(roundupsize(bytes, scan), size);
+	char *p = allocate((size_t)newcap, size, scan);
 	if (len > 0)
 		memcpy(p, old, (size_t)len * size);
 	return (struct gort_array){p, newcap};

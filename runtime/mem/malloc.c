@@ -17,6 +17,7 @@
 
 #include "base/throw.h"
 #include "debug/options.h"
+#include "mem/memclr.h"
 #include "mem/mgc.h"
 #include "mem/mheap.h"
 #include "mem/mprof.h"
@@ -60,7 +61,7 @@ static inline void clearlarge(void *p, size_t size)
 	if (unlikely(raceenabled))
 		zerounseen(p, size);
 	else
-		memset(p, 0, size);
+		memclr(p, size);
 }
 
 /*
@@ -91,7 +92,7 @@ static inline void countsample(struct mcache *c, struct mspan *s, void *p)
 		profilealloc(c, s, p);
 }
 
-static __attribute__((noinline)) void *nextFree(struct mcache *c, unsigned spanclass)
+static __attribute__((noinline)) void *nextFree(struct mcache *c, unsigned spanclass, bool zero)
 {
 	struct mspan *s = c->alloc[spanclass];
 	uint32_t index = s ? nextFreeIndex(s) : 0;
@@ -104,20 +105,20 @@ static __attribute__((noinline)) void *nextFree(struct mcache *c, unsigned spanc
 			spanclass);
 	s->allocCount++;
 	char *p = (char *)s->startAddr + index * s->elemsize;
-	if (s->needzero)
+	if (zero && s->needzero)
 		clear(p, s->elemsize);
 	countsample(c, s, p);
 	return p;
 }
 
 /*
- * The next slot of the span that c has for it, if one is known and is not to be sampled for the
- * heap profile; else NULL.
+ * The next slot of the span that c has for the class, if one is known and is not to be sampled for
+ * the heap profile; else NULL.
  */
 static inline __attribute__((always_inline)) void *fastalloc(
-	struct mcache *c, size_t size, enum spankind kind, bool zero)
+	struct mcache *c, unsigned spanclass, bool zero)
 {
-	struct mspan *s = c->alloc[SPANCLASS(sizeclassof(size), kind)];
+	struct mspan *s = c->alloc[spanclass];
 	if (unlikely(!s || s->elemsize >= c->nextsample))
 		return NULL;
 	uintptr_t p = nextFreeFast(s);
@@ -132,8 +133,9 @@ static inline __attribute__((always_inline)) void *fastalloc(
 static inline __attribute__((always_inline)) void *smallalloc(
 	struct mcache *c, size_t size, enum spankind kind)
 {
-	void *p = fastalloc(c, size, kind, true);
-	return likely(p) ? p : nextFree(c, SPANCLASS(sizeclassof(size), kind));
+	unsigned spanclass = SPANCLASS(sizeclassof(size), kind);
+	void *p = fastalloc(c, spanclass, true);
+	return likely(p) ? p : nextFree(c, spanclass, true);
 }
 
 /* Of less than TINYSIZE bytes, without pointers. */
@@ -336,17 +338,10 @@ static __attribute__((noinline)) void *mallocslow(size_t n, size_t size, const g
 	return mallocarray(n, size, t);
 }
 
-/* A slot for an object that the P can give out at once; else NULL. */
-static inline __attribute__((always_inline)) void *tryalloc(
-	size_t size, enum spankind kind, bool zero)
-{
-	struct mcache *c = likely(size <= MAXSMALLSIZE && !debug.gcstress) ? readycache() : NULL;
-	return likely(c) ? fastalloc(c, size, kind, zero) : NULL;
-}
-
 void *gort_malloc(size_t size)
 {
-	void *p = tryalloc(size, SPANSCAN, true);
+	struct mcache *c = likely(size <= MAXSMALLSIZE && !debug.gcstress) ? readycache() : NULL;
+	void *p = likely(c) ? fastalloc(c, SPANCLASS(sizeclassof(size), SPANSCAN), true) : NULL;
 	return likely(p) ? p : mallocslow(1, size, NULL);
 }
 
@@ -363,10 +358,16 @@ void *gort_malloc_array(size_t n, size_t size, const gort_type *t)
 	return mallocslow(n, size, t);
 }
 
-void *mallocdirty(size_t size)
+void *mallocdirty(size_t size, unsigned sizeclass)
 {
-	void *p = likely(size >= TINYSIZE) ? tryalloc(size, SPANNOSCAN, false) : NULL;
-	return likely(p) ? p : mallocslow(1, size, &gort_noscan);
+	struct mcache *c = likely(sizeclass && !debug.gcstress) ? readycache() : NULL;
+	unsigned spanclass = SPANCLASS(sizeclass, SPANNOSCAN);
+	if (unlikely(!c))
+		return mallocslow(1, size, &gort_noscan);
+	if (unlikely(size < TINYSIZE))
+		return tinyalloc(c, size);
+	void *p = fastalloc(c, spanclass, false);
+	return likely(p) ? p : nextFree(c, spanclass, false);
 }
 
 void *gort_object(const void *p, size_t *size)

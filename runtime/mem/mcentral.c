@@ -38,6 +38,8 @@ static inline unsigned swept(void)
 
 static struct mspan *takepartial(struct mcentral *c)
 {
+	if (!c->partial[swept()].first) /* a hint: one that is put there now is found next time */
+		return NULL;
 	lock(&c->lock);
 	struct mspan *s = listget(&c->partial[swept()]);
 	unlock(&c->lock);

@@ -65,14 +65,15 @@ static int capacities(int argc, char **argv)
 static int tails(int argc, char **argv)
 {
 	(void)argc, (void)argv;
-	for (int i = 0; i < 20000; i++) {
-		ints old = make_slice(ints, 4 << i % 9);
+	enum { ROUNDS = 280, SIZES = 14 };
+	for (int i = 0; i < ROUNDS; i++) {
+		ints old = make_slice(ints, 4 << i % SIZES);
 		memset(old.ptr, 0xff, (size_t)old.len * sizeof(int));
 	}
 	gort_gc();
-	for (int i = 0; i < 20000; i++) {
+	for (int i = 0; i < ROUNDS; i++) {
 		ints a = {0};
-		for (int k = 0; k < 4 << i % 9; k++)
+		for (int k = 0; k < 4 << i % SIZES; k++)
 			append(&a, 0);
 		append(&a, 0);
 		REQUIRE(sum(sub(a, 0, a.cap)) == 0);
