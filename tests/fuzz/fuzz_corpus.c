@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "fuzz_heap.h"
+
 static const struct gort_fuzztype *const bytes[] = {&gort_fuzz_bytes, NULL},
 					 *const texts[] = {&gort_fuzz_string, &gort_fuzz_int, NULL},
 					 *const numbers[] = {&gort_fuzz_bool, &gort_fuzz_u8,
@@ -33,5 +35,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	again(corpus_encode(texts, args), texts);
 	corpus_split(data, size, numbers, args);
 	again(corpus_encode(numbers, args), numbers);
+	fuzz_heap_reset();
 	return 0;
 }

@@ -7,6 +7,8 @@
 #include <gort/go.h>
 #include <gort/strconv.h>
 
+#include "fuzz_heap.h"
+
 static void integers(string s)
 {
 	int64_t v, again;
@@ -55,5 +57,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	integers(s);
 	reals(s);
 	literals(s);
+	fuzz_heap_reset();
 	return 0;
 }

@@ -5,6 +5,8 @@
  */
 #include <gort/go.h>
 
+#include "fuzz_heap.h"
+
 /* RFC 3629, by its definition: the length of the sequence, 0 when there is none. */
 static isize plain(const uint8_t *p, isize n, int32_t *r)
 {
@@ -63,5 +65,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	string s = str_unsafe(data, (isize)size);
 	forward(s);
 	backward(s);
+	fuzz_heap_reset();
 	return 0;
 }
