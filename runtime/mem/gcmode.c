@@ -95,7 +95,9 @@ const char *unstamped(void)
 
 bool gcconcurrent(void)
 {
-	return options.gcmode == GCMODE_BARRIER && !raceenabled;
+	if (raceenabled)
+		return false;
+	return options.gcmode ? options.gcmode == GCMODE_BARRIER : !unstamped();
 }
 
 const char *gort_gcmode(const char **why)

@@ -20,7 +20,8 @@
  *    scheduler's. It is asked again.
  * A thread that blocks the signal is taken for one that holds no objects: libc has such. But the
  * handler blocks it as well, and so does libc for moments; so it must sleep in a system call, or
- * compute, for a while. Those of the last stop are remembered.
+ * compute, for a while. Those of the last stop are remembered. An M whose goroutine runs without a
+ * P is none of those: what it has in its registers cannot be seen, so there is no stop.
  *
  * From the first thread that stands until gcletgo no lock of libc is taken and nothing is
  * allocated: who stands may hold the lock.
@@ -314,6 +315,14 @@ static bool askforeign(bool patient)
 	return all;
 }
 
+static bool someblindm(void)
+{
+	for (struct m *mp = load_acq(&allm); mp; mp = mp->alllink)
+		if (inkind(load_acq(&mp->stop.state), STOP_BLIND) && roams(mp))
+			return true;
+	return false;
+}
+
 /*
  * Who runs may start threads: only two equal looks in a row tell that all of them stand. One number
  * is enough when it is that of Ms, which all stand: it cannot miss one that another leaves behind.
@@ -321,7 +330,7 @@ static bool askforeign(bool patient)
 static bool stopthreads(void)
 {
 	if (askms(false) && countthreads() == countms())
-		return true;
+		return !someblindm();
 	int64_t start = nanotime();
 	for (uint32_t known = UINT32_MAX;;) {
 		int64_t waited = nanotime() - start;
@@ -330,7 +339,7 @@ static bool stopthreads(void)
 		bool all = askms(waited > PATIENT_NS);
 		all &= askforeign(waited > PATIENT_NS);
 		if (all && n == known)
-			return true;
+			return !someblindm();
 		if (waited > GIVEUP_NS)
 			return false;
 		known = n;

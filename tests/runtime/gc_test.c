@@ -419,6 +419,44 @@ static int threads(int argc, char **argv)
 	return 0;
 }
 
+/* A goroutine whose thread blocks all signals cannot be stopped: it keeps what it has. */
+static void unstoppable(waitgroup *wg)
+{
+	sigset_t all, old;
+	struct node *n = pair();
+	gort_blocking_begin();
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	atomic_store(&turn, 5);
+	while (atomic_load(&turn) == 5)
+		REQUIRE(good(n, 7) && good(n->a, 8));
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	gort_blocking_end();
+	REQUIRE(good(n, 7) && good(n->a, 8));
+	wg_done(wg);
+}
+
+static int blind(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	struct gort_memstats before, after;
+	waitgroup wg = {0};
+	wg_add(&wg, 1);
+	go(unstoppable, &wg);
+	while (atomic_load(&turn) != 5)
+		gort_sleep(ms);
+	gort_gc();
+	for (int i = 0; i < 3000; i++)
+		newnode(99999);
+	atomic_store(&turn, 6);
+	wg_wait(&wg);
+	gort_read_memstats(&before);
+	gort_gc();
+	gort_read_memstats(&after);
+	REQUIRE(after.num_gc > before.num_gc);
+	return 0;
+}
+
 /* Memory that is looked at because the program says so; and is not any more. */
 static __attribute__((noinline)) void registered(struct node **cell, uintptr_t *pinned)
 {
@@ -452,6 +490,7 @@ START_TEST(test_roots)
 	expect_code(goroutines, 0);
 	expect_code(travelling, 0);
 	expect_code(threads, 0);
+	expect_code(blind, 0);
 }
 END_TEST
 
