@@ -106,6 +106,12 @@ static bool parsetraceback(const struct option *o, const char *text)
 	return false;
 }
 
+static bool parsegcroots(const struct option *o, const char *text)
+{
+	*(int32_t *)o->to = strcmp(text, "all") == 0;
+	return *(int32_t *)o->to;
+}
+
 static bool parsegcmode(const struct option *o, const char *text)
 {
 	static const char *const names[] = {
@@ -126,6 +132,7 @@ static const struct option variables[] = {
 	{"GOTRACEBACK", parsetraceback, &options.traceback, .gos = true,
 		.want = "none, single, all, system or crash"},
 	{"GORT_GCMODE", parsegcmode, &options.gcmode, .want = "barrier, kernel or stw"},
+	{"GORT_GCROOTS", parsegcroots, &options.gcroots, .want = "all"},
 	{"GORT_STACK", parsesize, &options.stack, .want = "a size such as 64k, 256k, 1m or 8m"},
 	{"GORT_LEAKCHECK", parsenumber, &options.leakcheck, .max = 1},
 	{"GORT_CPUPROFILE", parsetext, &options.cpuprofile, .want = "a file name"},
@@ -141,7 +148,9 @@ static const struct option debugvariables[] = {
 	DEBUGVAR(asyncpreemptoff, 0, 1),
 	DEBUGVAR(clobberfree, 0, 1),
 	DEBUGVAR(escapecheck, 0, 2),
+	DEBUGVAR(gcbarriercheck, 0, 1),
 	DEBUGVAR(gccheckmark, 0, 1),
+	DEBUGVAR(gcmalloccheck, 0, 1),
 	DEBUGVAR(gcstress, 0, INT32_MAX),
 	DEBUGVAR(gctrace, 0, 2),
 	DEBUGVAR(memprofilerate, 0, INT32_MAX),

@@ -21,6 +21,7 @@ struct options {
 	int32_t traceback;      /* GOTRACEBACK, enum tracelevel */
 	int64_t stack;          /* GORT_STACK, bytes of a goroutine's stack, 0 = not given */
 	int32_t gcmode;         /* GORT_GCMODE, enum gcmode, 0 = not given */
+	int32_t gcroots;        /* GORT_GCROOTS=all: all memory of the program is a root */
 	int32_t gogc;           /* GOGC, percent; -1 = off */
 	int32_t leakcheck;      /* GORT_LEAKCHECK=1: look for goroutines left over at the end */
 	const char *cpuprofile; /* GORT_CPUPROFILE, file to write a CPU profile to, or NULL */
@@ -35,7 +36,9 @@ struct debugvars {
 	int32_t preemptsignal;   /* number of the signal for it, 0 = SIGURG */
 	int32_t clobberfree;     /* 1: what the collector frees is overwritten */
 	int32_t escapecheck;     /* 1: report pointers to finished frames; 2: from frames, too */
+	int32_t gcbarriercheck;  /* 1: report stores that missed their barrier */
 	int32_t gccheckmark;     /* 1: each collection is checked by a second look at everything */
+	int32_t gcmalloccheck;   /* 1: report what is freed and memory of malloc points to */
 	int32_t gcstress;        /* collect at each so many calls of gort_malloc, 0 = never */
 	int32_t gctrace;         /* 1: print a line for each collection */
 	int32_t memprofilerate;  /* bytes for each sample of the heap profile; 1: all, 0: none */

@@ -15,8 +15,10 @@
  */
 #include "mem/mbarrier.h"
 
+#include "debug/options.h"
 #include "gort/gc.h"
 #include "mem/malloc.h"
+#include "mem/mgccheck.h"
 #include "mem/nostop.h"
 #include "sched/runtime2.h"
 
@@ -171,6 +173,8 @@ static size_t shadeblock(struct wbblock *b, void (*shade)(uintptr_t old))
 	size_t n = b ? b->n : 0;
 	for (size_t i = 0; i < n; i++)
 		shade((uintptr_t)b->entry[i]);
+	for (size_t i = 0; unlikely(debug.gcbarriercheck) && i < n; i++)
+		barrierlogged((uintptr_t)b->entry[i]);
 	return n;
 }
 

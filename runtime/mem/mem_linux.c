@@ -6,6 +6,7 @@
 #include "base/lock.h"
 #include "base/throw.h"
 #include "mem/malloc.h"
+#include "mem/mforeign.h"
 #include "sched/sanitizer.h"
 
 #define CHUNKSIZE (1u << 20)
@@ -16,6 +17,7 @@ void *sysalloc(size_t size)
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		throwlimit(LIMIT_MEMORY, "cannot allocate a block of %zu bytes", size);
+	foreignnot(p, size);
 	return p;
 }
 
@@ -38,6 +40,7 @@ void *sysreserve(size_t wish, size_t unit, unsigned share, size_t *got)
 		if (p != MAP_FAILED) {
 			madvise(p, size, MADV_DONTDUMP); /* gcore would write all of it */
 			*got = size;
+			foreignnot(p, size);
 			return p;
 		}
 		if (size == unit)
@@ -57,8 +60,10 @@ bool sysmapat(uintptr_t at, size_t size)
 {
 	void *p = mmap((void *)at, size, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	if (p == (void *)at)
+	if (p == (void *)at) {
+		foreignnot(p, size);
 		return true;
+	}
 	if (p != MAP_FAILED)
 		munmap(p, size); /* a kernel before 4.17 takes the address for a hint */
 	return false;
@@ -66,6 +71,7 @@ bool sysmapat(uintptr_t at, size_t size)
 
 void sysfree(void *p, size_t size)
 {
+	foreignagain(p);
 	munmap(p, size);
 }
 

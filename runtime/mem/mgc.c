@@ -28,6 +28,7 @@
 #include "debug/options.h"
 #include "mem/malloc.h"
 #include "mem/mbarrier.h"
+#include "mem/mgccheck.h"
 #include "mem/mgcwork.h"
 #include "mem/mprof.h"
 #include "sched/park.h"
@@ -130,6 +131,8 @@ static double busy(const struct cycle *c)
 static void finish(struct cycle *c)
 {
 	uint64_t marked = markedbytes();
+	if (unlikely(debug.gcmalloccheck))
+		malloccheck();
 	c->during = load_rlx(&gcpace.live);
 	c->end = nanotime();
 	store_rlx(&gcwanted, false);
@@ -188,6 +191,8 @@ static void beginmark(struct cycle *c, uintptr_t sp)
 {
 	pacebegin();
 	prepare(false);
+	if (unlikely(debug.gcbarriercheck))
+		barriercheckbegin();
 	wbenable(true);
 	rootsbegin(sp);
 	gcpublish(gcwork());
@@ -244,6 +249,8 @@ static bool endmark(struct cycle *c, uintptr_t sp)
 	flushcaches();
 	if (unlikely(debug.gccheckmark))
 		checkheap();
+	if (unlikely(debug.gcbarriercheck))
+		barriercheckend();
 	wbenable(false);
 	return true;
 }
@@ -296,6 +303,11 @@ static void after(const struct cycle *c)
 	struct gQueue all;
 	if (unlikely(debug.gctrace))
 		trace(c);
+	if (unlikely(debug.gcmalloccheck | debug.gcbarriercheck)) {
+		getm()->noretake++;
+		checkstell();
+		getm()->noretake--;
+	}
 	lock(&gc.lock);
 	all = gc.waiting;
 	gc.waiting = (struct gQueue){0};

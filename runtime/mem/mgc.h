@@ -136,6 +136,8 @@ void stacksmark(uintptr_t sp, bool (*leaveout)(const struct g *gp));
 void stacksbegin(uintptr_t sp);
 bool stacksjob(void);
 uint64_t rootsstacks(void);
+/* In a stop: calls f for each timer that is active, or free and kept. */
+void rootstimers(void (*f)(const struct timerlink *l));
 /* In a stop: calls f for each writable segment of what is loaded. */
 void rootsvariables(void (*f)(uintptr_t lo, uintptr_t hi, void *arg), void *arg);
 /* The stack of a goroutine that waits, and what its struct g holds. In a stop. */
@@ -173,6 +175,11 @@ void markbegin(bool alone);
 void markstray(void (*f)(uintptr_t w), uintptr_t lo, uintptr_t hi);
 /* p points into an object that has not been marked. */
 bool isunmarked(uintptr_t p);
+/* In a stop, with the caches flushed: the object that p points into; 0: none, or it is marked. */
+uintptr_t existingobject(uintptr_t p, size_t *size);
+uintptr_t unmarkedobject(uintptr_t p, size_t *size);
+/* In a stop: calls f for each span. */
+void spansdo(void (*f)(const struct mspan *s));
 /* So many bytes have got their marks otherwise. */
 void markblack(uint64_t bytes);
 /* Of objects marked since markbegin. */

@@ -265,6 +265,20 @@ bool isunmarked(uintptr_t p)
 	return locate(p, &c) && !(load_rlx(&c.bits->mark) & c.mask);
 }
 
+uintptr_t existingobject(uintptr_t p, size_t *size)
+{
+	struct candidate c;
+	if (!inheap(p) || !locate(p, &c) || !(c.bits->alloc & c.mask))
+		return 0;
+	*size = c.size;
+	return c.base;
+}
+
+uintptr_t unmarkedobject(uintptr_t p, size_t *size)
+{
+	return isunmarked(p) ? existingobject(p, size) : 0;
+}
+
 void markblack(uint64_t bytes)
 {
 	xadd_rlx(&work.black, bytes);
@@ -315,18 +329,23 @@ static void eachspan(const struct heapArena *ha, void (*f)(const struct mspan *s
 	}
 }
 
+void spansdo(void (*f)(const struct mspan *s))
+{
+	for (uint32_t i = 0; i < mheap.narena; i++)
+		eachspan(mheap.all[i], f);
+}
+
 void checkmarks(bool on)
 {
 	work.checking = on;
 	forget(gcforget);
-	for (uint32_t i = 0; on && i < mheap.narena; i++)
-		eachspan(mheap.all[i], checkspan);
+	if (on)
+		spansdo(checkspan);
 }
 
 void checknomarks(void)
 {
-	for (uint32_t i = 0; i < mheap.narena; i++)
-		eachspan(mheap.all[i], checkcleared);
+	spansdo(checkcleared);
 }
 
 static void clearspan(const struct mspan *s)
@@ -337,6 +356,5 @@ static void clearspan(const struct mspan *s)
 
 void clearmarks(void)
 {
-	for (uint32_t i = 0; i < mheap.narena; i++)
-		eachspan(mheap.all[i], clearspan);
+	spansdo(clearspan);
 }

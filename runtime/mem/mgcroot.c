@@ -21,8 +21,10 @@
 #include <link.h>
 #include <string.h>
 
+#include "debug/options.h"
 #include "mem/malloc.h"
 #include "mem/mbarrier.h"
+#include "mem/mforeign.h"
 #include "mem/mgc.h"
 #include "mem/mroot.h"
 #include "mem/mspecial.h"
@@ -188,20 +190,34 @@ void scantls(uintptr_t tp)
 
 /* ---- what only the runtime knows ---- */
 
-static void scanring(const struct timerlink *head)
+typedef void linkfn(const struct timerlink *l);
+
+static void ringdo(const struct timerlink *head, linkfn *f)
 {
 	for (const struct timerlink *l = head->next; l && l != head; l = l->next)
-		scanword((uintptr_t)l);
+		f(l);
 }
 
-static void scantimers(const struct timers *ts)
+static void timersdo(const struct timers *ts, linkfn *f)
 {
-	scanring(&ts->spill);
+	ringdo(&ts->spill, f);
 	for (unsigned level = 0; level < NTIMERLEVEL; level++)
 		for (uint64_t slots = ts->occupied[level]; slots; slots &= slots - 1)
-			scanring(&ts->slot[level][__builtin_ctzll(slots)]);
+			ringdo(&ts->slot[level][__builtin_ctzll(slots)], f);
 	for (unsigned i = 0; i < 2; i++)
-		scanword((uintptr_t)ts->cache[i].first);
+		for (const struct timerlink *l = ts->cache[i].first; l; l = l->next)
+			f(l);
+}
+
+void rootstimers(linkfn *f)
+{
+	for (int32_t i = 0; i < load_acq(&nallp); i++)
+		timersdo(&allp[i]->timers, f);
+}
+
+static void scanlink(const struct timerlink *l)
+{
+	scanword((uintptr_t)l);
 }
 
 /* What the main thread had before it called gort_run. */
@@ -213,6 +229,12 @@ static void scanmain(void)
 static void scanregistered(const void *p, size_t n)
 {
 	scanblock((uintptr_t)p, (uintptr_t)p + n);
+}
+
+static void scanforeign(uintptr_t at, const uintptr_t *words, size_t n)
+{
+	(void)at;
+	scanblock((uintptr_t)words, (uintptr_t)(words + n));
 }
 
 /* Segments, of one kind: their stores are logged, or are not. */
@@ -231,8 +253,7 @@ static void scanareas(bool barrier)
 static void scanothers(void)
 {
 	scanareas(false);
-	for (int32_t i = 0; i < load_acq(&nallp); i++)
-		scantimers(&allp[i]->timers);
+	rootstimers(scanlink);
 	for (struct m *mp = load_acq(&allm); mp; mp = mp->alllink)
 		if (mp->tp)
 			scantls(mp->tp);
@@ -242,6 +263,8 @@ static void scanothers(void)
 	rootsdo(scanregistered);
 	specialroots();
 	finroots();
+	if (unlikely(options.gcroots))
+		foreigndo(scanforeign);
 }
 
 void rootsmark(uintptr_t sp, bool (*leaveout)(const struct g *gp))

@@ -95,7 +95,7 @@ mutant bulk.range mem/mbulk.c bulk.clear standing \
 mutant weak.unshaded mem/mweak.c weak.revive standing \
 	's/^\t\tgort_wblog\(\(void \*\)p\);/;/'
 mutant root.timers mem/mgcroot.c runtime.timer standing \
-	's/^\t\tscantimers\(&allp\[i\]->timers\);/;/'
+	's/^\trootstimers\(scanlink\);//'
 mutant stack.unscanned mem/mgcstack.c store.move switched \
 	's/^\tif \((!gp \|\| )?lastscanned\(mp\)\)/\tif (1)/'
 [ $n -gt 0 ] || failed=1

@@ -92,15 +92,21 @@ GORT_API void *gort_memset(void *dst, int c, size_t n);
 /*
  * How the collector learns of this program's stores: "barrier", from the program, when all of it
  * was made by gort-cc; "kernel", from the kernel, which watches its pages; "stw", not at all: it
- * stops the program for the whole collection. So does the collector of today, unless
- * GORT_GCMODE=barrier says that goroutines may run meanwhile. GORT_GCMODE forces one. *why, unless
- * why is NULL, becomes the file without gort-cc's stamp that made it "kernel", else NULL.
+ * stops the program for the whole collection. So it does today in mode "kernel", too; in mode
+ * "barrier" goroutines run meanwhile. GORT_GCMODE forces one. *why, unless why is NULL, becomes the
+ * file without gort-cc's stamp that made it "kernel", else NULL.
  */
 GORT_API const char *gort_gcmode(const char **why);
 
 /* ---- roots: runtime/mem/mroot.c ---- */
 
 /*
+ * Memory of malloc and mmap is not looked at. GORT_DEBUG=gcmalloccheck=1 names each object that is
+ * freed while such memory points to it; memory that was freed itself may be among it, if nothing
+ * has been written there since. GORT_GCROOTS=all looks at all of it.
+ * GORT_DEBUG=gcbarriercheck=1, in mode barrier, names each word of an object that was overwritten
+ * without a barrier while the collector was marking.
+ *
  * The n bytes at p, aligned to 8, are scanned like a global variable: memory of malloc or mmap
  * that holds pointers to collected objects. They must stay readable until gort_root_remove is
  * called with the same p, and before they are freed. Ends the program when p is registered
