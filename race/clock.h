@@ -38,8 +38,8 @@ struct clock {
 	struct clock_node *known;
 	uint32_t n;
 	uint32_t far_tid;
-	uint32_t far_epoch; /* 0: buffer empty */
-	uint32_t pad;
+	uint32_t far_epoch;    /* 0: buffer empty */
+	_Atomic uint32_t note; /* the holder's own: nothing here looks at it */
 	uint32_t near[CLOCK_NEAR] __attribute__((aligned(16)));
 };
 

@@ -51,6 +51,7 @@ static struct sync *find_or_add(uintptr_t addr)
 		page_mark(addr, PAGE_SYNC);
 		lock(&s->lock);
 		clock_reset(&s->clock);
+		store_rlx(&s->clock.note, 0);
 		s->depth = 0;
 		s->owner = s->holds = s->made = 0;
 		store_rel(&s->addr, addr);
@@ -92,14 +93,21 @@ struct sync *sync_enter(struct thread *t, uintptr_t addr)
 	return enter(t, addr, true);
 }
 
+static uint32_t note_of(const struct thread *t)
+{
+	return t->life->past->uid + 1;
+}
+
 void sync_give(struct thread *t, struct sync *s)
 {
 	clock_copy(&s->clock, &t->life->clock);
 	clock_raise(&s->clock, tag_tid(t->tag), thread_epoch(t));
+	store_rlx(&s->clock.note, note_of(t));
 }
 
 void sync_add(struct thread *t, struct sync *s)
 {
+	store_rlx(&s->clock.note, 0);
 	clock_join(&s->clock, &t->life->clock);
 	clock_raise(&s->clock, tag_tid(t->tag), thread_epoch(t));
 }
@@ -109,9 +117,19 @@ static bool begin(struct thread *t)
 	return t->tag && !t->ignore_sync && thread_enter(t);
 }
 
+/*
+ * Invariant 3. Without a lock: what others do to the object meanwhile is not ordered before this
+ * call; and when the object is not that of addr any more, what it was of is gone.
+ */
+static bool knows(struct thread *t, uintptr_t addr)
+{
+	const struct sync *s = *cache_of(t, addr);
+	return s && load_rlx(&s->clock.note) == note_of(t) && load_acq(&s->addr) == addr;
+}
+
 void sync_acquire(struct thread *t, uintptr_t addr)
 {
-	if (!begin(t))
+	if (!t->tag || (knows(t, addr) && !t->delayed.addr) || !begin(t))
 		return;
 	struct sync *s = enter(t, addr, false);
 	if (s) {

@@ -13,6 +13,9 @@
  *  1. The memory of a struct sync is type-stable. An object is valid while its addr is the address
  *     sought and its lock is held; caches and chains may point to one that is not, and say so.
  *  2. addr is set and cleared under the line's lock and the object's.
+ *  3. clock.note is 1 + the number of the thread whose clock was copied there last, 0 when another
+ *     has been added since. That thread has nothing to learn there: a lock that it takes again
+ *     before anybody else costs no look at the clock, and no lock.
  *
  * Lock order: a line's lock, then an object's, then pools.
  */

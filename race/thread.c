@@ -25,8 +25,9 @@
 #define OWNERS_FEW  16 /* owners remembered of each id below FEW_TIDS */
 #define OWNERS_MANY 2  /* of each other id */
 
+/* Epoch is the owner's last one, needed the last one in which it may have accessed anything. */
 struct dead_id {
-	uint32_t tid, epoch;
+	uint32_t tid, epoch, needed;
 };
 
 struct tid_slot {
@@ -72,7 +73,7 @@ static struct dead_id dequeue_id(void)
 static struct dead_id fresh_id(void)
 {
 	if (threads.ntids < FREED_TID)
-		return (struct dead_id){threads.ntids++, 0};
+		return (struct dead_id){threads.ntids++, 0, 0};
 	if (!threads.nqueue)
 		race_fatal("more than 1048575 thread ids in use", "run with fewer live threads");
 	return dequeue_id();
@@ -82,13 +83,12 @@ static struct dead_id fresh_id(void)
 static struct dead_id take_id(struct life *parent)
 {
 	if (parent && parent->nspare) {
-		parent->nspare--;
-		return (struct dead_id){
-			parent->spare[parent->nspare].tid, parent->spare[parent->nspare].epoch};
+		uint32_t i = --parent->nspare, epoch = parent->spare[i].epoch;
+		return (struct dead_id){parent->spare[i].tid, epoch, epoch};
 	}
 	for (uint32_t i = 0; parent && i < QUEUE_TRIES && threads.nqueue; i++) {
 		struct dead_id id = dequeue_id();
-		if (id.tid == parent->tid || clock_get(&parent->clock, id.tid) >= id.epoch)
+		if (id.tid == parent->tid || clock_get(&parent->clock, id.tid) >= id.needed)
 			return id;
 		enqueue_id(id);
 	}
@@ -159,6 +159,7 @@ static struct life *life_new(struct life *parent, uint32_t ctx)
 	struct dead_id id = take_id(parent);
 	life->tid = id.tid;
 	life->epoch = id.epoch + 1;
+	life->needed = id.needed;
 	if (parent)
 		clock_copy(&life->clock, &parent->clock);
 	remember(life, parent ? parent->past->uid : 0, ctx);
@@ -193,7 +194,7 @@ void thread_begin(struct thread *t, struct life *life, int32_t ostid)
 {
 	life->past->ostid = ostid;
 	t->life = life;
-	t->in_range = t->range_race = 0;
+	t->in_range = t->range_race = t->accessed = 0;
 	if (!t->lim)
 		frames_grow(t);
 	set_tag(t, life->tid, life->epoch);
@@ -205,14 +206,16 @@ void thread_end(struct thread *t)
 	thread_settle(t);
 	clock_raise(&life->clock, life->tid, life->epoch);
 	life->past->ostid = 0;
+	if (t->accessed || life->epoch > life->past->first_epoch)
+		life->needed = life->epoch - !t->accessed;
 	lock(&threads.lock);
 	unlink_life(life);
 	store_rel(&threads.tids[life->tid].life, NULL);
 	threads.tids[life->tid].last = life->epoch;
 	while (life->nspare) {
 		life->nspare--;
-		enqueue_id((struct dead_id){
-			life->spare[life->nspare].tid, life->spare[life->nspare].epoch});
+		uint32_t epoch = life->spare[life->nspare].epoch;
+		enqueue_id((struct dead_id){life->spare[life->nspare].tid, epoch, epoch});
 	}
 	unlock(&threads.lock);
 	t->tag = 0;
@@ -242,7 +245,7 @@ void thread_join(struct thread *t, struct life *life)
 void thread_drop(struct life *life)
 {
 	lock(&threads.lock);
-	enqueue_id((struct dead_id){life->tid, life->epoch});
+	enqueue_id((struct dead_id){life->tid, life->epoch, life->needed});
 	unlock(&threads.lock);
 	life_free(life);
 }
@@ -266,6 +269,7 @@ static void __attribute__((cold, noinline)) renew_id(struct thread *t)
 	struct dead_id id = fresh_id();
 	life->tid = id.tid;
 	life->epoch = id.epoch + 1;
+	life->needed = id.needed;
 	struct past *was = life->past;
 	remember(life, was->parent, was->ctx);
 	life->past->uid = was->uid;

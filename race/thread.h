@@ -10,11 +10,11 @@
  * Thread ids are 20 bits and reused; an epoch counts the releases of an id.
  *
  * Invariants:
- *  1. An id is reused only by a creator whose clock covers the last epoch of its former owner, and
- *     the new owner starts one epoch later. So "clock covers epoch e of id t" still means that all
- *     of the id's accesses up to e happened before. There is no global reset, ever. When 2^20 ids
- *     are in use or of dead threads that nobody waited for, the one dead longest is reused without:
- *     its accesses then count as its successor's.
+ *  1. An id is reused only by a creator whose clock covers the last epoch in which its former owner
+ *     accessed anything, and the new owner starts after its last one. So "clock covers epoch e of
+ *     id t" still means that all of the id's accesses up to e happened before. There is no global
+ *     reset, ever. When 2^20 ids are in use or of dead threads that nobody waited for, the one dead
+ *     longest is reused without: its accesses then count as its successor's.
  *  2. A thread's clock holds no entry for its current epoch; ordered() knows its own accesses.
  *  3. When the 32-bit epoch of an id is used up the thread goes on under a fresh id (the old one
  *     stays retired), as if it had created itself.
@@ -67,7 +67,8 @@ struct life {
 	struct life *next, **pprev; /* all live ones; guarded by threads.lock */
 	struct past *past;
 	uint32_t tid;
-	uint32_t epoch; /* as in the thread's tag; other threads may read it */
+	uint32_t epoch;  /* as in the thread's tag; other threads may read it */
+	uint32_t needed; /* at the end: who reuses the id has to know of this epoch */
 	uint32_t nspare;
 	struct {
 		uint32_t tid, epoch;

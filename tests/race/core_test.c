@@ -106,6 +106,31 @@ START_TEST(ids)
 	ck_assert_int_eq(nraces, 1);
 	ck_assert_uint_eq(thread_past(tid, 1)->uid, 1);
 	ck_assert_uint_eq(thread_past(tid, tag_epoch(last.old_tag))->uid, 2);
+
+	/* Nobody waited for it, but what it did until its last release is known. */
+	tid = tag_tid(child.tag);
+	life = child.life;
+	access_bytes(&child, MEM + 16, 8, 0, 4);
+	sync_release(&child, MEM + 512);
+	thread_end(&child);
+	thread_drop(life);
+	sync_acquire(&root, MEM + 512);
+	fork_child();
+	ck_assert_uint_eq(tag_tid(child.tag), tid);
+	access_bytes(&child, MEM + 16, 8, 0, 5);
+	ck_assert_int_eq(nraces, 1);
+
+	/* And then something more. */
+	life = child.life;
+	sync_release(&child, MEM + 512);
+	access_bytes(&child, MEM + 16, 8, 0, 6);
+	thread_end(&child);
+	thread_drop(life);
+	sync_acquire(&root, MEM + 512);
+	fork_child();
+	ck_assert_uint_ne(tag_tid(child.tag), tid);
+	access_bytes(&child, MEM + 16, 8, 0, 7);
+	ck_assert_int_eq(nraces, 2);
 }
 END_TEST
 
