@@ -160,6 +160,8 @@ static void appendformat(gort_builder *b, const char *fmt, va_list ap)
 {
 	va_list again;
 	va_copy(again, ap);
+	if (!b->buf.ptr)
+		gort_builder_grow(b, 64);
 	gort_isize room = b->buf.cap - b->buf.len;
 	int n = vsnprintf((char *)b->buf.ptr + b->buf.len, (size_t)room, fmt, ap);
 	if (n >= room) {

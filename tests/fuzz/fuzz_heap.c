@@ -52,8 +52,9 @@ void *mallocgc_noscan(size_t size)
 	return take(size);
 }
 
-void *mallocdirty(size_t size)
+void *mallocdirty(size_t size, unsigned sizeclass)
 {
+	(void)sizeclass;
 	return take(size);
 }
 
