@@ -95,7 +95,8 @@ static bool next(struct cursor *c, struct field *f)
 
 static struct cursor inside(const struct field *f)
 {
-	return (struct cursor){f->data, f->data + f->len, !f->bytes};
+	return f->bytes ? (struct cursor){f->data, f->data + f->len, false}
+			: (struct cursor){.bad = true};
 }
 
 static void *push(struct tables *t, void **array, size_t *n, size_t *cap, size_t size)

@@ -38,8 +38,8 @@ func hoard(n int) {
 }
 
 //go:noinline
-func burn(until time.Time) (n int) {
-	for time.Now().Before(until) {
+func burn(done func() error) (n int) {
+	for done() == nil {
 		for i := 0; i < 1000; i++ {
 			n += i * n % 7
 		}
@@ -49,7 +49,7 @@ func burn(until time.Time) (n int) {
 
 func main() {
 	http.HandleFunc("/burn", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintln(w, burn(time.Now().Add(4*time.Second)))
+		fmt.Fprintln(w, burn(r.Context().Err))
 	})
 	for i := 0; i < 3; i++ {
 		go lost(make(chan int))

@@ -20,7 +20,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
 
@@ -164,10 +163,10 @@ def tool(args, where):
 
 def cpu(go, gort, where):
     """A CPU profile of the program while it burns; of one that rests, without samples."""
-    burning = threading.Thread(target=go.ask, args=("/burn",))
-    burning.start()
-    raw = tool(["-raw", f"http://{gort.address}/debug/pprof/profile?seconds=2"], where)
-    burning.join()
+    host, port = go.address.split(":")
+    with socket.create_connection((host, int(port))) as burning:
+        burning.sendall(b"GET /burn HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        raw = tool(["-raw", f"http://{gort.address}/debug/pprof/profile?seconds=3"], where)
     if "perf_event_open is refused" in raw:
         skip("no perf_event here")
     check("samples/count cpu/nanoseconds" in raw and "Period: 10000000" in raw, raw)
