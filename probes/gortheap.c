@@ -336,6 +336,8 @@ void gortheap_gc(const struct gortread *r, struct gsnap_gc *gc)
 	gc->live = figure(r, "gcController.heapLive");
 	gc->trigger = figure(r, "gcController.trigger");
 	gc->goal = figure(r, "gcController.heapGoal");
+	gc->mem_limit = figure(r, "gcController.memoryLimit");
+	gc->limit_goal = figure(r, "gcController.limitGoal");
 	gc->cycles = figure(r, "memstats.numgc");
 	gc->forced = figure(r, "memstats.numforcedgc");
 	gc->pause_total_ns = figure(r, "memstats.pause_total_ns");
@@ -351,6 +353,7 @@ void gortheap_stats(const struct gortread *r, struct gsnap_stats *st)
 	int32_t percent = (int32_t)variable(r, "gcController.gcPercent", &known);
 	int64_t used = heap_pages(r, "mheap.pagesused");
 	st->gc_percent = !known ? GSNAP_UNKNOWN : percent < 0 ? -1 : percent;
+	st->mem_limit = figure(r, "gcController.memoryLimit");
 	st->heap_live = figure(r, "gcController.heapLive");
 	st->heap_goal = figure(r, "gcController.heapGoal");
 	if (st->heap_goal > INT64_MAX / 2)

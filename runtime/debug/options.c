@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct options options = {.traceback = TRACE_SINGLE, .gogc = 100};
+struct options options = {.traceback = TRACE_SINGLE, .gogc = 100, .memlimit = INT64_MAX};
 #define MEMPROFILERATE (512 << 10)
 
 struct debugvars debug = {.stackidle = 5000, .memprofilerate = MEMPROFILERATE};
@@ -89,6 +89,26 @@ static bool parsegogc(const struct option *o, const char *text)
 	return true;
 }
 
+/* Go's: bytes, or with a unit. */
+static bool parsememlimit(const struct option *o, const char *text)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	char *end;
+	errno = 0;
+	long n = strtol(text, &end, 10);
+	unsigned shift = 0;
+	if (!strcmp(text, "off")) {
+		*(int64_t *)o->to = INT64_MAX;
+		return true;
+	}
+	while (*end && shift <= 40 && strcmp(end, units[shift / 10]) != 0)
+		shift += 10;
+	if (end == text || errno || n < 0 || shift > 40 || n > INT64_MAX >> shift)
+		return false;
+	*(int64_t *)o->to = (int64_t)n << shift;
+	return true;
+}
+
 static bool parsetraceback(const struct option *o, const char *text)
 {
 	static const struct {
@@ -128,6 +148,8 @@ static bool parsegcmode(const struct option *o, const char *text)
 static const struct option variables[] = {
 	{"GOGC", parsegogc, &options.gogc, .gos = true, .max = INT32_MAX,
 		.want = "a percentage or off"},
+	{"GOMEMLIMIT", parsememlimit, &options.memlimit, .gos = true,
+		.want = "a size such as 512MiB or 2GiB, or off"},
 	{"GOMAXPROCS", parsenumber, &options.gomaxprocs, .gos = true, .min = 1, .max = INT32_MAX},
 	{"GOTRACEBACK", parsetraceback, &options.traceback, .gos = true,
 		.want = "none, single, all, system or crash"},

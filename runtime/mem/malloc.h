@@ -44,5 +44,7 @@ bool sysmap(void *p, size_t size);
 bool sysmapat(uintptr_t at, size_t size);
 /* Zeroed runtime memory that is never given back, aligned to 128 bytes. */
 void *persistentalloc(size_t size);
+/* How much memory small blocks of persistentalloc have taken; large ones are mostly untouched. */
+uint64_t runtimememory(void);
 
 #endif

@@ -54,6 +54,7 @@ bool (*gcteststep)(enum gcteststep at);
 
 static struct {
 	int64_t start, lastpause;
+	int64_t stopcpu, stopcost; /* limitclock when the pause began; what the last one cost */
 	bool concurrent;    /* the mode, and the system, let goroutines run while others mark */
 	struct cycle cycle; /* the one under way */
 
@@ -119,24 +120,24 @@ static void markall(const struct cycle *c, uintptr_t sp)
 	}
 }
 
-/* Part of all Ps' time that went into marking. */
-static double busy(const struct cycle *c)
+/* Which part of all Ps' time in the cycle that is. */
+static double partof(const struct cycle *c, int64_t ns)
 {
-	struct gctimes t = workerstimes();
 	double all = (double)(c->end - c->began) * gomaxprocs;
-	return all > 0 ? (double)(t.background + t.assisted + t.idle) / all : 1;
+	return all > 0 ? (double)ns / all : 1;
 }
 
 /* In a stop: everything is marked. */
 static void finish(struct cycle *c)
 {
 	uint64_t marked = markedbytes();
+	struct gctimes t = workerstimes();
 	if (unlikely(debug.gcmalloccheck))
 		malloccheck();
 	c->during = load_rlx(&gcpace.live);
 	c->end = nanotime();
 	store_rlx(&gcwanted, false);
-	paceend(marked, busy(c), c->concurrent);
+	paceend(marked, partof(c, t.assisted), partof(c, t.idle), c->concurrent);
 	sweepbegin(gcpace.goal - marked);
 	mProf_NextCycle();
 	gccycles.forced += c->forced;
@@ -153,8 +154,10 @@ static bool stopall(void)
 		getm()->noretake--;
 		if (!gcstop())
 			return false;
-		if (rootscurrent())
+		if (rootscurrent()) {
+			gc.stopcpu = limitclock();
 			return true;
+		}
 		gcrestart();
 	}
 	return false;
@@ -166,6 +169,7 @@ static void restart(int64_t begin)
 	gc.lastpause = nanotime() - begin;
 	gccycles.paused += gc.lastpause;
 	gcrestart();
+	gc.stopcost = limitstopped(gc.stopcpu);
 }
 
 static inline __attribute__((always_inline)) uintptr_t stackpointer(void)
@@ -356,6 +360,12 @@ static __attribute__((noinline)) bool endcycle(struct cycle *c)
 	return done;
 }
 
+/* Only a memory limit asks for this cycle, one stop, and the program would get on no more. */
+static bool toomuch(const struct cycle *how)
+{
+	return !how->forced && pacelimited() && !canmark() && !limitallows(gc.stopcost);
+}
+
 /*
  * Begins a cycle, which in mode stw ends here, too; unless one is under way, or not wanted. True
  * when one was begun.
@@ -365,6 +375,12 @@ static bool collect(struct cycle how)
 	struct cycle *c = &gc.cycle;
 	bool before = entercollect();
 	if (gcmarking() || (!how.forced && !load_rlx(&gcwanted))) {
+		leavecollect(before);
+		return false;
+	}
+	if (unlikely(toomuch(&how))) {
+		store_rlx(&gcwanted, false);
+		pacelater();
 		leavecollect(before);
 		return false;
 	}
@@ -391,13 +407,25 @@ void gcmarkdone(void)
 		after(&gc.cycle);
 }
 
+void gcswept(void)
+{
+	if (load_rlx(&gcpace.limit) == INT64_MAX)
+		return;
+	bool before = entercollect();
+	if (!gcmarking())
+		paceswept(gc.concurrent);
+	leavecollect(before);
+}
+
 /* A goroutine that holds a lock of its thread's could go on on another thread after a wait. */
 bool gcpoll(void)
 {
 	const struct gcold *c = gcold(getm()->curg);
 	if (c->locks || c->collecting)
 		return false;
-	if (gcmarking())
+	if (gcmarking() && limitreached())
+		store_rlx(&gcwanted, false);
+	else if (gcmarking())
 		gchold();
 	else
 		collect((struct cycle){.forced = false});
@@ -467,6 +495,17 @@ int gort_set_gc_percent(int percent)
 	getgchecked("gort_set_gc_percent");
 	bool before = entercollect();
 	int old = pacesetpercent(percent, gc.concurrent);
+	leavecollect(before);
+	return old;
+}
+
+int64_t gort_set_memory_limit(int64_t bytes)
+{
+	getgchecked("gort_set_memory_limit");
+	if (bytes < 0)
+		return load_rlx(&gcpace.limit);
+	bool before = entercollect();
+	int64_t old = pacesetlimit(bytes, gc.concurrent);
 	leavecollect(before);
 	return old;
 }

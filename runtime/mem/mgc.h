@@ -27,6 +27,8 @@ bool gcpoll(void);
 bool gccollectby(void (*mark)(uintptr_t sp, void *arg), void *arg);
 /* Goroutines run while others mark. Changes only in a stop. */
 bool gcmarking(void);
+/* By who has swept all and given back what is to be. */
+void gcswept(void);
 /* By a worker that has found nothing more to mark. */
 void gcmarkdone(void);
 /*
@@ -45,22 +47,48 @@ extern struct gcpace {
 	_Atomic uint64_t live;    /* bytes marked, and of spans taken since */
 	_Atomic uint64_t trigger; /* collect when live gets there */
 	uint64_t goal, marked;    /* marked: in the last cycle */
+	_Atomic int64_t limit;    /* GOMEMLIMIT, INT64_MAX: none */
+	uint64_t limitgoal;       /* the goal that that asks for, UINT64_MAX: none */
 	int32_t percent;          /* GOGC; negative: off */
 } gcpace;
 
 void paceinit(bool concurrent);
 /* Returns the percentage before. */
 int32_t pacesetpercent(int32_t percent, bool concurrent);
-/* In the stops that begin and end a cycle. busy: the part of the Ps' time that went into it. */
+int64_t pacesetlimit(int64_t limit, bool concurrent);
+/* Free memory has been given back: what is left may call for a lower goal. With gcsema. */
+void paceswept(bool concurrent);
+/* Only the memory limit asks for a cycle now, not the percentage. */
+bool pacelimited(void);
+/* What counts for the limit: memory that the system has given for the heap and what it needs. */
+uint64_t memoryready(void);
+/*
+ * In the stops that begin and end a cycle. assisted, idle: the parts of the Ps' time in which those
+ * who allocate marked, and in which nobody else had a use for the P.
+ */
 void pacebegin(void);
-void paceend(uint64_t marked, double busy, bool concurrent);
-/* It could not begin: not for a while. */
+void paceend(uint64_t marked, double assisted, double idle, bool concurrent);
+/* It could not begin, or must not: not for a while. */
 void pacelater(void);
 /*
  * size bytes more may be in use from now on; asks for a collection when that is enough, and marks
  * for them while one is under way. Never switches.
  */
 void gcaccount(size_t size);
+
+/* ---- mgclimit.c ---- */
+
+/*
+ * CPU time of this thread, at which somebody stops everybody, or begins to mark; and what he says
+ * when he is through. idle: on a P that nobody wanted. limitstopped returns how much it was.
+ */
+int64_t limitclock(void);
+int64_t limitstopped(int64_t since);
+void limitmarked(int64_t since, bool idle);
+/* Collecting has had its half: nobody is to help who has something else to do. */
+bool limitreached(void);
+/* With gcsema: everybody may be stopped for ns more. */
+bool limitallows(int64_t ns);
 
 /* ---- mgcworker.c ---- */
 
@@ -136,6 +164,8 @@ void stacksmark(uintptr_t sp, bool (*leaveout)(const struct g *gp));
 void stacksbegin(uintptr_t sp);
 bool stacksjob(void);
 uint64_t rootsstacks(void);
+/* The pages that those are on. */
+uint64_t rootsstackmemory(void);
 /* In a stop: calls f for each timer that is active, or free and kept. */
 void rootstimers(void (*f)(const struct timerlink *l));
 /* In a stop: calls f for each writable segment of what is loaded. */
@@ -213,5 +243,7 @@ void sweepbegin(uint64_t bytes);
 void bgwake(void);
 /* Gives some pages back to the system; false when there are none, or no more than needed. */
 bool scavengeone(void);
+/* npages pages have been taken that had no memory: gives as many back while the limit is exceeded. */
+void scavengefor(size_t npages);
 
 #endif

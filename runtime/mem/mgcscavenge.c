@@ -3,9 +3,12 @@
  * mgcscavenge.c - what is done after a cycle without hurry, by one goroutine of the runtime: the
  * rest of the sweep (Go's bgsweep), and then giving memory back to the system (Go's bgscavenge).
  *
- * Kept is what the heap will need until its goal, and a tenth more. What is given back are runs of
- * pages that are free and not clean, the highest first, since allocations take the lowest. Such a
- * run counts as used while madvise works on it, so that nobody waits for mheap.lock meanwhile.
+ * Kept is what the heap will need until its goal, and a tenth more; with a memory limit at most 95
+ * percent of that, and who exceeds it by allocating gives as much back at once.
+ *
+ * Given back are runs of pages that are free and not clean, the highest first, since allocations
+ * take the lowest. Such a run counts as used while madvise works on it, so that nobody waits for
+ * mheap.lock meanwhile.
  */
 #include <sys/mman.h>
 
@@ -14,10 +17,11 @@
 #include "sched/park.h"
 #include "sched/proc.h"
 
-#define SPANS  32 /* swept at once */
-#define RUNS   16 /* given back at once */
-#define PAUSE  ((gort_duration)1000000)
-#define RETAIN 1.1
+#define SPANS     32 /* swept at once */
+#define RUNS      16 /* given back at once */
+#define PAUSE     ((gort_duration)1000000)
+#define RETAIN    1.1
+#define LIMITPART 0.95 /* of the memory limit */
 
 static struct {
 	struct mutex lock;
@@ -28,16 +32,21 @@ static struct {
 
 /* ---- giving back ---- */
 
-/* With mheap.lock: more is in memory than the heap needs until its goal. */
+/* So near that those who allocate would soon have to give memory back themselves. */
+static bool nearlimit(void)
+{
+	int64_t limit = load_rlx(&gcpace.limit);
+	return limit != INT64_MAX && (double)memoryready() > (double)limit * LIMITPART;
+}
+
+/* With mheap.lock: more is in memory than the heap needs until its goal, or than it may have. */
 static bool toomuch(void)
 {
-	uint64_t need = gcpace.goal;
-	if (need == UINT64_MAX)
-		return false;
-	if (need < mheap.pagesused << PAGESHIFT)
-		need = mheap.pagesused << PAGESHIFT;
-	return (double)((mheap.pagesmapped - mheap.pagesclean) << PAGESHIFT) >
-	       (double)need * RETAIN;
+	uint64_t need = gcpace.goal, used = mheap.pagesused << PAGESHIFT;
+	uint64_t held = (mheap.pagesmapped - mheap.pagesclean) << PAGESHIFT;
+	if (need < used)
+		need = used;
+	return nearlimit() || (double)held > (double)need * RETAIN;
 }
 
 /* With mheap.lock: the highest run in one word of ha, at most 64 pages. False: there is none. */
@@ -87,6 +96,20 @@ bool scavengeone(void)
 	return done;
 }
 
+void scavengefor(size_t npages)
+{
+	int64_t limit = load_rlx(&gcpace.limit);
+	if (likely(limit == INT64_MAX))
+		return;
+	uint64_t before = mheap.pagesclean;
+	while (memoryready() > (uint64_t)limit && mheap.pagesclean < before + npages) {
+		if (!scavengeone()) {
+			gcwant(); /* what objects hold is too much */
+			return;
+		}
+	}
+}
+
 /* ---- the goroutine ---- */
 
 static bool some(bool (*one)(void), unsigned n)
@@ -118,6 +141,7 @@ static void background(void)
 			gort_gosched();
 		while (some(scavengeone, RUNS))
 			gort_sleep(PAUSE);
+		gcswept();
 	}
 }
 

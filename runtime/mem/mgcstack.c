@@ -43,8 +43,8 @@ _Atomic uint32_t gcepoch __attribute__((aligned(8)));
 _Atomic bool gcscanning;
 
 static struct {
-	_Atomic uint64_t bytes;
-	uint64_t n; /* goroutines to look at, from the first */
+	_Atomic uint64_t bytes, memory; /* memory: in whole pages */
+	uint64_t n;                     /* goroutines to look at, from the first */
 	_Atomic uint64_t next, done;
 } stacks;
 
@@ -54,6 +54,7 @@ static void scanstack(uintptr_t sp, uintptr_t hi)
 {
 	scanblock(sp, hi);
 	xadd_rlx(&stacks.bytes, hi - sp);
+	xadd_rlx(&stacks.memory, (hi | (PAGE - 1)) + 1 - (sp & ~(uintptr_t)(PAGE - 1)));
 }
 
 /* What the slot at that address holds, 0 when there is none: the address may be anything. */
@@ -230,6 +231,7 @@ void stacksmark(uintptr_t sp, bool (*leaveout)(const struct g *gp))
 	struct g **all = load_acq(&allgptr);
 	const struct g *me = getm()->curg;
 	store_rlx(&stacks.bytes, 0);
+	store_rlx(&stacks.memory, 0);
 	for (uint64_t i = 0; i < n; i++) {
 		struct g *gp = all[i];
 		if (readgstatus(gp) == _Gdead || (leaveout && leaveout(gp)))
@@ -248,6 +250,11 @@ uint64_t rootsstacks(void)
 	return load_rlx(&stacks.bytes);
 }
 
+uint64_t rootsstackmemory(void)
+{
+	return load_rlx(&stacks.memory);
+}
+
 /* ---- those that run, in the first pause ---- */
 
 static void scanrunning(struct g *gp, uintptr_t sp)
@@ -261,6 +268,7 @@ static void scanrunning(struct g *gp, uintptr_t sp)
 void stacksbegin(uintptr_t sp)
 {
 	store_rlx(&stacks.bytes, 0);
+	store_rlx(&stacks.memory, 0);
 	stacks.n = load_acq(&allglen);
 	store_rlx(&stacks.next, 0);
 	store_rlx(&stacks.done, 0);

@@ -2,8 +2,12 @@
 /* mgcwork.c - blocks of words that are to be looked at: mgcwork.h. */
 #include "mem/mgcwork.h"
 
+#include <string.h>
+
 #include "mem/malloc.h"
 #include "sched/runtime2.h"
+
+#define SHAREMIN 4
 
 static struct {
 	struct mutex lock;
@@ -86,6 +90,19 @@ void gcpublish(struct gcwork *w)
 		putfull(b);
 	else if (b)
 		putempty(b);
+}
+
+/* One who has a block must not have the only one while others find nothing. */
+void gcbalance(struct gcwork *w)
+{
+	struct workbuf *b = w->top;
+	if (!b || b->n < SHAREMIN || gchaswork())
+		return;
+	struct workbuf *half = getempty();
+	half->n = b->n / 2;
+	b->n -= half->n;
+	memcpy(half->word, &b->word[b->n], half->n * sizeof(half->word[0]));
+	putfull(half);
 }
 
 bool gchaswork(void)

@@ -78,6 +78,8 @@ static inline uintptr_t gcpop(struct gcwork *w)
 
 /* Gives all of the stack to the common list. The queue is empty. */
 void gcpublish(struct gcwork *w);
+/* Gives half of the stack to the common list if that is empty. */
+void gcbalance(struct gcwork *w);
 /* Whether the common list has something. A hint. */
 bool gchaswork(void);
 /* In a stop: nothing is to be looked at. */

@@ -65,9 +65,10 @@ static bool markslice(int64_t ns)
 	int64_t end = nanotime() + ns;
 	bool more;
 	markenter();
-	do
+	do {
 		more = markpiece(true);
-	while (more && nanotime() < end);
+		gcbalance(gcwork());
+	} while (more && nanotime() < end);
 	markleave();
 	return more;
 }
@@ -110,10 +111,11 @@ static void teststep(enum gcteststep at)
 static void workerturn(void)
 {
 	teststep(GCTEST_MARK);
-	int64_t start = nanotime();
+	int64_t start = nanotime(), cpu = limitclock();
 	bool busy = wanted(getm()->p), more = markslice(SLICE_NS);
 	int64_t now = nanotime(), nap = 0;
 	xadd_rlx(busy ? &workers.background : &workers.idle, now - start);
+	limitmarked(cpu, !busy);
 	if (!more && marksettled()) {
 		teststep(GCTEST_DONE);
 		gcmarkdone();
@@ -194,23 +196,46 @@ struct gctimes workerstimes(void)
 
 /* ---- assists ---- */
 
+struct since {
+	int64_t now, cpu;
+};
+
+static struct since since(void)
+{
+	return (struct since){nanotime(), limitclock()};
+}
+
+static void assisted(struct since begin)
+{
+	xadd_rlx(&workers.assisted, nanotime() - begin.now);
+	limitmarked(begin.cpu, false);
+}
+
 /* Never roots: a stack may have to be waited for, by whoever holds a lock of a channel. */
 void gcassist(uint64_t debt)
 {
-	int64_t start = nanotime();
+	struct since start = since();
 	markenter();
 	for (uint64_t done = 0; done < debt && done < ASSISTMAX; done += CHUNK)
 		if (!markpiece(false))
 			break;
 	markleave();
-	xadd_rlx(&workers.assisted, nanotime() - start);
+	assisted(start);
 }
 
+/*
+ * Until he has marked for a slice, or the cycle is over: while others have all there is to mark,
+ * and perhaps no CPU, the heap must not grow.
+ */
 void gchold(void)
 {
-	int64_t start = nanotime();
-	bool more = markslice(SLICE_NS);
-	xadd_rlx(&workers.assisted, nanotime() - start);
-	if (!more)
-		gort_sleep(NAPMIN_NS);
+	for (int64_t nap = NAPMIN_NS; gcmarking() && !limitreached();) {
+		struct since start = since();
+		bool more = markslice(SLICE_NS);
+		assisted(start);
+		if (more)
+			return;
+		gort_sleep(nap);
+		nap = 2 * nap < NAPMAX_NS ? 2 * nap : NAPMAX_NS;
+	}
 }

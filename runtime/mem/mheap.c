@@ -20,6 +20,7 @@
 #include "base/noptr.h"
 #include "base/throw.h"
 #include "mem/malloc.h"
+#include "mem/mgc.h"
 #include "sched/race.h"
 #include "sched/sanitizer.h"
 
@@ -300,6 +301,11 @@ static void initspan(
 	initbits(s);
 }
 
+static uint64_t tailof(const struct mspan *s)
+{
+	return ((uint64_t)s->npages << PAGESHIFT) - s->nelems * s->elemsize;
+}
+
 struct mspan *mheapalloc(size_t npages, unsigned sizeclass, enum spankind kind, size_t elemsize)
 {
 	struct pages at;
@@ -318,9 +324,12 @@ struct mspan *mheapalloc(size_t npages, unsigned sizeclass, enum spankind kind, 
 	s->startAddr = start;
 	s->needzero = clean != npages;
 	initspan(s, npages, sizeclass, kind, elemsize);
+	mheap.tailbytes += tailof(s);
 	store_rel(&s->state, mSpanInUse); /* pairs with findObject */
 	eacharena(start, npages, s, setpart);
 	unlock(&mheap.lock);
+	if (clean)
+		scavengefor(clean);
 	return s;
 }
 
@@ -331,6 +340,7 @@ void mheapfree(struct mspan *s)
 	eacharena(s->startAddr, s->npages, s, setpart);
 	eacharena(s->startAddr, s->npages, NULL, freepart);
 	mheap.pagesused -= s->npages;
+	mheap.tailbytes -= tailof(s);
 	mheap.nspans--;
 	if (s->sizeclass == 0) {
 		mheap.largebytes -= s->elemsize;

@@ -112,6 +112,9 @@ struct heapArena {
 	uint64_t heapBits[PAGESPERARENA][BITWORDS];
 };
 
+/* What of a struct heapArena each page takes. */
+#define PAGEOVERHEAD (sizeof(struct heapArena) / PAGESPERARENA)
+
 struct mheap {
 	struct mutex lock;
 	struct heapArena **all; /* by address */
@@ -120,6 +123,7 @@ struct mheap {
 	struct mspan *freespans; /* structures */
 	uint64_t pagesused, pagesmapped, pagesclean;
 	uint64_t nspans;
+	uint64_t tailbytes;               /* at the ends of spans, where no object fits */
 	uint64_t largebytes, nlargefreed; /* of objects with spans of their own: now; ever freed */
 	uint32_t sweepcycle;              /* its lowest bit: which lists hold what has been swept */
 	_Atomic uintptr_t lo, hi;         /* every arena lies between; lo is no pointer into one */

@@ -44,7 +44,7 @@ static struct image {
 	} cache;
 	uint16_t sizes[2];
 	uint32_t percent, cycles, forced, gomaxprocs;
-	uint64_t marked, live, trigger, goal, paused, last;
+	uint64_t marked, live, trigger, goal, limit, limitgoal, paused, last;
 	uint64_t type;
 	char name[16];
 } im;
@@ -133,6 +133,8 @@ static void publish_figures(void)
 	VARIABLE("gcController.heapLive", live);
 	VARIABLE("gcController.trigger", trigger);
 	VARIABLE("gcController.heapGoal", goal);
+	VARIABLE("gcController.memoryLimit", limit);
+	VARIABLE("gcController.limitGoal", limitgoal);
 	VARIABLE("memstats.numgc", cycles);
 	VARIABLE("memstats.numforcedgc", forced);
 	VARIABLE("memstats.pause_total_ns", paused);
@@ -181,6 +183,8 @@ static void fill(void)
 	im.marked = 1000;
 	im.live = 2000;
 	im.trigger = im.goal = 4000;
+	im.limit = 64 << 20;
+	im.limitgoal = 60 << 20;
 	im.paused = 555;
 }
 
@@ -259,7 +263,9 @@ START_TEST(figures)
 	ck_assert_int_eq(gc.free_bytes, 6 * PAGE);
 	ck_assert_int_eq(gc.allocs, 5 + 1 + 200 + 10);
 	ck_assert_int_eq(gc.alloc_bytes, 210 * 64 + 3 * PAGE);
-	ck_assert(gc.mem_limit == GSNAP_UNKNOWN && gc.cpu_gc == GSNAP_UNKNOWN);
+	ck_assert_int_eq(gc.mem_limit, 64 << 20);
+	ck_assert_int_eq(gc.limit_goal, 60 << 20);
+	ck_assert(gc.cpu_gc == GSNAP_UNKNOWN);
 }
 END_TEST
 

@@ -25,7 +25,8 @@
  *
  * Environment: GOMAXPROCS (how many goroutines run at once; by default the CPUs this process may
  * use), GOGC (how far the heap grows before it is collected, in percent of what is reachable, or
- * off), GORT_STACK. GORT_GOMAXPROCS and GORT_GOGC override them for libgort alone.
+ * off), GOMEMLIMIT (how much memory it may take), GORT_STACK. GORT_GOMAXPROCS, GORT_GOGC and
+ * GORT_GOMEMLIMIT override them for libgort alone.
  *
  * Unless said otherwise a function may be called by goroutines only; in another thread it ends the
  * program with a message. Errors that Go panics on print Go's text and exit 2.

@@ -61,6 +61,16 @@ GORT_API void gort_gc(void);
  */
 GORT_API int gort_set_gc_percent(int percent);
 
+/*
+ * How much memory the collected heap, goroutines' stacks and what libgort keeps may take: near it
+ * the collector works more often, whatever the percentage says, and free memory goes back to the
+ * system; but it never takes more than half of the CPU time for that, so the limit may be exceeded.
+ * malloc's memory does not count. Returns what it was; a negative number changes nothing.
+ * GOMEMLIMIT=512MiB (B, KiB, MiB, GiB, TiB) or off is the same from outside; INT64_MAX, which is no
+ * limit, by default. Go's debug.SetMemoryLimit.
+ */
+GORT_API int64_t gort_set_memory_limit(int64_t bytes);
+
 /* Bytes unless said otherwise; Go's runtime.MemStats, with its names. */
 struct gort_memstats {
 	uint64_t total_alloc;           /* ever allocated */
