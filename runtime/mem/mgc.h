@@ -243,7 +243,7 @@ void sweepbegin(uint64_t bytes);
 void bgwake(void);
 /* Gives some pages back to the system; false when there are none, or no more than needed. */
 bool scavengeone(void);
-/* npages pages have been taken that had no memory: gives as many back while the limit is exceeded. */
+/* npages pages without memory have been taken: gives as many back while the limit is exceeded. */
 void scavengefor(size_t npages);
 
 #endif
