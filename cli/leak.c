@@ -6,6 +6,7 @@
  *    prints what is left over and exits 66. It is switched on here.
  *  - Go, unmodified, test binaries too: the process is looked at when it has called exit(0), all
  *    its memory still there (exitwatch.h). Leaked is what nothing alive could ever have woken.
+ *    So is a program on libgort of which classes, reports or suppressions are asked for.
  *
  * A program that has no gate is refused before it runs, since a gate that silently is not there
  * passes everything.
@@ -53,7 +54,7 @@ static int run_libgort(const struct opts *o, const char *path, struct gsnap_err 
 	return code == CLI_FINDINGS ? exit_code(o) : code;
 }
 
-/* What was seen of a Go program when it exited. */
+/* What was seen of a program when it exited. */
 struct session {
 	struct leakreport report;
 	struct gsnap_err err;
@@ -100,7 +101,7 @@ static int judge(const struct opts *o, struct session *s, struct gsnap_err *err)
 	return report_failed(&v->report) && !o->update_baseline ? exit_code(o) : 0;
 }
 
-static int run_go(const struct opts *o, const char *path, struct gsnap_err *err)
+static int run_watched(const struct opts *o, const char *path, struct gsnap_err *err)
 {
 	struct session s = {0};
 	struct exitwatch watch = {.at_exit = on_exit_seen, .arg = &s};
@@ -115,18 +116,26 @@ static int run_go(const struct opts *o, const char *path, struct gsnap_err *err)
 	return code;
 }
 
+/* What the gate in the library knows nothing of. */
+static bool wants_report(const struct opts *o)
+{
+	return o->fail_on || o->suppressions || o->baseline || o->sarif || o->junit || o->github ||
+	       o->nignores || o->goleak || o->output || o->format != FORMAT_TEXT;
+}
+
 static int run_leak(const struct opts *o)
 {
 	struct gsnap_err err = {0};
 	if (o->nargs == 1 && !strcmp(o->args[0], "selftest"))
-		return leakself_run(o, run_go);
+		return leakself_run(o, run_watched);
 	char *path = launch_find(o->args[0], &err);
 	if (!path)
 		return err_print(&err);
 	int code = CLI_LAUNCH;
 	enum gate gate = gate_of(path, &err);
 	if (gate != GATE_NONE)
-		code = gate == GATE_GO ? run_go(o, path, &err) : run_libgort(o, path, &err);
+		code = gate == GATE_GO || wants_report(o) ? run_watched(o, path, &err)
+							  : run_libgort(o, path, &err);
 	if (err.what[0])
 		err_print(&err);
 	free(path);
@@ -137,8 +146,7 @@ static int run_leak(const struct opts *o)
 
 static const struct opt own[] = {
 	{"goleak", 0, OPT_FLAG, 1, AT(goleak), NULL, "print as go.uber.org/goleak does"},
-	{"fail-on", 0, OPT_STRING, 0, AT(fail_on), "CLASS,...",
-		"which findings fail (Go programs)"},
+	{"fail-on", 0, OPT_STRING, 0, AT(fail_on), "CLASS,...", "which findings fail"},
 	{0},
 };
 
@@ -155,7 +163,10 @@ const struct command cmd_leak = {
 		 "those\n"
 		 "goroutines are leaked that nothing could ever have woken (gort help leaks); of "
 		 "one\n"
-		 "on libgort, all that were left. --fail-on extra is that for Go programs, too.",
+		 "on libgort, all that were left, unless classes (--fail-on), a report or\n"
+		 "suppressions are asked for: then the same as of Go. --fail-on extra is all that "
+		 "were\n"
+		 "left, of either.",
 	.own = own,
 	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_EXIT_CODE | TAKES_REPORT,
 	.min_args = 1,

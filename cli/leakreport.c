@@ -25,7 +25,7 @@ static const struct {
 } classes[LEAK_CLASSES] = {
 	[PROBE_LEAK_UNREACHABLE] = {"unreachable", "nothing alive reaches what they wait for"},
 	[PROBE_LEAK_LIKELY] = {"unreachable-likely",
-		"perhaps: what they wait for shares its memory with other small objects"},
+		"perhaps: it shares memory with other objects, or is on a stack"},
 	[PROBE_LEAK_FOREVER] = {"blocked-forever", "a nil channel, or a select without cases"},
 	[LEAK_GROWING] = {"growing", "in every look all were still there, and more had come"},
 	[LEAK_EXTRA] = {"extra", "there when the program ended"},

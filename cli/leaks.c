@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * leaks.c - `gort leaks`: which goroutines of a live Go process can never go on, with the proof
+ * leaks.c - `gort leaks`: which goroutines of a live process can never go on, with the proof
  * that nothing alive reaches what they wait for. A gate for CI: findings end with 66.
  */
 #include <errno.h>
@@ -161,15 +161,19 @@ const struct command cmd_leaks = {
 		    "gort leaks --watch -n 30 4121   # five minutes: what piles up\n"
 		    "gort leaks --freeze 4121        # one look at a target that stands still\n"
 		    "gort leaks --json checkout > leaks.json\n",
-	.notes = "A goroutine is leaked when no other, and no variable, can reach the channel or\n"
-		 "lock that it waits for: the rule of Go's goroutineleak profile, for every Go "
-		 "from\n"
-		 "1.22 on, unmodified. What all looks (-d apart, 1s) agree on is reported. The\n"
-		 "target is not stopped; with --freeze all its threads are, for a last look, when\n"
-		 "leaks were found: some milliseconds, and 0.4 s for each gigabyte of the heap.\n"
-		 "They go on even when gort is killed meanwhile. Classes: unreachable (fails),\n"
-		 "unreachable-likely, blocked-forever and, with --watch, growing (are told). gort\n"
-		 "needs as much memory as the part of the heap that holds pointers.",
+	.notes =
+		"A goroutine is leaked when no other, and no variable, can reach the channel or\n"
+		"lock that it waits for: the rule of Go's goroutineleak profile, for every Go "
+		"from\n"
+		"1.22 on, unmodified, and that of libgort's collector for programs on libgort. "
+		"What\n"
+		"all looks (-d apart, 1s) agree on is reported. The target is not stopped; with\n"
+		"--freeze all its threads are, for a last look, when leaks were found: some\n"
+		"milliseconds, and 0.4 s for each gigabyte of the heap. They go on even when "
+		"gort\n"
+		"is killed meanwhile. Classes: unreachable (fails), unreachable-likely,\n"
+		"blocked-forever and, with --watch, growing (are told). gort needs as much memory\n"
+		"as the part of the heap that holds pointers.",
 	.own = own,
 	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER |
 		  TAKES_PROC | TAKES_CORE | TAKES_EXIT_CODE | TAKES_REPORT,

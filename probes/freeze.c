@@ -13,6 +13,7 @@
 #include "freeze.h"
 #include "core.h"
 #include "pause.h"
+#include "procfs.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -78,18 +79,6 @@ static struct held *add(struct freeze *f, pid_t tid)
 	return &f->v[f->n++];
 }
 
-/* One that has ended but is still listed: a first thread outlived by the others. */
-static bool is_zombie(const struct target *t, pid_t tid)
-{
-	char file[64], path[160], line[512] = "";
-	snprintf(file, sizeof file, "task/%d/stat", tid);
-	FILE *s = fopen(target_path(t, file, path, sizeof path), "re");
-	const char *end = s && fgets(line, sizeof line, s) ? strrchr(line, ')') : NULL;
-	if (s)
-		fclose(s);
-	return !end || end[1] == '\0' || strchr("ZX", end[2]);
-}
-
 /*
  * -ESRCH when the thread has ended. At an exec the id of the first thread, which ends, goes over to
  * the one that executes: asked in between, it is refused and is no zombie.
@@ -99,7 +88,7 @@ static int seize(const struct freeze *f, pid_t tid)
 	const struct timespec pause = {0, POLL_NS};
 	for (int tries = 0; ptrace(PTRACE_SEIZE, tid, NULL, NULL); tries++) {
 		int error = errno;
-		if (error == ESRCH || is_zombie(f->t, tid))
+		if (error == ESRCH || procfs_ended(f->t, tid))
 			return -ESRCH;
 		if (tries == SEIZE_TRIES)
 			return -error;

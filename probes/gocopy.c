@@ -83,14 +83,14 @@ static void read_headers(
 	}
 }
 
-static int read_stacks(const struct gotarget *g, struct gocopies *out)
+int gocopies_read_stacks(const struct tmem *mem, struct gocopies *out)
 {
 	size_t k = 0;
 	for (size_t i = 0; i < out->n; i++)
 		out->nstacks += out->v[i].len;
 	if (!out->nstacks)
 		return 0;
-	if (out->nstacks / 8 * 7 > target_size(g->t))
+	if (out->nstacks / 8 * 7 > tmem_size(mem))
 		return -EPROTO; /* more than could have been copied to another place meanwhile */
 	struct tmem_read_at *reads = malloc(out->n * sizeof *reads);
 	void *arena = mmap(NULL, out->nstacks, PROT_READ | PROT_WRITE,
@@ -108,7 +108,7 @@ static int read_stacks(const struct gotarget *g, struct gocopies *out)
 				(struct tmem_read_at){.at = {c->base}, .buf = to, .len = c->len};
 		to += c->len;
 	}
-	target_readv(g->t, reads, k);
+	mem->readv(mem->ctx, reads, k);
 	k = 0;
 	for (size_t i = 0; i < out->n; i++)
 		if (out->v[i].len && reads[k].ok)
@@ -131,7 +131,7 @@ int gocopies_read(const struct gotarget *g, struct gocopies *out)
 		err = g->t->read_errno ? -g->t->read_errno : -EFAULT;
 	if (!err) {
 		read_headers(g, out, raw, reads);
-		err = read_stacks(g, out);
+		err = gocopies_read_stacks(&g->t->mem, out);
 	}
 	free(raw);
 	free(reads);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * goheap.h - the heap of a Go process, copied: its spans, the memory of those whose objects may
- * hold pointers, and which slots are in use. The copy is not of one instant: the process runs on.
+ * goheap.h - the heap of a Go process or of one on libgort, copied: its spans, the memory of those
+ * whose objects may hold pointers, and which slots are in use. The copy is not of one instant: the
+ * process runs on.
  */
 #ifndef GORT_PROBES_GOHEAP_H
 #define GORT_PROBES_GOHEAP_H
@@ -13,7 +14,7 @@
 /* Where the pointers of a span's objects are told: see $GOROOT/src/runtime/mbitmap.go. */
 enum gospan_kind {
 	GOSPAN_NOSCAN,
-	GOSPAN_BITMAP, /* objects of up to 512 bytes: a bit a word, at the end of the span */
+	GOSPAN_BITMAP, /* a bit a word; of Go's objects of up to 512 bytes at the end of the span */
 	GOSPAN_HEADER, /* larger ones: their first word is the address of their type */
 	GOSPAN_LARGE,  /* one object: the type is in the mspan */
 	GOSPAN_WORDS,  /* not told: every word may be a pointer */
@@ -25,10 +26,10 @@ enum gospan_kind {
 /* The marker meets spans in any order: what it needs of one is in one cache line. */
 struct gospan {
 	uint64_t start, elemsize;
-	const uint8_t *mem;   /* copy of [start, start + size), NULL for GOSPAN_NOSCAN */
-	const uint8_t *inuse; /* a bit for each slot from freeindex on, NULL: none of these is */
-	uint64_t *marks;      /* a bit a slot, clear at first */
-	uint64_t *scanned;    /* the marker: of those marked, which were looked into */
+	const uint8_t *mem; /* copy of [start, start + size), NULL for GOSPAN_NOSCAN */
+	uint8_t *inuse;     /* a bit for each slot from freeindex on, NULL: none of these is */
+	uint64_t *marks;    /* a bit a slot, clear at first */
+	uint64_t *scanned;  /* the marker: of those marked, which were looked into */
 	uint32_t nelems, freeindex, divmul;
 	uint8_t spanclass, kind;
 	bool opaque; /* the marker: some of its objects are not to be looked into */
@@ -37,8 +38,9 @@ struct gospan {
 	uint64_t size, type, specials;
 	uint64_t mspan; /* address of the structure itself */
 	uint64_t allocbits;
-	uint64_t first; /* slots of all spans before it */
-	size_t bitmap;  /* GOSPAN_BITMAP: where in mem the bits are */
+	uint64_t first;    /* slots of all spans before it */
+	uint64_t heapbits; /* of libgort, GOSPAN_BITMAP: where the bits are in the process */
+	size_t bitmap;     /* GOSPAN_BITMAP: where in mem the bits are */
 } __attribute__((aligned(128)));
 
 struct gobuffer {
@@ -46,8 +48,30 @@ struct gobuffer {
 	size_t size;
 };
 
+/* Those of one sweep over all there are, by the address of the structure. */
+struct gospans {
+	struct gospan *v;
+	uint32_t n;
+};
+
+struct goheap;
+struct gortread;
+
+/* Whose heap it is. */
+struct goheap_ops {
+	/* Those in use; 0 or a negative errno, *out to be freed in any case. */
+	int (*read_spans)(struct goheap *h, struct gospans *out);
+	/* Whether a span is as it was read. */
+	bool (*still_there)(const struct goheap *h, const struct gospan *s);
+	/* The last step: which slots are in use, and where pointers are. */
+	int (*settle)(struct goheap *h);
+};
+
 struct goheap {
-	const struct gotarget *g;
+	const struct gotarget *g; /* one of these two */
+	const struct gortread *r;
+	const struct goheap_ops *ops;
+	const struct tmem *mem;
 	struct gospan *spans;
 	uint32_t nspans;
 	uint64_t nslots; /* of all spans */
@@ -73,6 +97,7 @@ struct goobj {
  * before: fresh ones cost more than the copy.
  */
 int goheap_begin(struct goheap *h, const struct gotarget *g);
+int gortspans_begin(struct goheap *h, const struct gortread *r);
 int goheap_settle(struct goheap *h);
 void goheap_free(struct goheap *h);
 
@@ -108,6 +133,15 @@ static inline bool goheap_find(const struct goheap *h, uint64_t addr, struct goo
 	uint32_t i = gospan_index(s, addr);
 	*o = (struct goobj){s, i};
 	return i < s->nelems && gospan_inuse(s, i);
+}
+
+/* The first step, for those who implement it. */
+int goheap_copy(struct goheap *h, const struct goheap_ops *ops, const struct tmem *mem);
+
+/* Room for a bit a slot: gospan.inuse. */
+static inline uint8_t *gospan_bits(struct gospan *s)
+{
+	return (uint8_t *)(s->scanned + (s->scanned - s->marks));
 }
 
 /* The word at an address: of the copy, and else as it is now. 0 when it cannot be read. */

@@ -22,7 +22,7 @@ static const struct gocopy *goroutine_at(const struct golook *p, uint64_t g)
 static uint64_t live_key(const struct golook *p, const struct gocopy *c)
 {
 	size_t i = (size_t)(c - p->now.v);
-	enum gowait kind = gowait_kind(p->l->g, c);
+	enum gowait kind = c->kind;
 	if (kind == GOWAIT_OTHER || kind == GOWAIT_FOREVER)
 		return 0;
 	for (uint32_t k = p->waits.first[i]; k; k = p->waits.keys[k - 1].next) {
@@ -40,10 +40,10 @@ static bool woken(const struct golook *p, const struct gocopy *c)
 	return state == GOLOOK_WOKEN || state == GOLOOK_UNSURE;
 }
 
-/* The symbol of a variable, in the executable's table. */
+/* The symbol of a variable, in the executable's table; of Go programs. */
 static void name_variable(const struct gotarget *g, struct probe_hold *h)
 {
-	const Elf64_Shdr *sh = elf_section(&g->elf, ".symtab");
+	const Elf64_Shdr *sh = g ? elf_section(&g->elf, ".symtab") : NULL;
 	const Elf64_Shdr *strs = sh && sh->sh_link < g->elf.nsh ? &g->elf.sh[sh->sh_link] : NULL;
 	if (!strs || sh->sh_offset > g->elf.size || sh->sh_size > g->elf.size - sh->sh_offset ||
 		strs->sh_offset > g->elf.size || strs->sh_size > g->elf.size - strs->sh_offset)
@@ -79,15 +79,14 @@ static void describe_object(const struct golook *p, struct goobj o, struct probe
 	} else if (s->kind == GOSPAN_LARGE) {
 		type = s->type;
 	}
-	if (!type || !gotype_name(p->l->g, type, h->name, sizeof h->name))
+	if (!type || !p->l->g || !gotype_name(p->l->g, type, h->name, sizeof h->name))
 		h->name[0] = '\0';
 }
 
-/* What holds an address of the heap; false when that is not known. */
-static bool holder_of(const struct golook *p, uint64_t addr, struct probe_hold *h)
+/* What the word or owner that led to something is; false when that is not known. */
+static bool holder_of(const struct golook *p, uint64_t slot, struct probe_hold *h)
 {
 	struct goobj o;
-	uint64_t slot = gomark_holder(&p->mark, addr);
 	const struct gocopy *c = goroutine_at(p, slot);
 	*h = (struct probe_hold){.addr = slot};
 	if (!slot)
@@ -132,22 +131,34 @@ static size_t not_of_heap(const struct golook *p, uint64_t key, struct probe_hol
 	return 1;
 }
 
+/*
+ * Where the chain goes on behind a goroutine's stack: the next step's word or owner. A stack of
+ * libgort may have been led to itself; else what the goroutine waited for was.
+ */
+static uint64_t behind_stack(const struct golook *p, const struct gocopy *c, uint64_t *key)
+{
+	uint64_t from = gortleak_from(p, c);
+	*key = from ? 0 : woken(p, c) ? live_key(p, c) : 0;
+	return from;
+}
+
 size_t goheld_chain(const struct golook *p, uint64_t goid, struct probe_hold *out, size_t max)
 {
 	const struct gocopy *c = goroutine_of(p, goid);
-	uint64_t at = c ? live_key(p, c) : 0;
+	uint64_t at = c ? live_key(p, c) : 0, slot = 0;
 	size_t n = 0;
-	while (at && n < max) {
+	while ((at || slot) && n < max) {
 		struct probe_hold *h = &out[n];
 		struct goobj o;
-		if (!goheap_find(&p->l->heap, at, &o))
+		if (at && !goheap_find(&p->l->heap, at, &o))
 			return n + not_of_heap(p, at, h);
-		if (!holder_of(p, at, h))
+		if (!holder_of(p, slot ? slot : gomark_holder(&p->mark, at), h))
 			break;
 		n++;
 		at = h->by == PROBE_HELD_OBJECT ? h->addr : 0;
-		if (h->by == PROBE_HELD_STACK && (c = goroutine_of(p, h->addr)) && woken(p, c))
-			at = live_key(p, c);
+		slot = 0;
+		if (h->by == PROBE_HELD_STACK && (c = goroutine_of(p, h->addr)))
+			slot = behind_stack(p, c, &at);
 	}
 	return n;
 }

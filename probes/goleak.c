@@ -24,34 +24,23 @@
 #include "freeze.h"
 #include "goroots.h"
 
-void goleaker_init(struct goleaker *l, const struct gotarget *g)
-{
-	*l = (struct goleaker){.g = g, .freeze = g->t->core}; /* a core stands still */
-	gostackmap_init(&l->stacks, g);
-}
-
 void goleaker_free(struct goleaker *l)
 {
 	goheap_free(&l->heap);
 	gostackmap_free(&l->stacks);
 }
 
-static enum gowait kind_of(const struct golook *p, const struct gocopy *c)
-{
-	return gowait_kind(p->l->g, c);
-}
-
 /* ---- copying ---- */
 
 static int copy(struct golook *p)
 {
-	const struct gotarget *g = p->l->g;
-	int err = p->l->freeze ? 0 : gocopies_read(g, &p->before);
+	const struct golook_ops *ops = p->l->ops;
+	int err = p->l->freeze ? 0 : ops->goroutines(p->l, &p->before);
 	p->l->heap.still = p->l->freeze;
 	if (!err)
-		err = goheap_begin(&p->l->heap, g);
+		err = ops->heap(p->l);
 	if (!err)
-		err = gocopies_read(g, &p->now);
+		err = ops->goroutines(p->l, &p->now);
 	if (!err)
 		err = goheap_settle(&p->l->heap);
 	p->state = calloc(p->now.n + 1, sizeof *p->state);
@@ -85,12 +74,14 @@ static int compare_copies(struct golook *p)
 
 static void mark_goroutine(struct golook *p, const struct gocopy *c, bool moved)
 {
-	uint64_t guessed = p->l->stacks.nguessed;
-	gostackmap_mark(&p->l->stacks, &p->mark, c, moved);
-	if (!moved && c->status == GSTATUS_WAITING) {
-		p->nquiet++;
-		p->nguessed += p->l->stacks.nguessed - guessed;
-	}
+	p->l->ops->mark(p, c, moved);
+}
+
+static void drain(struct golook *p)
+{
+	do
+		gomark_drain(&p->mark);
+	while (p->l->ops->more(p));
 }
 
 static void mark_roots(struct golook *p)
@@ -98,49 +89,17 @@ static void mark_roots(struct golook *p)
 	for (size_t i = 0; i < p->now.n; i++) {
 		const struct gocopy *c = &p->now.v[i];
 		bool moved = p->state[i] == GOLOOK_ROOT;
-		if (!moved && kind_of(p, c) != GOWAIT_OTHER)
+		if (!moved && c->kind != GOWAIT_OTHER)
 			continue;
 		mark_goroutine(p, c, moved);
 		p->state[i] = GOLOOK_ROOT;
 	}
 	for (size_t i = 0; i < p->before.n; i++) {
 		const struct gocopy *c = &p->before.v[i];
-		if (p->moved[i] || kind_of(p, c) == GOWAIT_OTHER)
+		if (p->moved[i] || c->kind == GOWAIT_OTHER)
 			mark_goroutine(p, c, p->moved[i]);
 	}
-	gomark_drain(&p->mark);
-}
-
-/* A word of the goroutine's own stack that points to what lies before the lock in its block. */
-static bool holds_neighbour(const struct gocopy *c, uint64_t key)
-{
-	uint64_t block = key & ~15ull;
-	for (size_t k = 0; c->stack && k + 8 <= c->len; k += 8) {
-		uint64_t v;
-		memcpy(&v, c->stack + k, sizeof v);
-		if (v >= block && v < key - 8)
-			return true;
-	}
-	return false;
-}
-
-/* The strongest of what its keys say; a goroutine of which nothing is known may be woken. */
-static enum golive live(const struct golook *p, size_t i)
-{
-	const struct gocopy *c = &p->now.v[i];
-	enum gowait kind = kind_of(p, c);
-	enum golive best = p->waits.first[i] ? GO_DEAD : GO_LIVE;
-	if (kind == GOWAIT_FOREVER)
-		return GO_DEAD;
-	for (uint32_t k = p->waits.first[i]; k && best != GO_LIVE; k = p->waits.keys[k - 1].next) {
-		uint64_t addr = p->waits.keys[k - 1].addr;
-		/* A nil channel in a select never becomes ready. */
-		enum golive it = addr ? gomark_live(&p->mark, addr, kind != GOWAIT_CHAN) : GO_DEAD;
-		if (it == GO_UNSURE && holds_neighbour(c, addr))
-			it = GO_LIVE;
-		best = it == GO_DEAD ? best : it;
-	}
-	return best;
+	drain(p);
 }
 
 /* Adds those that may be woken; true when there was one. */
@@ -148,16 +107,16 @@ static bool wake(struct golook *p, enum golive at_least)
 {
 	bool any = false;
 	for (size_t i = 0; i < p->now.n; i++) {
-		if (p->state[i] != GOLOOK_BLOCKED)
+		if (p->state[i] != GOLOOK_BLOCKED && p->state[i] != GOLOOK_LIKELY)
 			continue;
-		enum golive it = live(p, i);
+		enum golive it = p->l->ops->live(p, i);
 		if (it == GO_DEAD || (at_least == GO_LIVE && it != GO_LIVE))
 			continue;
 		p->state[i] = it == GO_LIVE ? GOLOOK_WOKEN : GOLOOK_UNSURE;
 		mark_goroutine(p, &p->now.v[i], false);
 		any = true;
 	}
-	gomark_drain(&p->mark);
+	drain(p);
 	return any;
 }
 
@@ -172,25 +131,18 @@ static void fixed_point(struct golook *p)
 
 /* ---- verdict ---- */
 
-/* What may make no sense in any process, since it was read while it changed. */
-#define TORN 4
-
-static const char *distrust(const struct golook *p)
-{
-	const struct gotypes *t = &p->mark.types;
-	if (p->l->heap.odd)
-		return "its small objects are not laid out as this version's should be";
-	if (t->unknown > t->n / 100 + TORN)
-		return "the types of more than one in a hundred kinds of objects make no sense";
-	if (p->nguessed > p->nquiet / 20 + TORN)
-		return "the stacks of more than one goroutine in twenty cannot be followed";
-	return NULL;
-}
-
 static int by_goid(const void *a, const void *b)
 {
 	const struct probe_leak *x = a, *y = b;
 	return (x->goid > y->goid) - (x->goid < y->goid);
+}
+
+static enum probe_leak_class class_of(const struct golook *p, size_t i)
+{
+	if (p->now.v[i].kind == GOWAIT_FOREVER)
+		return PROBE_LEAK_FOREVER;
+	bool likely = p->state[i] == GOLOOK_UNSURE || p->state[i] == GOLOOK_LIKELY;
+	return likely ? PROBE_LEAK_LIKELY : PROBE_LEAK_UNREACHABLE;
 }
 
 static int report(const struct golook *p, struct probe_leaks *out)
@@ -202,16 +154,14 @@ static int report(const struct golook *p, struct probe_leaks *out)
 	for (size_t i = 0; i < p->now.n; i++) {
 		const struct gocopy *c = &p->now.v[i];
 		uint32_t k = p->waits.first[i];
-		out->blocked += kind_of(p, c) != GOWAIT_OTHER;
+		out->blocked += c->kind != GOWAIT_OTHER;
 		if (p->state[i] == GOLOOK_ROOT || p->state[i] == GOLOOK_WOKEN || c->goid == 1)
 			continue;
 		out->v[out->n++] = (struct probe_leak){
 			.goid = c->goid,
 			.depth = c->hi - c->sp,
 			.object = k ? p->waits.keys[k - 1].addr : 0,
-			.class = kind_of(p, c) == GOWAIT_FOREVER ? PROBE_LEAK_FOREVER
-				 : p->state[i] == GOLOOK_UNSURE  ? PROBE_LEAK_LIKELY
-								 : PROBE_LEAK_UNREACHABLE,
+			.class = class_of(p, i),
 		};
 	}
 	qsort(out->v, out->n, sizeof *out->v, by_goid);
@@ -222,7 +172,7 @@ static int report(const struct golook *p, struct probe_leaks *out)
  * A goroutine that runs on a thread whose stack pointer is known has nothing below it. (One whose
  * thread does the runtime's work on another stack keeps all of its own.)
  */
-static void cut_running(struct gocopies *gs, uint64_t sp)
+void goleak_cut_running(struct gocopies *gs, uint64_t sp)
 {
 	for (size_t i = 0; i < gs->n; i++) {
 		struct gocopy *c = &gs->v[i];
@@ -242,31 +192,24 @@ static void gather(void *ctx, const struct thread_regs *regs, size_t n)
 	if (p->error)
 		return;
 	if (p->l->sp)
-		cut_running(&p->now, p->l->sp & ~7ull);
+		goleak_cut_running(&p->now, p->l->sp & ~7ull);
 	for (size_t i = 0; i < n; i++)
-		cut_running(&p->now, regs[i].general[REGS_RSP] & ~7ull);
+		goleak_cut_running(&p->now, (regs[i].general[REGS_RSP] - p->l->redzone) & ~7ull);
 	gomark_init(&p->mark, &p->l->heap);
 	p->mark.oom = p->l->holders && !gomark_want_holders(&p->mark);
-	goroots_opaque(&p->mark, &p->before, &p->now);
 	p->error = compare_copies(p);
 	if (!p->error)
-		p->error = gowaits_find(&p->waits, &p->now, &p->mark, &p->l->stacks);
-	if (!p->error)
-		p->error = goroots_mark(&p->mark);
-	p->mark.owner = GOMARK_REGISTER;
-	if (n)
-		gomark_words(&p->mark, 0, (const uint8_t *)regs, n * sizeof *regs);
-	p->mark.owner = 0;
+		p->error = p->l->ops->roots(p, regs, n);
 }
 
 static int judge(struct golook *p, const char **why)
 {
-	gomark_drain(&p->mark);
+	drain(p);
 	mark_roots(p);
 	fixed_point(p);
 	if (p->mark.oom)
 		return -ENOMEM;
-	*why = distrust(p);
+	*why = p->l->ops->distrust(p);
 	return *why ? -EPROTO : 0;
 }
 
@@ -274,16 +217,18 @@ static int judge(struct golook *p, const char **why)
 static int read_it(struct golook *p, const char **why)
 {
 	struct goleaker *l = p->l;
+	int err = 0;
 	l->held_ns = 0;
-	if (!l->freeze) {
+	if (l->freeze)
+		err = freeze_process(l->t, gather, p, &l->held_ns);
+	else
 		gather(p, NULL, 0);
-		return p->error;
-	}
-	int err = freeze_process(l->g->t, gather, p, &l->held_ns);
 	if (err == -ETIMEDOUT) {
 		*why = "not all of its threads could be stopped within half a second";
 		return -EPROTO;
 	}
+	if (!err && p->why)
+		*why = p->why;
 	return err ? err : p->error;
 }
 
@@ -303,6 +248,7 @@ void golook_free(struct golook *p)
 	gocopies_free(&p->now);
 	free(p->state);
 	free(p->moved);
+	free(p->stacks);
 }
 
 int goleaker_pass(struct goleaker *l, struct probe_leaks *out, const char **why)
@@ -331,4 +277,105 @@ void goleaks_intersect(struct probe_leaks *a, const struct probe_leaks *b)
 	a->n = n;
 	a->goroutines = b->goroutines;
 	a->blocked = b->blocked;
+}
+
+/* ---- Go ---- */
+
+static int go_goroutines(struct goleaker *l, struct gocopies *out)
+{
+	int err = gocopies_read(l->g, out);
+	if (!err)
+		gowait_kinds(l->g, out);
+	return err;
+}
+
+static int go_heap(struct goleaker *l)
+{
+	return goheap_begin(&l->heap, l->g);
+}
+
+static int go_roots(struct golook *p, const struct thread_regs *regs, size_t n)
+{
+	goroots_opaque(&p->mark, &p->before, &p->now);
+	int err = gowaits_find(&p->waits, &p->now, &p->mark, &p->l->stacks);
+	if (!err)
+		err = goroots_mark(&p->mark);
+	p->mark.owner = GOMARK_REGISTER;
+	if (n)
+		gomark_words(&p->mark, 0, (const uint8_t *)regs, n * sizeof *regs);
+	p->mark.owner = 0;
+	return err;
+}
+
+static void go_mark(struct golook *p, const struct gocopy *c, bool moved)
+{
+	uint64_t guessed = p->l->stacks.nguessed;
+	gostackmap_mark(&p->l->stacks, &p->mark, c, moved);
+	if (!moved && c->status == GSTATUS_WAITING) {
+		p->nquiet++;
+		p->nguessed += p->l->stacks.nguessed - guessed;
+	}
+}
+
+static bool go_more(struct golook *p)
+{
+	(void)p;
+	return false;
+}
+
+/* A word of the goroutine's own stack that points to what lies before the lock in its block. */
+static bool holds_neighbour(const struct gocopy *c, uint64_t key)
+{
+	uint64_t block = key & ~15ull;
+	for (size_t k = 0; c->stack && k + 8 <= c->len; k += 8) {
+		uint64_t v;
+		memcpy(&v, c->stack + k, sizeof v);
+		if (v >= block && v < key - 8)
+			return true;
+	}
+	return false;
+}
+
+/* The strongest of what its keys say; a goroutine of which nothing is known may be woken. */
+static enum golive go_live(struct golook *p, size_t i)
+{
+	const struct gocopy *c = &p->now.v[i];
+	enum gowait kind = c->kind;
+	enum golive best = p->waits.first[i] ? GO_DEAD : GO_LIVE;
+	if (kind == GOWAIT_FOREVER)
+		return GO_DEAD;
+	for (uint32_t k = p->waits.first[i]; k && best != GO_LIVE; k = p->waits.keys[k - 1].next) {
+		uint64_t addr = p->waits.keys[k - 1].addr;
+		/* A nil channel in a select never becomes ready. */
+		enum golive it = addr ? gomark_live(&p->mark, addr, kind != GOWAIT_CHAN) : GO_DEAD;
+		if (it == GO_UNSURE && holds_neighbour(c, addr))
+			it = GO_LIVE;
+		best = it == GO_DEAD ? best : it;
+	}
+	return best;
+}
+
+/* What may make no sense in any process, since it was read while it changed. */
+#define TORN 4
+
+static const char *go_distrust(const struct golook *p)
+{
+	const struct gotypes *t = &p->mark.types;
+	if (p->l->heap.odd)
+		return "its small objects are not laid out as this version's should be";
+	if (t->unknown > t->n / 100 + TORN)
+		return "the types of more than one in a hundred kinds of objects make no sense";
+	if (p->nguessed > p->nquiet / 20 + TORN)
+		return "the stacks of more than one goroutine in twenty cannot be followed";
+	return NULL;
+}
+
+static const struct golook_ops go_ops = {
+	go_goroutines, go_heap, go_roots, go_mark, go_more, go_live, go_distrust};
+
+void goleaker_init(struct goleaker *l, const struct gotarget *g)
+{
+	*l = (struct goleaker){
+		.ops = &go_ops, .t = g->t, .g = g, .freeze = g->t->core}; /* a core stands still */
+	gostackmap_init(&l->stacks, g);
 }

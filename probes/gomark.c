@@ -30,7 +30,7 @@ static uint64_t word(const uint8_t *p)
 void gomark_init(struct gomark *m, struct goheap *heap)
 {
 	*m = (struct gomark){.heap = heap, .types = {.g = heap->g}};
-	m->types.most = target_size(heap->g->t);
+	m->types.most = tmem_size(heap->mem);
 	m->spans = malloc((heap->nspans + 1) * sizeof *m->spans);
 	m->oom = !m->spans;
 }
@@ -100,6 +100,12 @@ static bool is_opaque(const struct gomark *m, struct goobj o)
 	return o.span->opaque && idmap_get(&m->opaque, goobj_base(o));
 }
 
+/* Whether its objects are small. */
+static bool by_span(const struct gospan *s)
+{
+	return s->kind == GOSPAN_BITMAP || (s->kind == GOSPAN_WORDS && s->nelems > 1);
+}
+
 static void visit(struct gomark *m, uint64_t addr)
 {
 	struct goobj o;
@@ -113,7 +119,7 @@ static void visit(struct gomark *m, uint64_t addr)
 	*cell |= bit;
 	if (m->holders)
 		m->holders[o.span->first + o.index] = m->owner ? m->owner : m->slot;
-	if (o.span->kind == GOSPAN_BITMAP)
+	if (by_span(o.span))
 		enqueue_span(m, o.span);
 	else if (o.span->kind != GOSPAN_NOSCAN && !is_opaque(m, o))
 		enqueue(m, o, 0);
@@ -127,8 +133,11 @@ static void visit(struct gomark *m, uint64_t addr)
 void gomark_ptr(struct gomark *m, uint64_t addr)
 {
 	const struct gospan *s = goheap_span(m->heap, addr);
-	if (!s)
+	if (!s) {
+		if (addr - m->straylo < m->strays)
+			m->stray(m->strayctx, addr);
 		return;
+	}
 	if (m->holders) {
 		visit(m, addr);
 		return;
@@ -180,22 +189,26 @@ static void scan_values(
 	}
 }
 
-/* A bit for each of up to 64 words: the span's bits may start in the middle of one of ours. */
-static uint64_t small_mask(const struct gospan *s, uint64_t first)
+/* A bit for each of n <= 64 words: the span's bits may start in the middle of one of ours. */
+static uint64_t small_mask(const struct gospan *s, uint64_t first, uint64_t n)
 {
 	const uint8_t *bits = s->mem + s->bitmap + first / 64 * 8;
-	uint64_t n = s->elemsize / 8, shift = first % 64, mask = word(bits) >> shift;
+	uint64_t shift = first % 64, mask = word(bits) >> shift;
 	if (shift + n > 64)
 		mask |= word(bits + 8) << (64 - shift);
 	return n < 64 ? mask & ((1ull << n) - 1) : mask;
 }
 
+/* An object of a span with bits; only libgort's are of more than 64 words. */
 static void scan_small(struct gomark *m, const struct gospan *s, uint64_t off)
 {
-	for (uint64_t mask = small_mask(s, off / 8); mask; mask &= mask - 1) {
-		uint64_t at = off + (uint64_t)__builtin_ctzll(mask) * 8;
-		m->slot = s->start + at;
-		gomark_ptr(m, word(s->mem + at));
+	for (uint64_t n = s->elemsize / 8, some; n; n -= some, off += some * 8) {
+		some = n < 64 ? n : 64;
+		for (uint64_t mask = small_mask(s, off / 8, some); mask; mask &= mask - 1) {
+			uint64_t at = off + (uint64_t)__builtin_ctzll(mask) * 8;
+			m->slot = s->start + at;
+			gomark_ptr(m, word(s->mem + at));
+		}
 	}
 }
 
@@ -259,7 +272,7 @@ static void scan_span(struct gomark *m, struct gospan *s)
 		for (; todo; todo &= todo - 1) {
 			struct goobj o = {s, k * 64 + (uint32_t)__builtin_ctzll(todo)};
 			if (!is_opaque(m, o))
-				scan_small(m, s, o.index * s->elemsize);
+				gomark_object(m, o);
 		}
 	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * gomark.h - marks what can be reached in a copied heap, by exact types as Go's collector does.
+ * Where none are known, as in most of libgort's heap, every word may be a pointer.
  */
 #ifndef GORT_PROBES_GOMARK_H
 #define GORT_PROBES_GOMARK_H
@@ -31,6 +32,10 @@ struct gomark {
 	uint64_t *holders; /* of each object the word that led to it first; NULL: not wanted */
 	uint64_t slot;     /* the word that the next pointer is in, when holders are wanted */
 	uint64_t owner;    /* instead of it: a g, or GOMARK_SPECIAL; 0: none */
+	/* Gets each word found in [straylo, straylo + strays) that points into no span. */
+	void (*stray)(void *ctx, uint64_t addr);
+	void *strayctx;
+	uint64_t straylo, strays;
 	bool oom;
 };
 

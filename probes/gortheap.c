@@ -24,21 +24,6 @@
 #define NOSCAN     1 /* mspan.kind */
 #define LARGE_KEY  2
 
-enum {
-	SP_START,
-	SP_NPAGES,
-	SP_NELEMS,
-	SP_ELEMSIZE,
-	SP_COUNT,
-	SP_CLASS,
-	SP_KIND,
-	SP_STATE,
-	SP_REQUIRED,
-	SP_BEFORE = SP_REQUIRED,
-	SP_TYPE,
-	SP_MEMBERS
-};
-
 static const char *const span_names[SP_MEMBERS] = {
 	[SP_START] = "mspan.startAddr",
 	[SP_NPAGES] = "mspan.npages",
@@ -50,17 +35,10 @@ static const char *const span_names[SP_MEMBERS] = {
 	[SP_STATE] = "mspan.state",
 	[SP_BEFORE] = "mspan.allocCountBefore",
 	[SP_TYPE] = "mspan.largetype",
-};
-
-struct heap {
-	const struct gortread *r;
-	struct member span[SP_MEMBERS], base, mapped, spans, typename;
-	uint64_t pagesize, pages_per_arena, arenas, narenas;
-	uint32_t span_len;
-};
-
-struct span {
-	uint64_t v[SP_MEMBERS];
+	[SP_FREEINDEX] = "mspan.freeindex",
+	[SP_BITS] = "mspan.bits",
+	[SP_HEAPBITS] = "mspan.heapBits",
+	[SP_SPECIALS] = "mspan.specials",
 };
 
 static uint64_t variable(const struct gortread *r, const char *name, bool *known)
@@ -115,7 +93,7 @@ static int64_t heap_pages(const struct gortread *r, const char *name)
 	return heap.size && m.size && n < 1ull << 40 ? (int64_t)n : GSNAP_UNKNOWN;
 }
 
-static bool resolve_spans(struct heap *h, const struct gortread *r)
+static bool resolve_spans(struct gortheap *h, const struct gortread *r)
 {
 	const struct gort_abi_entry *size = gortabi_find(&r->abi, "mspan.size", GORT_ABI_SIZE);
 	h->span_len = size && size->value <= 4096 ? (uint32_t)size->value : 0;
@@ -130,10 +108,10 @@ static bool resolve_spans(struct heap *h, const struct gortread *r)
 	return true;
 }
 
-static int resolve(struct heap *h, const struct gortread *r)
+int gortheap_open(struct gortheap *h, const struct gortread *r)
 {
 	struct variable heap = glayout_variable(&r->abi, "mheap");
-	*h = (struct heap){.r = r,
+	*h = (struct gortheap){.r = r,
 		.base = glayout_member(&r->abi, "heapArena.base"),
 		.mapped = glayout_member(&r->abi, "heapArena.mapped"),
 		.spans = glayout_member(&r->abi, "heapArena.spans"),
@@ -154,36 +132,52 @@ static int resolve(struct heap *h, const struct gortread *r)
 	return h->narenas <= MAX_ARENAS ? 0 : -EFAULT;
 }
 
-typedef int (*each_span)(const struct heap *h, const struct span *s, void *arg);
-
-static bool in_use(const struct heap *h, const struct span *s, uint64_t page)
+static bool in_use(const struct gortheap *h, const struct gortspan *s, uint64_t page)
 {
 	return s->v[SP_STATE] == 1 && s->v[SP_START] == page && s->v[SP_ELEMSIZE] &&
 	       s->v[SP_COUNT] <= s->v[SP_NELEMS] && s->v[SP_NPAGES] <= (1ull << 47) / h->pagesize &&
 	       s->v[SP_NELEMS] <= s->v[SP_NPAGES] * h->pagesize / s->v[SP_ELEMSIZE];
 }
 
-/* The spans of n pages of an arena, each at its first page. */
-static int walk_spans(const struct heap *h, uint64_t page, const uint64_t *ptrs, size_t n,
-	each_span each, void *arg)
+/* Which of n pages are the first of a span; how many. */
+static size_t first_pages(const uint64_t *ptrs, size_t n, uint16_t *out)
 {
-	uint8_t raw[4096];
-	int err = 0;
-	for (size_t i = 0; i < n && !err; i++, page += h->pagesize) {
-		struct span s;
-		if (!ptrs[i] || (i && ptrs[i] == ptrs[i - 1]) ||
-			!tmem_read(&h->r->mem, (taddr){ptrs[i]}, raw, h->span_len))
+	size_t k = 0;
+	for (size_t i = 0; i < n; i++)
+		if (ptrs[i] && (i == 0 || ptrs[i] != ptrs[i - 1]))
+			out[k++] = (uint16_t)i;
+	return k;
+}
+
+/* The spans of n pages of an arena, each at its first page. */
+static int walk_spans(const struct gortheap *h, uint64_t page, const uint64_t *ptrs, size_t n,
+	gortheap_each each, void *arg)
+{
+	struct tmem_read_at reads[BATCH];
+	uint16_t at[BATCH];
+	size_t k = first_pages(ptrs, n, at);
+	uint8_t *raw = malloc(k * h->span_len + 1);
+	int err = raw ? 0 : -ENOMEM;
+	for (size_t i = 0; i < k; i++)
+		reads[i] = (struct tmem_read_at){
+			.at = {ptrs[at[i]]}, .buf = raw + i * h->span_len, .len = h->span_len};
+	if (!err)
+		h->r->mem.readv(h->r->mem.ctx, reads, k);
+	for (size_t i = 0; i < k && !err; i++) {
+		struct gortspan s = {.at = ptrs[at[i]]};
+		if (!reads[i].ok)
 			continue;
-		for (size_t k = 0; k < SP_MEMBERS; k++)
-			s.v[k] = h->span[k].size ? member_get(raw, 0, h->span[k]) : 0;
-		if (in_use(h, &s, page))
+		for (size_t m = 0; m < SP_MEMBERS; m++)
+			s.v[m] = h->span[m].size ? member_get(reads[i].buf, 0, h->span[m]) : 0;
+		if (in_use(h, &s, page + at[i] * h->pagesize))
 			err = each(h, &s, arg);
 	}
+	free(raw);
 	return err;
 }
 
 static int walk_arena(
-	const struct heap *h, uint64_t arena, uint64_t base, each_span each, void *arg)
+	const struct gortheap *h, uint64_t arena, uint64_t base, gortheap_each each, void *arg)
 {
 	uint64_t ptrs[BATCH], pages = word_at(h->r, arena, h->mapped);
 	int err = 0;
@@ -199,7 +193,7 @@ static int walk_arena(
 }
 
 /* Arenas are in the order of their addresses; a list that is not so is damaged, and may be long. */
-static int walk_heap(const struct heap *h, each_span each, void *arg)
+int gortheap_walk(const struct gortheap *h, gortheap_each each, void *arg)
 {
 	uint64_t last = 0;
 	int err = 0;
@@ -222,7 +216,7 @@ struct sums {
 	uint64_t objects, bytes;
 };
 
-static int sum_span(const struct heap *h, const struct span *s, void *arg)
+static int sum_span(const struct gortheap *h, const struct gortspan *s, void *arg)
 {
 	struct sums *sum = arg;
 	(void)h;
@@ -304,7 +298,7 @@ static bool ever_allocated(const struct gortread *r, struct sums *sum)
 
 static void read_memory(const struct gortread *r, struct gsnap_gc *gc)
 {
-	struct heap h;
+	struct gortheap h;
 	struct sums now = {0}, ever;
 	int64_t size = (int64_t)page_size(r), used = heap_pages(r, "mheap.pagesused");
 	int64_t mapped = heap_pages(r, "mheap.pagesmapped"),
@@ -314,7 +308,7 @@ static void read_memory(const struct gortread *r, struct gsnap_gc *gc)
 		gc->released_bytes = clean * size;
 		gc->free_bytes = mapped - used > clean ? (mapped - used - clean) * size : 0;
 	}
-	if (!resolve(&h, r) && !walk_heap(&h, sum_span, &now)) {
+	if (!gortheap_open(&h, r) && !gortheap_walk(&h, sum_span, &now)) {
 		gc->objects = believed(now.objects);
 		gc->object_bytes = believed(now.bytes);
 		if (used != GSNAP_UNKNOWN && gc->object_bytes >= 0 &&
@@ -373,7 +367,7 @@ struct rows {
 };
 
 /* A type's name, cut and without what would reach a terminal. */
-static char *type_name(const struct heap *h, uint64_t type)
+static char *type_name(const struct gortheap *h, uint64_t type)
 {
 	char text[128] = "";
 	uint64_t at = h->typename.size ? word_at(h->r, type, h->typename) : 0;
@@ -406,7 +400,7 @@ static struct probe_heap_row *new_row(struct rows *rows, uint64_t key)
 }
 
 /* Large objects by type, the others by their size; small numbers are no addresses of types. */
-static uint64_t row_key(const struct span *s)
+static uint64_t row_key(const struct gortspan *s)
 {
 	uint64_t noscan = s->v[SP_KIND] == NOSCAN;
 	if (s->v[SP_CLASS])
@@ -414,7 +408,8 @@ static uint64_t row_key(const struct span *s)
 	return s->v[SP_TYPE] ? s->v[SP_TYPE] : LARGE_KEY + noscan;
 }
 
-static struct probe_heap_row *row_of(const struct heap *h, struct rows *rows, const struct span *s)
+static struct probe_heap_row *row_of(
+	const struct gortheap *h, struct rows *rows, const struct gortspan *s)
 {
 	uint64_t key = row_key(s);
 	uint32_t i = idmap_get(&rows->index, key);
@@ -430,7 +425,7 @@ static struct probe_heap_row *row_of(const struct heap *h, struct rows *rows, co
 	return r;
 }
 
-static int add_span(const struct heap *h, const struct span *s, void *arg)
+static int add_span(const struct gortheap *h, const struct gortspan *s, void *arg)
 {
 	struct rows *rows = arg;
 	uint64_t n = s->v[SP_COUNT], size = s->v[SP_ELEMSIZE];
@@ -454,11 +449,11 @@ static int by_bytes(const void *a, const void *b)
 
 int gortheap_read(const struct gortread *r, struct probe_heap *out)
 {
-	struct heap h;
+	struct gortheap h;
 	struct rows rows = {.out = out};
-	int err = resolve(&h, r);
+	int err = gortheap_open(&h, r);
 	if (!err)
-		err = walk_heap(&h, add_span, &rows);
+		err = gortheap_walk(&h, add_span, &rows);
 	if (!err && out->n)
 		qsort(out->v, out->n, sizeof *out->v, by_bytes);
 	snprintf(out->why, sizeof out->why, "libgort does not tell what is reachable");

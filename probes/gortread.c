@@ -276,7 +276,7 @@ static void fill_g(struct gortread *r, struct gsnap *out, struct gsnap_g *gp, co
 	gp->status = (uint8_t)g_get(r, rec, G_STATUS);
 	gp->parent = g_get(r, rec, G_PARENT);
 	if (gp->status == GSTATUS_RUNNING || gp->status == GSTATUS_SYSCALL)
-		gp->tid = tid_of_m(r, g_get(r, rec, G_M));
+		gp->tid = tid_of_m(r, g_get(r, rec, G_MACHINE));
 	gp->name = name_of(r, out, rec);
 	if (gp->status == GSTATUS_WAITING || gp->status == GSTATUS_LEAKED) {
 		uint64_t since = g_get(r, rec, G_WAITSINCE);
@@ -510,8 +510,8 @@ static bool read_p(const struct gortread *r, taddr at, uint8_t *copy, struct gsn
 	p->steals = p_get(r, copy, P_STEALS);
 	p->schedtick = p_get(r, copy, P_SCHEDTICK);
 	p->syscalltick = p_get(r, copy, P_SYSCALLTICK);
-	p->id = r->lay.p[P_ID].size ? (int32_t)p_get(r, copy, P_ID) : -1;
-	p->status = r->lay.p[P_STATUS].size ? (uint8_t)p_get(r, copy, P_STATUS) : PSTATUS_DEAD;
+	p->id = r->lay.p[P_NUMBER].size ? (int32_t)p_get(r, copy, P_NUMBER) : -1;
+	p->status = r->lay.p[P_STATE].size ? (uint8_t)p_get(r, copy, P_STATE) : PSTATUS_DEAD;
 	p->tid = r->lay.p[P_M].size ? tid_of_m(r, (uint64_t)p_get(r, copy, P_M)) : 0;
 	return true;
 }

@@ -95,6 +95,11 @@ void gortsnap_close(struct gortsnap *s)
 	free(s);
 }
 
+const struct gortread *gortsnap_reader(const struct gortsnap *s)
+{
+	return &s->read;
+}
+
 int gortsnap_heap(struct gortsnap *s, struct probe_heap *out)
 {
 	return gortheap_read(&s->read, out);

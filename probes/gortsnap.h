@@ -7,6 +7,7 @@
 #include "target.h"
 
 struct gortsnap;
+struct gortread;
 
 /*
  * Recognises a program on libgort; t must outlive what is opened. 0 with *out to be closed;
@@ -26,6 +27,9 @@ struct locals;
 void gortsnap_locals(struct gortsnap *s, struct locals *l, const struct gsnap_g *gp);
 /* The files that it has mapped. */
 struct modules *gortsnap_modules(struct gortsnap *s);
+
+/* The reader, while s is open. */
+const struct gortread *gortsnap_reader(const struct gortsnap *s);
 
 /* As gortheap_read. */
 int gortsnap_heap(struct gortsnap *s, struct probe_heap *out);

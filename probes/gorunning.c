@@ -18,6 +18,7 @@
 #include "core.h"
 #include "gorunning.h"
 #include "pause.h"
+#include "procfs.h"
 
 #define COPY_MAX     (256u << 10) /* bytes of a stack that are copied while its thread stands */
 #define SIGNAL_WORDS 4096         /* of a signal's stack: 32 KiB, all of Go's */
@@ -113,25 +114,6 @@ static void look_at(void *ctx, uint64_t pc, uint64_t sp)
 	l->found = true;
 }
 
-/* "running" of a thread on a CPU; else the stack pointer and pc are the last two numbers. */
-static bool blocked_at(const struct target *t, pid_t tid, uint64_t *sp, uint64_t *pc)
-{
-	char file[64], path[160], text[256] = "";
-	snprintf(file, sizeof file, "task/%d/syscall", tid);
-	FILE *f = fopen(target_path(t, file, path, sizeof path), "re");
-	bool read = f && fgets(text, sizeof text, f);
-	if (f)
-		fclose(f);
-	char *last = read ? strrchr(text, ' ') : NULL;
-	if (!last)
-		return false;
-	*pc = strtoull(last + 1, NULL, 16);
-	*last = '\0';
-	last = strrchr(text, ' ');
-	*sp = last ? strtoull(last + 1, NULL, 16) : 0;
-	return *sp != 0;
-}
-
 /* Whether `inner` is the id that a thread of the process has in its own pid namespace. */
 static bool has_inner_tid(const struct target *t, pid_t tid, pid_t inner)
 {
@@ -190,11 +172,11 @@ static void look_live(struct look *l, struct gsnap_pause *pause)
 	pid_t tid = outer_tid(l->g->t, l->gp->tid);
 	if (!tid)
 		return;
-	if (blocked_at(l->g->t, tid, &sp, &pc)) {
+	if (procfs_blocked_at(l->g->t, tid, &sp, &pc)) {
 		look_at(l, pc, sp);
 		/* What was copied while it went on is worthless. */
-		l->found &=
-			blocked_at(l->g->t, tid, &now_sp, &now_pc) && now_sp == sp && now_pc == pc;
+		l->found &= procfs_blocked_at(l->g->t, tid, &now_sp, &now_pc) && now_sp == sp &&
+			    now_pc == pc;
 	} else if (pause->max_ns) {
 		int error = pause_thread(tid, pause->max_ns, look_at, l, &ns);
 		count(pause, error, ns);

@@ -142,7 +142,7 @@ const struct gotype *gotype_get(struct gotypes *types, uint64_t addr)
 	struct gotype *t = pcmap_get(&types->by_addr, addr);
 	if (t)
 		return t;
-	t = read_type(types, addr);
+	t = types->read ? types->read(types->ctx, addr) : read_type(types, addr);
 	if (t && !pcmap_add(&types->by_addr, addr, t)) {
 		free(t);
 		return NULL;

@@ -14,6 +14,9 @@ struct gotype {
 /* Types seen so far. */
 struct gotypes {
 	const struct gotarget *g;
+	/* Of libgort instead: a type from the heap, NULL when out of memory. */
+	struct gotype *(*read)(const void *ctx, uint64_t addr);
+	const void *ctx;
 	uint64_t most; /* bytes that a value may have */
 	struct pcmap by_addr;
 	uint64_t n, unknown;

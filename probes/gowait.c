@@ -20,8 +20,7 @@
 /* sudog, the same in all versions. */
 enum { SUDOG_G = 0, SUDOG_NEXT = 8, SUDOG_PREV = 16 };
 
-/* What a wait reason of this target means. */
-static enum gowait kind_of(const struct gotarget *g, uint8_t reason)
+enum gowait gowait_of(const char *text)
 {
 	static const struct {
 		const char *text;
@@ -39,24 +38,32 @@ static enum gowait kind_of(const struct gotarget *g, uint8_t reason)
 		{"sync.WaitGroup.Wait", GOWAIT_LOCK},
 		{"sync.Cond.Wait", GOWAIT_COND},
 	};
-	if (reason >= g->nreasons)
-		return GOWAIT_OTHER;
-	const char *text = g->reasons[reason];
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (!strcmp(text, kinds[i].text))
 			return kinds[i].kind;
-	/* What WaitGroup.Wait said before 1.24; later it is the runtime's own. */
-	if (g->lay->minor <= 23 && !strcmp(text, "semacquire"))
-		return GOWAIT_LOCK;
 	return GOWAIT_OTHER;
 }
 
-enum gowait gowait_kind(const struct gotarget *g, const struct gocopy *c)
+/* What a wait reason of this target means. */
+static enum gowait kind_of(const struct gotarget *g, uint8_t reason)
 {
-	return c->status == GSTATUS_WAITING ? kind_of(g, c->reason) : GOWAIT_OTHER;
+	const char *text = reason < g->nreasons ? g->reasons[reason] : "";
+	/* What WaitGroup.Wait said before 1.24; later it is the runtime's own. */
+	if (g->lay->minor <= 23 && !strcmp(text, "semacquire"))
+		return GOWAIT_LOCK;
+	return gowait_of(text);
 }
 
-static void add_key(struct gowaits *w, size_t gi, uint64_t addr)
+void gowait_kinds(const struct gotarget *g, struct gocopies *gs)
+{
+	for (size_t i = 0; i < gs->n; i++) {
+		struct gocopy *c = &gs->v[i];
+		bool waits = c->status == GSTATUS_WAITING;
+		c->kind = (uint8_t)(waits ? kind_of(g, c->reason) : GOWAIT_OTHER);
+	}
+}
+
+void gowaits_add(struct gowaits *w, size_t gi, uint64_t addr)
 {
 	if (w->n == w->cap) {
 		size_t cap = w->cap ? w->cap * 2 : 4096;
@@ -78,7 +85,7 @@ static void add_channels(struct gowaits *w, size_t gi, struct gomark *m)
 	uint64_t sg = w->gs->v[gi].waiting;
 	for (unsigned n = 0; sg && n < MAX_CASES; n++) {
 		gomark_opaque(m, sg);
-		add_key(w, gi, goheap_word(m->heap, sg + l->sudog_c));
+		gowaits_add(w, gi, goheap_word(m->heap, sg + l->sudog_c));
 		sg = goheap_word(m->heap, sg + l->sudog_waitlink);
 	}
 }
@@ -89,7 +96,7 @@ static void add_semaphore(struct gowaits *w, size_t gi, struct gomark *m)
 	if (!sg)
 		return;
 	gomark_opaque(m, sg);
-	add_key(w, gi, goheap_word(m->heap, sg + m->heap->g->lay->sudog_elem));
+	gowaits_add(w, gi, goheap_word(m->heap, sg + m->heap->g->lay->sudog_elem));
 }
 
 static void add_cond(struct gowaits *w, size_t gi, struct gostackmap *stacks)
@@ -98,7 +105,7 @@ static void add_cond(struct gowaits *w, size_t gi, struct gostackmap *stacks)
 	size_t n = gostackmap_frame(stacks, &w->gs->v[gi], "sync.(*Cond).Wait", found, 8);
 	for (size_t i = 0; i < n; i++)
 		if (found[i] >= 4096)
-			add_key(w, gi, found[i]);
+			gowaits_add(w, gi, found[i]);
 }
 
 /* ---- runtime.semtable, up to Go 1.25 ---- */
@@ -149,8 +156,8 @@ static void add_waiters(struct gowaits *w, struct gomark *m, uint64_t node, size
 		uint32_t gi = idmap_get(&w->by_addr, goheap_word(m->heap, sg + SUDOG_G));
 		uint64_t elem = goheap_word(m->heap, sg + g->lay->sudog_elem);
 		gomark_opaque(m, sg);
-		if (gi && elem && gowait_kind(g, &w->gs->v[gi - 1]) == GOWAIT_LOCK)
-			add_key(w, gi - 1, elem);
+		if (gi && elem && w->gs->v[gi - 1].kind == GOWAIT_LOCK)
+			gowaits_add(w, gi - 1, elem);
 		sg = goheap_word(m->heap, sg + g->lay->sudog_waitlink);
 	}
 }
@@ -200,8 +207,8 @@ static void add_lost(struct gowaits *w, struct gomark *m, const struct gospan *s
 		uint64_t elem = gi ? goheap_word(m->heap, base + g->lay->sudog_elem) : 0;
 		if (gi)
 			gomark_opaque(m, base);
-		if (elem && !w->first[gi - 1] && gowait_kind(g, &w->gs->v[gi - 1]) == GOWAIT_LOCK)
-			add_key(w, gi - 1, elem);
+		if (elem && !w->first[gi - 1] && w->gs->v[gi - 1].kind == GOWAIT_LOCK)
+			gowaits_add(w, gi - 1, elem);
 	}
 }
 
@@ -215,18 +222,23 @@ static void add_all_lost(struct gowaits *w, struct gomark *m)
 	}
 }
 
+bool gowaits_init(struct gowaits *w, const struct gocopies *gs)
+{
+	*w = (struct gowaits){.gs = gs, .first = calloc(gs->n + 1, sizeof *w->first)};
+	for (size_t i = 0; w->first && i < gs->n; i++)
+		w->oom |= !idmap_put(&w->by_addr, gs->v[i].addr, (uint32_t)i + 1);
+	return w->first && !w->oom;
+}
+
 int gowaits_find(
 	struct gowaits *w, const struct gocopies *gs, struct gomark *m, struct gostackmap *stacks)
 {
 	const struct gotarget *g = m->heap->g;
 	bool old = g->lay->minor <= 25;
-	*w = (struct gowaits){.gs = gs, .first = calloc(gs->n + 1, sizeof *w->first)};
-	if (!w->first)
+	if (!gowaits_init(w, gs))
 		return -ENOMEM;
-	for (size_t i = 0; i < gs->n; i++)
-		w->oom |= !idmap_put(&w->by_addr, gs->v[i].addr, (uint32_t)i + 1);
 	for (size_t i = 0; i < gs->n; i++) {
-		enum gowait kind = gowait_kind(g, &gs->v[i]);
+		enum gowait kind = (enum gowait)gs->v[i].kind;
 		if (kind == GOWAIT_CHAN)
 			add_channels(w, i, m);
 		else if (!old && (kind == GOWAIT_LOCK || kind == GOWAIT_COND))

@@ -9,21 +9,14 @@
 #include "gocopy.h"
 #include "gostackmap.h"
 
-/* Kinds of waits that only another goroutine can end. */
-enum gowait {
-	GOWAIT_OTHER,   /* none of these: timer, network, running, runnable ... */
-	GOWAIT_CHAN,    /* channels, one or (select) several */
-	GOWAIT_LOCK,    /* a semaphore: Mutex, RWMutex, WaitGroup */
-	GOWAIT_COND,    /* a sync.Cond */
-	GOWAIT_FOREVER, /* nil channel, select without cases */
-};
-
 /* runtime.semtable of Go up to 1.25, copied: GO_SEMROOTS roots of GO_SEMWORDS words. */
 enum { GO_SEMROOTS = 251, GO_SEMWORDS = 8, GO_SEMTREAP = 1 };
 bool gowait_semtable(const struct gotarget *g, uint64_t *table);
 
-/* How a goroutine waits. */
-enum gowait gowait_kind(const struct gotarget *g, const struct gocopy *c);
+/* How a wait for this reason, a text of the runtime, ends. */
+enum gowait gowait_of(const char *text);
+/* Fills in how they wait. */
+void gowait_kinds(const struct gotarget *g, struct gocopies *gs);
 
 struct gowaitkey {
 	uint64_t addr; /* of the channel, the semaphore or the Cond */
@@ -46,5 +39,9 @@ struct gowaits {
 int gowaits_find(
 	struct gowaits *w, const struct gocopies *gs, struct gomark *m, struct gostackmap *stacks);
 void gowaits_free(struct gowaits *w);
+
+/* Makes w ready for keys, and adds them one by one. */
+bool gowaits_init(struct gowaits *w, const struct gocopies *gs);
+void gowaits_add(struct gowaits *w, size_t gi, uint64_t addr);
 
 #endif

@@ -488,11 +488,19 @@ static int look_again(struct goleaker *l, struct probe_leaks *out, const char **
  */
 #define BREATH_NS 30000000
 
+static void leaker_init(struct probe *p, struct goleaker *l)
+{
+	if (p->kind == GSNAP_GO)
+		goleaker_init(l, &p->go);
+	else
+		gortleaker_init(l, gortsnap_reader(p->gort), &p->t);
+}
+
 static int look_for_leaks(struct probe *p, const struct probe_leaks_how *how,
 	struct probe_leaks *out, const char **why)
 {
 	struct goleaker l;
-	goleaker_init(&l, &p->go);
+	leaker_init(p, &l);
 	l.sp = how->sp;
 	int e = one_look(&l, out, why);
 	unsigned looks = how->looks > 1 && !p->t.core ? 2 * how->looks : 1;
@@ -524,6 +532,12 @@ static int may_freeze(struct probe *p, struct gsnap_err *err)
 /* Says why there is no verdict. */
 static int explain_look(struct probe *p, int e, const char *why, struct gsnap_err *err)
 {
+	if (e == -ENOTSUP) {
+		why = "its libgort does not publish what a proof takes";
+		snprintf(err->tries[0], sizeof err->tries[0],
+			"a libgort of the same version as this gort");
+		e = -EPROTO;
+	}
 	if (e == -EPROTO || (e == -EFAULT && !p->t.read_errno)) {
 		err->code = 5;
 		snprintf(err->what, sizeof err->what, "no verdict on %s (%s)", p->t.name,
@@ -539,9 +553,7 @@ int probe_leaks(struct probe *p, const struct probe_leaks_how *how, struct probe
 	const char *why = NULL;
 	*err = (struct gsnap_err){0};
 	*out = (struct probe_leaks){0};
-	int e = only_go(p, err);
-	if (!e && how->freeze)
-		e = may_freeze(p, err);
+	int e = how->freeze ? may_freeze(p, err) : 0;
 	if (e)
 		return e;
 	p->t.read_errno = 0;
@@ -572,13 +584,10 @@ int probe_held_by(struct probe *p, struct probe_held *of, size_t n, struct gsnap
 	struct golook look;
 	const char *why = NULL;
 	*err = (struct gsnap_err){0};
-	int e = only_go(p, err);
-	if (e)
-		return e;
 	p->t.read_errno = 0;
-	goleaker_init(&l, &p->go);
+	leaker_init(p, &l);
 	l.holders = true;
-	e = golook_at(&look, &l, &why);
+	int e = golook_at(&look, &l, &why);
 	for (size_t i = 0; i < n && !e; i++)
 		e = copy_chain(&look, &of[i]);
 	golook_free(&look);

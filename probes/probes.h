@@ -144,7 +144,7 @@ int probe_list_core(const char *path, const struct probe_opts *opts, struct prob
 /* How sure it is that a goroutine never goes on; the surer comes first. */
 enum probe_leak_class {
 	PROBE_LEAK_UNREACHABLE, /* nothing that is alive can reach what it waits for */
-	PROBE_LEAK_LIKELY,      /* its lock shares a block of memory with others' tiny objects */
+	PROBE_LEAK_LIKELY,      /* its lock shares a block with tiny objects, or is on a stack */
 	PROBE_LEAK_FOREVER,     /* it waits for a nil channel or in a select without cases */
 };
 
@@ -169,12 +169,12 @@ struct probe_leaks_how {
 };
 
 /*
- * Proves which goroutines of a Go process are leaked, from reachability as its own goroutineleak
- * profile does, without stopping it. Since it runs on while it is copied, a verdict is what several
- * looks agree on: 1 is enough for a process that stands still. With `freeze` its threads are
- * stopped for a last look, only when something was found, for about 0.4 s a gigabyte of the heap.
- * Takes about as much memory as the part of the heap that may hold pointers. *out is freed with
- * probe_leaks_free. Code 5 for programs not in Go, and when the process is not understood well
+ * Proves which goroutines of a process are leaked, from reachability as Go's own goroutineleak
+ * profile and libgort's collector do, without stopping it. Since it runs on while it is copied, a
+ * verdict is what several looks agree on: 1 is enough for a process that stands still. With
+ * `freeze` its threads are stopped for a last look, only when something was found, for about 0.4 s
+ * a gigabyte of the heap. Takes about as much memory as the part of the heap that may hold
+ * pointers. *out is freed with probe_leaks_free. Code 5 when the process is not understood well
  * enough for a verdict.
  */
 int probe_leaks(struct probe *p, const struct probe_leaks_how *how, struct probe_leaks *out,

@@ -112,3 +112,25 @@ int procfs_read(const struct target *t, struct procinfo *out)
 	out->container = other_pid_namespace(t);
 	return 0;
 }
+
+bool procfs_blocked_at(const struct target *t, pid_t tid, uint64_t *sp, uint64_t *pc)
+{
+	char file[64], text[256];
+	snprintf(file, sizeof file, "task/%d/syscall", tid);
+	char *last = procfs_file(t, file, text, sizeof text) > 0 ? strrchr(text, ' ') : NULL;
+	if (!last)
+		return false;
+	*pc = strtoull(last + 1, NULL, 16);
+	*last = '\0';
+	last = strrchr(text, ' ');
+	*sp = last ? strtoull(last + 1, NULL, 16) : 0;
+	return *sp != 0;
+}
+
+bool procfs_ended(const struct target *t, pid_t tid)
+{
+	char file[64], text[512];
+	snprintf(file, sizeof file, "task/%d/stat", tid);
+	const char *end = procfs_file(t, file, text, sizeof text) > 0 ? strrchr(text, ')') : NULL;
+	return !end || end[1] == '\0' || strchr("ZX", end[2]);
+}

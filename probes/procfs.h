@@ -28,4 +28,12 @@ int procfs_read(const struct target *t, struct procinfo *out);
  */
 ssize_t procfs_file(const struct target *t, const char *file, char *buf, size_t size);
 
+/*
+ * Where a thread is that the kernel has blocked: its stack pointer and pc in the program. False
+ * when it runs.
+ */
+bool procfs_blocked_at(const struct target *t, pid_t tid, uint64_t *sp, uint64_t *pc);
+/* It has ended, but may still be listed: a first thread outlived by the others. */
+bool procfs_ended(const struct target *t, pid_t tid);
+
 #endif

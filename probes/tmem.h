@@ -25,6 +25,11 @@ struct tmem {
 	uint64_t (*size)(void *ctx);
 };
 
+static inline uint64_t tmem_size(const struct tmem *mem)
+{
+	return mem->size ? mem->size(mem->ctx) : UINT64_MAX;
+}
+
 static inline bool tmem_read(const struct tmem *mem, taddr at, void *buf, size_t len)
 {
 	struct tmem_read_at r = {.at = at, .buf = buf, .len = len};

@@ -14,6 +14,8 @@
 #include "gort/mem.h"
 #include "mem/mgc.h"
 #include "mem/mheap.h"
+#include "mem/mroot.h"
+#include "mem/mspecial.h"
 #include "module.h"
 #include "sched/asm.h"
 #include "sched/proflabel.h"
@@ -21,6 +23,8 @@
 #include "sched/runtime2.h"
 #include "sched/signal_linux.h"
 #include "sync/chan.h"
+#include "sync/pool.h"
+#include "sync/sync_map.h"
 
 #define MEMBER(type, field)                                                                      \
 	{                                                                                        \
@@ -74,7 +78,22 @@ static const struct gort_abi_entry entries[] = {
 	MEMBER(g, system),
 	AS("g.waiting", g, sudog.c),
 	AS("g.sudog", g, waiting),
+	AS("g.waitelem", g, sudog.elem),
+	AS("g.words", g, sudog),
 	SIZE(g),
+	MEMBER(gcold, _defer),
+	MEMBER(gcold, _protect),
+	MEMBER(gcold, _panic),
+	MEMBER(gcold, saved),
+	MEMBER(gcold, savedsp),
+	MEMBER(gcold, blocking),
+	MEMBER(gcold, cases),
+	MEMBER(gcold, ncases),
+	SIZE(gcold),
+	MEMBER(gort_case, c),
+	MEMBER(gort_case, kind),
+	SIZE(gort_case),
+	CONST("GORT_CASE_AFTER", GORT_CASE_AFTER),
 	MEMBER(m, id),
 	MEMBER(m, procid),
 	MEMBER(m, curg),
@@ -82,6 +101,7 @@ static const struct gort_abi_entry entries[] = {
 	MEMBER(m, p),
 	MEMBER(m, spinning),
 	MEMBER(m, alllink),
+	MEMBER(m, tp),
 	SIZE(m),
 	MEMBER(p, id),
 	MEMBER(p, status),
@@ -92,6 +112,7 @@ static const struct gort_abi_entry entries[] = {
 	MEMBER(p, runnext),
 	MEMBER(p, m),
 	MEMBER(p, steals),
+	MEMBER(p, timers),
 	MEMBER(p, mcache.alloc),
 	MEMBER(p, mcache.nsmall),
 	MEMBER(p, mcache.tinyallocs),
@@ -123,6 +144,8 @@ static const struct gort_abi_entry entries[] = {
 	MEMBER(mspan, allocCountBefore),
 	MEMBER(mspan, largetype),
 	MEMBER(mspan, bits),
+	MEMBER(mspan, heapBits),
+	MEMBER(mspan, specials),
 	AS("gcbits.alloc", gcbits, alloc),
 	SIZE(gcbits),
 	MEMBER(mspan, sizeclass),
@@ -130,6 +153,16 @@ static const struct gort_abi_entry entries[] = {
 	MEMBER(mspan, state),
 	SIZE(mspan),
 	MEMBER(gort_type, name),
+	MEMBER(gort_type, size),
+	MEMBER(gort_type, ptrs),
+	MEMBER(special, next),
+	MEMBER(special, offset),
+	MEMBER(special, kind),
+	MEMBER(special, arg),
+	MEMBER(special, handle),
+	CONST("SPECIALFINALIZER", SPECIALFINALIZER),
+	CONST("SPECIALWEAK", SPECIALWEAK),
+	CONST("SPECIALCLEANUP", SPECIALCLEANUP),
 	MEMBER(heapArena, base),
 	MEMBER(heapArena, mapped),
 	MEMBER(heapArena, spans),
@@ -152,6 +185,13 @@ static const struct gort_abi_entry entries[] = {
 	ADDR("allgptr", allgptr),
 	ADDR("allglen", allglen),
 	ADDR("allm", allm),
+	ADDR("m0", m0),
+	ADDR("gort_pending.offset", pendingoffset),
+	ADDR("roots.maps", mapslist),
+	ADDR("roots.pools", poolslist),
+	ADDR("roots.registered", rootslist),
+	ADDR("roots.finalizers", finlist),
+	ADDR("roots.cleanups", cleanuplist),
 	ADDR("allp", allp),
 	ADDR("gomaxprocs", gomaxprocs),
 	ADDR("waitReasonStrings", waitReasonStrings),

@@ -32,6 +32,7 @@ struct wbblock {
 
 uint32_t gort_writebarrier;
 __thread uintptr_t gort_pending;
+intptr_t pendingoffset;
 __thread struct nostop tls_nostop;
 void (*nostop_stop)(void);
 

@@ -22,6 +22,9 @@ static inline bool wbenabled(void)
 	return __builtin_expect(*(volatile const uint32_t *)&gort_writebarrier, 0);
 }
 
+/* Where gort_pending lies from the thread pointer on, in all threads. Since gcinit. */
+extern intptr_t pendingoffset;
+
 /* Logs old if that is to be. */
 static inline void wblog(const void *old)
 {

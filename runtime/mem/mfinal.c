@@ -129,6 +129,11 @@ static void scanqueue(const struct finqueue *q)
 		scanword((uintptr_t)sp->arg);
 }
 
+const struct gort_abi_roots finlist = {&finalizers.first, offsetof(struct special, next),
+	offsetof(struct special, arg), offsetof(struct special, arg) + sizeof(void *)};
+const struct gort_abi_roots cleanuplist = {&cleanups.first, offsetof(struct special, next),
+	offsetof(struct special, arg), offsetof(struct special, arg) + sizeof(void *)};
+
 void finroots(void)
 {
 	scanqueue(&finalizers);

@@ -438,6 +438,7 @@ void gcinit(void)
 {
 	gc.start = nanotime();
 	registersinit();
+	pendingoffset = (intptr_t)&gort_pending - (intptr_t)__builtin_thread_pointer();
 	gc.concurrent = gcconcurrent() && canpeek();
 	paceinit(gc.concurrent);
 }

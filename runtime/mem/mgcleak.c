@@ -29,6 +29,7 @@
 #include "debug/heapsort.h"
 #include "gort/gc.h"
 #include "mem/malloc.h"
+#include "mem/mbarrier.h"
 #include "mem/mgc.h"
 #include "sched/runtime2.h"
 
@@ -75,6 +76,23 @@ static bool waits(const struct g *gp)
 	return gp->waitreason == waitReasonSemacquire ||
 	       (gp->waitreason >= waitReasonChanReceiveNilChan &&
 		       gp->waitreason <= waitReasonSyncWaitGroupWait);
+}
+
+/*
+ * One of the runtime's own that waits for work. It holds nothing of the program, but its stack may
+ * have been another's, who has left pointers there: it comes last, with the leaked ones.
+ */
+static bool idle(const struct g *gp)
+{
+	return load_acq(&gp->atomicstatus) == _Gwaiting && gp->system &&
+	       (gp->waitreason == waitReasonGCSweepWait ||
+		       gp->waitreason == waitReasonGCWorkerIdle ||
+		       gp->waitreason == waitReasonFinalizerWait);
+}
+
+static bool noroot(const struct g *gp)
+{
+	return waits(gp) || idle(gp);
 }
 
 /* On whose stack addr lies; NULL: of none of them. */
@@ -218,10 +236,18 @@ static void report(struct gleaks *out)
  */
 static void forgetstores(void)
 {
-	uintptr_t here = (uintptr_t)__builtin_thread_pointer();
 	for (const struct m *mp = load_acq(&allm); mp; mp = mp->alllink)
 		if (mp->tp && (load_acq(&mp->stop.state) & STOP_MASK) != STOP_STANDS)
-			*(volatile uintptr_t *)(mp->tp + ((uintptr_t)&gort_pending - here)) = 0;
+			*(volatile uintptr_t *)(mp->tp + (uintptr_t)pendingoffset) = 0;
+}
+
+static void markidle(void)
+{
+	uint64_t n = load_acq(&allglen);
+	struct g **all = load_acq(&allgptr);
+	for (uint64_t i = 0; i < n; i++)
+		if (idle(all[i]))
+			rootsgoroutine(all[i]);
 }
 
 static void markleaks(uintptr_t sp, void *arg)
@@ -230,7 +256,7 @@ static void markleaks(uintptr_t sp, void *arg)
 	gather();
 	if (look.n) /* a bound that is kept in a variable must not be a pointer into a stack */
 		markstray(stray, look.v[0].lo - 8, look.v[look.n - 1].hi);
-	rootsmark(look.sp, waits);
+	rootsmark(look.sp, noroot);
 	markdrain(UINT64_MAX);
 	while (wakesome())
 		;
@@ -240,6 +266,7 @@ static void markleaks(uintptr_t sp, void *arg)
 	for (size_t i = 0; i < look.n; i++)
 		if (!look.v[i].reached)
 			rootsgoroutine(look.v[i].gp);
+	markidle();
 	markdrain(UINT64_MAX);
 	sysfree(look.v, look.room);
 }

@@ -150,8 +150,7 @@ static void scanthread(const struct stopped *t)
 /* The variable of another thread: of one module, so at the same distance in all. */
 static uintptr_t pendingof(uintptr_t tp)
 {
-	uintptr_t mine = (uintptr_t)&gort_pending, here = (uintptr_t)__builtin_thread_pointer();
-	return *(const volatile uintptr_t *)(tp + (mine - here));
+	return *(const volatile uintptr_t *)(tp + (uintptr_t)pendingoffset);
 }
 
 static void setscanned(const struct g *gp)

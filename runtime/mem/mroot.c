@@ -155,6 +155,11 @@ void gort_unpin(const void *p)
 		gort_wblog(p);
 }
 
+const struct gort_abi_registered rootslist = {&roots.entry, &roots.size};
+_Static_assert(
+	ROOT == 1 && PIN == 2 && sizeof(struct root) == 24 && offsetof(struct root, kind) == 16,
+	"as struct gort_abi_registered says");
+
 void rootsdo(void (*fn)(const void *p, size_t n))
 {
 	for (size_t i = 0; i < roots.size; i++) {

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gort/abi.h"
+
 struct mspan;
 
 /* Several of one kind at one place: cleanups only. */
@@ -69,6 +71,8 @@ extern _Atomic bool finwanted;
 void finwake(void);
 /* Scans what waits to be called. In a stop. */
 void finroots(void);
+/* The same, for readers outside. */
+extern const struct gort_abi_roots finlist, cleanuplist;
 /* Starts the goroutine that calls cleanups, unless there is one. A goroutine. */
 void startcleanups(void);
 

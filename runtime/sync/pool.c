@@ -234,6 +234,15 @@ static void stashroots(const struct stash *s, void (*fn)(uintptr_t lo, uintptr_t
 	fn((uintptr_t)s->x, (uintptr_t)(s->x + s->n));
 }
 
+const struct gort_abi_pools poolslist = {
+	.list = {&allpools.first, offsetof(struct poolimpl, next),
+		offsetof(struct poolimpl, locals), sizeof(struct perp)},
+	.item = sizeof(struct poollocal),
+	.arrays = {offsetof(struct poollocal, shared), offsetof(struct poollocal, victims),
+		offsetof(struct poollocal, dead)}};
+_Static_assert(offsetof(struct poolimpl, locals) == 0 && offsetof(struct stash, n) == 8,
+	"as struct gort_abi_pools says");
+
 void poolroots(void (*fn)(uintptr_t lo, uintptr_t hi))
 {
 	for (struct poolimpl *impl = allpools.first; impl; impl = impl->next) {

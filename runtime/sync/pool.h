@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gort/abi.h"
+
 /*
  * The first half, while the world is stopped: what has been idle since the last call is taken out
  * of all pools, everything else is marked as idle. Does not allocate.
@@ -15,6 +17,8 @@ void poolCleanup(void);
 bool pooldead(void);
 /* In a stop: calls fn for each piece of memory that holds objects of pools. */
 void poolroots(void (*fn)(uintptr_t lo, uintptr_t hi));
+/* The same, for readers outside. */
+extern const struct gort_abi_pools poolslist;
 
 /* The second half, by a goroutine later: calls the pools' drop for what was taken out. */
 void poolDrop(void);

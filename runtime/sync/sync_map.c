@@ -107,6 +107,9 @@ static __attribute__((noinline)) struct mapimpl *newimpl(gort_sync_map *m)
 	return there;
 }
 
+const struct gort_abi_roots mapslist = {&allmaps.first, offsetof(struct mapimpl, next),
+	offsetof(struct mapimpl, shard), sizeof(struct mapimpl)};
+
 void mapsroots(void (*fn)(uintptr_t lo, uintptr_t hi))
 {
 	for (struct mapimpl *impl = allmaps.first; impl; impl = impl->next)

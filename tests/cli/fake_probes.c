@@ -459,8 +459,9 @@ int probe_leaks(struct probe *p, const struct probe_leaks_how *how, struct probe
 {
 	bool unsure = getenv("FAKE_LEAKS");
 	if (p->pid == 4122)
-		return refuse(err, 5, -ENOTSUP, "pid 4122 (demo) is no Go program",
-			"leaks are proved from the tables of Go's own runtime", "");
+		return refuse(err, 5, -ENOTSUP, "no verdict on pid 4122 (demo)",
+			"its libgort does not publish what a proof takes",
+			"a libgort of the same version as this gort");
 	*out = (struct probe_leaks){.goroutines = 16, .blocked = 12};
 	out->held_ns = how->freeze ? SEC / 8 : 0;
 	if (p->pid != 4121)

@@ -75,6 +75,36 @@ struct gort_abi {
 };
 
 /*
+ * Roots that lie in structures of libgort's own, for a reader that looks for what is reachable:
+ * variables "roots.*" of the table. Each is a list: `first` is the address of the pointer to its
+ * first element, `next` where an element has the pointer to the next one; the words in [lo, hi) of
+ * each are roots.
+ */
+struct gort_abi_roots {
+	const void *first;
+	uint64_t next, lo, hi;
+};
+
+/*
+ * Of pools the words in [lo, hi) point to chunks, NULL when there is none, the i-th of 2^i items of
+ * `item` bytes. All words of an item are roots, and so are those of the arrays that it has at these
+ * places: a pointer, and 32 bits that tell how many words there are.
+ */
+struct gort_abi_pools {
+	struct gort_abi_roots list;
+	uint64_t item, arrays[3];
+};
+
+/*
+ * What the program has registered: the addresses of the pointer to an array and of its length. An
+ * element is an address, a number and 32 bits: 1 a range of so many bytes, each word a root; 2 the
+ * address is one; else nothing.
+ */
+struct gort_abi_registered {
+	const void *array, *length;
+};
+
+/*
  * The finding record: a race, another misuse of threads, or one leaked goroutine. race/ sends it
  * over the SOCK_SEQPACKET socket whose number is in GORT_FINDING_FD, one record a message without
  * the stacks that are not used, and waits for one byte in answer, enum gort_finding_answer; so the

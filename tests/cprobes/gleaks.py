@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""gleaks.py GORT PROGRAM scenes|patterns|twins|NAME...: holds gort leaks, from outside and in each
+way to look, against what libgort proves inside the same program (gleaks.c), where it stops."""
+import json
+import subprocess
+import sys
+
+# Three looks in pairs; one at a process that stands; one that is confirmed so.
+WAYS = [["-d", "20ms"], ["-n", "1", "--freeze"], ["-n", "1"]]
+RUNS = 4
+
+
+def what_it_says(program):
+    """{goid: class} of a stop, and {goid: "leak" or "live"}; None when it has ended."""
+    proved, named = {}, {}
+    for line in program.stdout:
+        if line == "ready\n":
+            return proved, named
+        goid, *rest = line.split()
+        if rest[0] == "is":
+            named[int(goid)] = rest[1]
+        else:
+            proved[int(goid)] = rest[0]
+    return None
+
+
+def judged(gort, way, pid):
+    run = subprocess.run([gort, "leaks", "--json", *way, str(pid)], capture_output=True, text=True)
+    if run.returncode not in (0, 66):
+        sys.exit(f"gleaks.py: gort leaks {way}: {run.returncode}: {run.stderr}")
+    sites = json.loads(run.stdout)["sites"]
+    return {g["id"]: site["class"] for site in sites for g in site["goroutines"]}
+
+
+def look(gort, name, pid, said):
+    """What is wrong, and what only was missed."""
+    proved, named = said
+    wrong, missed = [], []
+    if named and "leak" not in {named.get(goid) for goid in proved}:
+        missed.append(f"{name}: no leak is proved inside")
+    wrong += [f"{name}: goroutine {goid}, which is alive, is called {proved[goid]} inside"
+              for goid, kind in named.items() if kind == "live" and goid in proved]
+    for way in WAYS:
+        found = judged(gort, way, pid)
+        said_of = f"{name}: {' '.join(way)} says {found}, the program {proved}"
+        if any(proved.get(goid, "unreachable" if named.get(goid) == "leak" else None) != kind
+               for goid, kind in found.items()):
+            wrong.append(said_of)
+        elif not found.keys() >= proved.keys():
+            missed.append(said_of)
+    return wrong, missed
+
+
+def play(gort, program, words):
+    """Every stop of one; what is wrong, what was missed, and how many leaks there were."""
+    wrong, missed, stops, leaks = [], [], 0, 0
+    with subprocess.Popen([program, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as run:
+        while (said := what_it_says(run)) and not wrong:
+            more, less = look(gort, " ".join(words), run.pid, said)
+            wrong, missed, stops = wrong + more, missed + less, stops + 1
+            leaks += len(said[0])
+            run.stdin.write("\n")
+            run.stdin.flush()
+        run.kill()
+    if not stops or (leaks > 0) != (words[-1] != "twin"):
+        missed.append(f"{' '.join(words)}: {stops} stops, {leaks} leaks")
+    return wrong, missed, leaks
+
+
+def play_again(gort, program, words):
+    """What somebody has left over on a stack may hide a leak, inside too: not in each of a few
+    runs. None may name one that is alive."""
+    for _ in range(RUNS):
+        wrong, missed, leaks = play(gort, program, words)
+        if wrong or not missed:
+            break
+    return wrong + missed, leaks
+
+
+def wanted(program, names):
+    """The command lines of what is asked for."""
+    lines = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    patterns = [line.split()[0] for line in lines.splitlines() if "twin" in line]
+    scenes = [line for line in lines.splitlines() if "twin" not in line]
+    cases = {"scenes": [[name] for name in scenes], "patterns": [[name] for name in patterns],
+             "twins": [[name, "twin"] for name in patterns]}
+    return [words for name in names for words in cases.get(name, [[name]])]
+
+
+def main(gort, program, *names):
+    wrong, total, cases = [], 0, wanted(program, names)
+    for words in cases:
+        more, leaks = play_again(gort, program, words)
+        wrong, total = wrong + more, total + leaks
+    print("\n".join(wrong) or f"{len(cases)} programs, {total} leaks, all right")
+    return bool(wrong or not cases)
+
+
+sys.exit(main(*sys.argv[1:]))
