@@ -21,6 +21,8 @@
 #include "mem/mgc.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/throw.h"
@@ -38,11 +40,13 @@
 
 #define FINAL_NS  50000 /* the second pause is given up when it takes longer, */
 #define MAXGIVEUP 10    /* but not that often */
+#define NPAUSE    256   /* that a reader of gort_memstats may see */
 
 /* What gctrace tells about a cycle: nanoseconds and bytes. */
 struct cycle {
 	int64_t begin, began, done, end; /* two pauses, or one from begin to end */
 	uint64_t before, during, goal;
+	uint32_t number; /* from 0 */
 	bool forced, concurrent;
 	uint32_t gaveup;
 	void (*mark)(uintptr_t sp, void *arg); /* in one stop; NULL: as usual */
@@ -57,6 +61,10 @@ static struct {
 	int64_t stopcpu, stopcost; /* limitclock when the pause began; what the last one cost */
 	bool concurrent;    /* the mode, and the system, let goroutines run while others mark */
 	struct cycle cycle; /* the one under way */
+
+	int64_t marked;             /* ns of all Ps that marking took, idle ones' left out */
+	uint64_t pauses[NPAUSE];    /* ns of each of the last cycles */
+	uint64_t pauseends[NPAUSE]; /* ns since 1970 */
 
 	struct mutex lock;     /* of waiting */
 	struct gQueue waiting; /* for the end of the cycle */
@@ -140,18 +148,20 @@ static void finish(struct cycle *c)
 	paceend(marked, partof(c, t.assisted), partof(c, t.idle), c->concurrent);
 	sweepbegin(gcpace.goal - marked);
 	mProf_NextCycle();
+	gc.marked += t.background + t.assisted;
 	gccycles.forced += c->forced;
 	gccycles.last = c->end;
 	xadd_acqrel(&gccycles.n, 1);
 }
 
-/* Stops everybody, with the list of modules as it is then. */
-static bool stopall(void)
+/* Stops everybody, with the list of modules as it is then. begin: of the pause. */
+static bool stopall(int64_t *begin)
 {
 	for (int tries = 0; tries < 3; tries++) {
 		getm()->noretake++; /* it waits for files and the loader's lock */
 		rootsgather();
 		getm()->noretake--;
+		*begin = nanotime();
 		if (!gcstop())
 			return false;
 		if (rootscurrent()) {
@@ -163,11 +173,21 @@ static bool stopall(void)
 	return false;
 }
 
+/* Nanoseconds since 1970. */
+static uint64_t walltime(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
 /* Lets all go on after a pause that began then. */
 static void restart(int64_t begin)
 {
 	gc.lastpause = nanotime() - begin;
 	gccycles.paused += gc.lastpause;
+	gc.pauses[gc.cycle.number % NPAUSE] += (uint64_t)gc.lastpause;
+	gc.pauseends[gc.cycle.number % NPAUSE] = walltime();
 	gcrestart();
 	gc.stopcost = limitstopped(gc.stopcpu);
 }
@@ -327,7 +347,7 @@ static void after(const struct cycle *c)
 static __attribute__((noinline)) bool begincycle(struct cycle *c)
 {
 	__builtin_unwind_init();
-	if (!stopall()) {
+	if (!stopall(&c->begin)) {
 		store_rlx(&gcwanted, false);
 		pacelater();
 		return false;
@@ -350,8 +370,7 @@ static __attribute__((noinline)) bool begincycle(struct cycle *c)
 static __attribute__((noinline)) bool endcycle(struct cycle *c)
 {
 	__builtin_unwind_init();
-	c->done = nanotime();
-	if (!stopall())
+	if (!stopall(&c->done))
 		return false;
 	bool done = endmark(c, stackpointer());
 	if (done)
@@ -387,7 +406,8 @@ static bool collect(struct cycle how)
 	sweepall();
 	mProf_Flush();
 	*c = how;
-	c->begin = nanotime();
+	c->number = load_rlx(&gccycles.n);
+	gc.pauses[c->number % NPAUSE] = 0;
 	bool begun = begincycle(c);
 	if (begun && c->concurrent)
 		workersstart();
@@ -531,6 +551,17 @@ static void countclass(unsigned spanclass, struct gort_memstats *m)
 	m->heap_alloc += (mallocs - frees) * sizeclasses.size[sizeclass];
 }
 
+static void countcycles(struct gort_memstats *m)
+{
+	double all = (double)(nanotime() - gc.start) * gomaxprocs;
+	uint32_t n = load_rlx(&gccycles.n);
+	m->num_forced_gc = gccycles.forced;
+	m->last_gc = n ? gc.pauseends[(n - 1) % NPAUSE] : 0;
+	m->gc_cpu_fraction = (double)(gc.marked + gccycles.paused * gomaxprocs) / all;
+	memcpy(m->pause_ns, gc.pauses, sizeof(m->pause_ns));
+	memcpy(m->pause_end, gc.pauseends, sizeof(m->pause_end));
+}
+
 /* Spans that an mcache has count as they were when it got them: the stop gives them back. */
 static void countall(struct gort_memstats *m)
 {
@@ -552,6 +583,9 @@ static void countall(struct gort_memstats *m)
 	m->num_gc = load_rlx(&gccycles.n);
 	m->pause_total_ns = (uint64_t)gccycles.paused;
 	m->pause_last_ns = (uint64_t)gc.lastpause;
+	countcycles(m);
+	m->stack_inuse = rootsstackmemory();
+	m->sys = m->heap_sys + runtimememory() + mheap.pagesmapped * PAGEOVERHEAD;
 }
 
 void gort_read_memstats(struct gort_memstats *m)

@@ -105,7 +105,7 @@ struct heapArena {
 	bool closed;                           /* what follows the mapped pages is not ours */
 	uint64_t used[PAGESPERARENA / 64];     /* one bit a page */
 	uint64_t clean[PAGESPERARENA / 64];    /* free, and without memory: reads as zero */
-	uint64_t specials[PAGESPERARENA / 64]; /* first pages of spans with some; atomic */
+	uint64_t specials[PAGESPERARENA / 64]; /* first pages of spans with roots; atomic */
 	_Atomic(struct mspan *) spans[PAGESPERARENA];
 	struct pageinfo info[PAGESPERARENA];
 	struct gcbits bits[PAGESPERARENA][BITWORDS];

@@ -2,7 +2,8 @@
 /*
  * mspecial.c - the lists of specials (Go's mheap.go, addspecial; mgcsweep.go). mspecial.h.
  *
- * The arena has a bit for each span with a list, so that roots need not look at all spans.
+ * The arena has a bit for each span with a list that has roots, so that these are found in a pause
+ * without looking at all spans, nor at the samples of the heap profile, of which there are many.
  *
  * Finalizers are Go's: what an object with one refers to is a root, and the object itself is not.
  * So of objects that refer to each other the first of a chain is finalized first, those behind it
@@ -71,13 +72,21 @@ static void unlockspecials(struct mspan *s)
 	nostop_end();
 }
 
+static bool hasroots(const struct mspan *s)
+{
+	const struct special *sp = s->specials;
+	while (sp && sp->kind == SPECIALPROFILE)
+		sp = sp->next;
+	return sp != NULL;
+}
+
 /* The arena's bit of s, with its lock. */
 static void tellarena(const struct mspan *s)
 {
 	struct heapArena *ha = arenaof(s->startAddr);
 	uint32_t page = pageof(s->startAddr);
 	uint64_t bit = (uint64_t)1 << page % 64;
-	if (s->specials)
+	if (hasroots(s))
 		__atomic_or_fetch(&ha->specials[page / 64], bit, __ATOMIC_RELAXED);
 	else
 		__atomic_and_fetch(&ha->specials[page / 64], ~bit, __ATOMIC_RELAXED);

@@ -27,6 +27,7 @@
  */
 #include "sched/stw.h"
 
+#include "base/clock.h"
 #include "base/throw.h"
 #include "mem/malloc.h"
 #include "mem/mgc.h"
@@ -38,6 +39,7 @@
 #include "sched/timer.h"
 
 #define AGAIN_NS 100000
+#define SPIN_NS  30000 /* others stop within 10 us if they have a CPU; a wakeup costs more */
 
 static gort_mutex worldsema; /* held while the world is stopped, and by who stops it */
 static bool standing;        /* Ps may stop in the signal handler; guarded by sched.lock */
@@ -90,6 +92,18 @@ static void preemptall(struct p *mine)
 	}
 }
 
+/* A little while, in which nobody need be woken. */
+static bool stoppedsoon(void)
+{
+	int64_t end = nanotime() + SPIN_NS;
+	while (load_acq(&sched.stopwait) > 0) {
+		if (nanotime() > end)
+			return false;
+		__builtin_ia32_pause();
+	}
+	return true;
+}
+
 static void stopworld(bool stand)
 {
 	gort_mutex_lock(&worldsema);
@@ -108,7 +122,8 @@ static void stopworld(bool stand)
 	unlock(&sched.lock);
 	while (load_acq(&sched.stopwait) > 0) {
 		preemptall(pp);
-		futexsleep(&sched.stopnote.key, 0, AGAIN_NS);
+		if (!stoppedsoon())
+			futexsleep(&sched.stopnote.key, 0, AGAIN_NS);
 	}
 }
 

@@ -83,6 +83,13 @@ struct gort_memstats {
 	uint64_t next_gc;               /* size of the heap that the next collection aims at */
 	uint64_t num_gc;                /* collections so far */
 	uint64_t pause_total_ns, pause_last_ns;
+	uint64_t num_forced_gc;  /* those that the program asked for */
+	uint64_t last_gc;        /* when the last one ended, ns since 1970; 0: there was none */
+	uint64_t pause_ns[256];  /* of collection n, from 0, at n % 256: all its pauses */
+	uint64_t pause_end[256]; /* when its last one ended, ns since 1970 */
+	double gc_cpu_fraction;  /* part of all CPU time that the program could have had */
+	uint64_t stack_inuse;    /* of goroutines when the last one ended, in whole pages */
+	uint64_t sys; /* that the system has given for all this, but for threads' stacks */
 };
 
 /* Stops everybody for a moment. Go's runtime.ReadMemStats. */
