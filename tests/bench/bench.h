@@ -9,6 +9,6 @@
 
 extern const struct bench sched_benches[], chan_benches[], select_benches[], sync_benches[],
 	time_benches[], latency_benches[], whole_benches[], net_benches[], map_benches[],
-	error_benches[], mem_benches[];
+	error_benches[], mem_benches[], gc_benches[];
 
 #endif

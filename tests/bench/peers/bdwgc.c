@@ -89,11 +89,82 @@ static void binary_trees(void)
 	report("binary_trees_cpu", cputime());
 }
 
+/* ---- a gigabyte of small objects: bench_gc.c, without goroutines ---- */
+
+#define LENGTH 16
+#define BATCH  16
+#define CYCLES 20
+
+struct link {
+	struct link *next;
+	long rest[7];
+};
+
+static struct link **heads;
+static long nlists;
+static uint64_t rng = 88172645463325252;
+static int64_t began;
+static double pauses[CYCLES];
+static int npauses = -1;
+
+static void onevent(GC_EventType event)
+{
+	if (event == GC_EVENT_PRE_STOP_WORLD)
+		began = nanotime();
+	else if (event == GC_EVENT_POST_START_WORLD && npauses >= 0 && npauses < CYCLES)
+		pauses[npauses++] = (double)(nanotime() - began) / 1e3;
+}
+
+static struct link **pick(void)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return &heads[rng % (uint64_t)nlists];
+}
+
+static void relink(void)
+{
+	struct link **a = pick(), **b = pick();
+	struct link *x = GC_MALLOC(sizeof(*x)), *y = GC_MALLOC(sizeof(*y));
+	x->next = *b ? (*b)->next : NULL;
+	y->next = *a ? (*a)->next : NULL;
+	*a = x;
+	*b = y;
+}
+
+static void gc_1g(void)
+{
+	int64_t worst = 0;
+	nlists = scaled(1l << 20);
+	heads = GC_MALLOC((size_t)nlists * sizeof(*heads));
+	for (long n = LENGTH * nlists; n-- > 0;) {
+		struct link *o = GC_MALLOC(sizeof(*o)), **head = pick();
+		o->next = *head;
+		*head = o;
+	}
+	GC_set_on_collection_event(onevent);
+	GC_set_free_space_divisor(4);
+	GC_gcollect();
+	for (npauses = 0; npauses < CYCLES;) {
+		int64_t start = nanotime();
+		for (int i = 0; i < BATCH; i++)
+			relink();
+		int64_t took = nanotime() - start;
+		worst = took > worst ? took : worst;
+	}
+	qsort(pauses, CYCLES, sizeof(*pauses), bench_by_size);
+	report("gc_pause_max_1g", pauses[CYCLES - 1]);
+	report("gc_pause_p99_1g", pauses[(CYCLES * 99 + 99) / 100 - 1]);
+	report("gc_mutator_stall_1g", (double)worst / 1e3);
+}
+
 static const struct bench benches[] = {
 	{.id = "alloc_16", .run = alloc_16, .least = 10 * LIVE},
 	{.id = "alloc_64", .run = alloc_64, .least = 10 * LIVE},
 	{.id = "alloc_256", .run = alloc_256, .least = 10 * LIVE},
 	{.id = "binary_trees_cpu", .once = binary_trees},
+	{.id = "gc_1g", .once = gc_1g},
 	{0},
 };
 
