@@ -65,11 +65,20 @@ FUNC gorestart
 	jmp goexit
 ENDFUNC gorestart
 
-/* The outermost frame of every goroutine, at the top of its stack; the name is Go's. */
+/*
+ * The outermost frame of every goroutine, at the top of its stack; the name is Go's. What the last
+ * goroutine of this M had in registers that calls preserve would be saved on this stack as well,
+ * and keep objects and hide leaks for as long as this one waits.
+ */
 FUNC goexit
 	.cfi_undefined rip
 	.cfi_undefined rbp
 	xor %ebp, %ebp
+	xor %ebx, %ebx
+	xor %r12d, %r12d
+	xor %r13d, %r13d
+	xor %r14d, %r14d
+	xor %r15d, %r15d
 	call gomain
 	ud2
 ENDFUNC goexit
