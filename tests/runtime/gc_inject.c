@@ -84,7 +84,7 @@ static long window = 48, coarse = 1;
 static enum how only = NHOW;
 static bool verbose;
 static _Atomic bool quit;
-static long ncycles;
+static long ncycles, nlate;
 
 static _Noreturn void die(const char *what)
 {
@@ -229,16 +229,6 @@ static bool ended(void)
 	return load_acq(&run.phase) >= ENDED;
 }
 
-static void awaitphase(uint32_t phase)
-{
-	int64_t end = nanotime() + (int64_t)patience(30) * 1000000000;
-	while (load_acq(&run.phase) < phase) {
-		if (nanotime() > end)
-			die("the phase does not come");
-		spin();
-	}
-}
-
 /* What a goroutine that the first pause has scanned loads from the slot. */
 static void readers_turn(void)
 {
@@ -247,12 +237,24 @@ static void readers_turn(void)
 		run.seen = ~(uintptr_t)x;
 }
 
+/*
+ * The markers may have to wait for this thread's stack: sysmon takes the P of one that seems to be
+ * in a system call, and spin is one. Then the operation goes on, and is stopped where it is later.
+ */
 static void marking(void)
 {
+	int64_t end = nanotime() + (int64_t)patience(1) * 1000000000;
 	readers_turn();
 	store_rel(&run.phase, MARKS);
 	store_rel(&run.mark, true);
-	awaitphase(MARKED);
+	while (load_acq(&run.phase) < MARKED) {
+		if (nanotime() > end) {
+			if (++nlate > 3 + ncycles / 100)
+				die("marking does not end");
+			return;
+		}
+		spin();
+	}
 }
 
 /* At an instruction that can be stopped, number at. */
