@@ -95,9 +95,7 @@ const char *unstamped(void)
 
 bool gcconcurrent(void)
 {
-	if (raceenabled)
-		return false;
-	return options.gcmode ? options.gcmode == GCMODE_BARRIER : !unstamped();
+	return options.gcmode == GCMODE_BARRIER && !raceenabled;
 }
 
 const char *gort_gcmode(const char **why)
