@@ -155,11 +155,12 @@ END_TEST
 
 static struct node *list;
 static _Atomic bool over;
+static _Atomic unsigned rounds;
 
 /* Cycles under way until some store came between the pauses. */
 static APART void overwrite(bool barrier)
 {
-	while (!atomic_load(&over))
+	for (; !atomic_load(&over); atomic_fetch_add(&rounds, 1))
 		for (struct node *n = list; n; n = n->next) {
 			struct node **slot = (struct node **)&n->rest[3], *new = newnode();
 			if (barrier)
@@ -171,16 +172,22 @@ static APART void overwrite(bool barrier)
 
 static void collect(waitgroup *wg)
 {
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 20; i++) {
+		for (unsigned seen = atomic_load(&rounds); atomic_load(&rounds) == seen;)
+			gort_gosched();
 		gort_gc();
+	}
 	atomic_store(&over, true);
 	wg_done(wg);
 }
 
+/* What the check says of so few in all cycles fits into the pipe, which nobody reads meanwhile. */
+enum { STORED = 15 };
+
 static int storing(bool barrier)
 {
 	waitgroup wg = {0};
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < STORED; i++) {
 		struct node *n = newnode();
 		gort_store(&n->next, list);
 		gort_store(&list, n);
