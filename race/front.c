@@ -59,8 +59,14 @@ EXPORT __attribute__((weak)) void _ZN6__tsan12OnInitializeEv(void)
 {
 }
 
-/* With clang's code the environment is read before this is called. */
-static bool not_first;
+static bool not_first, environment_read;
+
+/* When both have been done: with gcc's code the environment is read last, with clang's first. */
+static void both_done(void)
+{
+	if (active && environment_read && options.direct_calls)
+		near_calls();
+}
 
 void front_init(void)
 {
@@ -75,6 +81,7 @@ void front_init(void)
 	me.tag = 0;          /* until pthread_create: what happens before is ordered before it */
 	active = !not_first; /* the shadow is looked at all the same */
 	_ZN6__tsan12OnInitializeEv();
+	both_done();
 }
 
 /* Text of libc and of the loader. */
@@ -144,16 +151,16 @@ static void stay_in_first(void)
 /* Once libc has it, which front_init() comes before. */
 __attribute__((constructor)) static void read_environment(void)
 {
-	static bool done;
-	if (done)
+	if (environment_read)
 		return;
-	done = true;
+	environment_read = true;
 	free(malloc(1)); /* looked up now: dlsym() frees what it said of a failure before */
 	options_parse(__tsan_default_options());
 	report_init(option_names, sizeof option_names / sizeof *option_names);
 	if (!options.follow)
 		stay_in_first();
 	dl_iterate_phdr(note_module, NULL);
+	both_done();
 	pthread_atfork(NULL, NULL, front_forked);
 }
 

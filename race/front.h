@@ -129,6 +129,15 @@ static inline void forget(uintptr_t addr, size_t n)
 	memory_forget(addr, n);
 }
 
+/* The misses behind near.S and the entries in tsan_abi.c; n is 1, 2, 4 or 8. */
+void tsan_slow_read(uintptr_t a, uint32_t n, uint64_t pc);
+void tsan_slow_write(uintptr_t a, uint32_t n, uint64_t pc);
+void tsan_slow_entry(uint64_t pc);
+EXPORT void __tsan_func_entry(void *pc);
+
+/* Lets what is loaded already call the detector directly (near.c), if this is the only thread. */
+void near_calls(void);
+
 /* pthread_create() for a caller at pc. */
 int create_thread(
 	pthread_t *th, const pthread_attr_t *attr, void *(*fn)(void *), void *arg, uint64_t pc);

@@ -18,6 +18,7 @@ struct options options = {
 	.report_atomic_races = 1,
 	.detect_deadlocks = 1,
 	.follow = 1,
+	.direct_calls = 1,
 	.atexit_sleep_ms = 1000,
 };
 
@@ -37,6 +38,7 @@ static const struct {
 	{"report_atomic_races", &options.report_atomic_races},
 	{"detect_deadlocks", &options.detect_deadlocks},
 	{"follow", &options.follow},
+	{"direct_calls", &options.direct_calls},
 	{"second_deadlock_stack", &options.second_deadlock_stack},
 	{"print", &options.print},
 	{"log_fd", &options.log_fd},

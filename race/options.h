@@ -23,6 +23,7 @@ struct options {
 	uint32_t detect_deadlocks;
 	uint32_t follow;                /* 0: not in processes that this one makes or starts */
 	uint32_t second_deadlock_stack; /* also where the lock that was held had been taken */
+	uint32_t direct_calls;          /* C: the program's calls of the detector are changed */
 	uint32_t print;                 /* the launcher only counts: print here as well */
 	uint32_t log_fd;                /* where to, when not 0 */
 	uint32_t atexit_sleep_ms;       /* Go: how long the end of main() waits for late races */

@@ -23,7 +23,7 @@ static __attribute__((noinline)) void slow(uintptr_t a, uint32_t n, uint64_t wea
 }
 
 /* Of n <= 8 bytes. What many read is looked for first, before anything is done for a record. */
-static __attribute__((noinline)) void slow_read(uintptr_t a, uint32_t n, uint64_t pc)
+__attribute__((noinline)) void tsan_slow_read(uintptr_t a, uint32_t n, uint64_t pc)
 {
 	const struct cell *c = cell_of(a);
 	uint64_t w = load_acq(&c->w), mask = mask_at(a, n);
@@ -34,7 +34,7 @@ static __attribute__((noinline)) void slow_read(uintptr_t a, uint32_t n, uint64_
 		access_read(&me, a, (uint32_t)mask, pc);
 }
 
-static __attribute__((noinline)) void slow_write(uintptr_t a, uint32_t n, uint64_t pc)
+__attribute__((noinline)) void tsan_slow_write(uintptr_t a, uint32_t n, uint64_t pc)
 {
 	uint64_t mask = mask_at(a, n);
 	if (unlikely(mask > 0xff))
@@ -51,13 +51,13 @@ static __attribute__((noinline)) void slow_write(uintptr_t a, uint32_t n, uint64
 	{                                                              \
 		uint64_t mask = mask_at(a, n);                         \
 		if (unlikely(mask > 0xff || !read_hit(&me, a, mask)))  \
-			slow_read(a, n, PC);                           \
+			tsan_slow_read(a, n, PC);                      \
 	}                                                              \
 	EXPORT void __tsan_##prefix##write##n(uintptr_t a)             \
 	{                                                              \
 		uint64_t mask = mask_at(a, n);                         \
 		if (unlikely(mask > 0xff || !write_hit(&me, a, mask))) \
-			slow_write(a, n, PC);                          \
+			tsan_slow_write(a, n, PC);                     \
 	}
 
 /* clang, for x += y: one call for the read and the write. The write stands in for both. */
@@ -106,7 +106,6 @@ EXPORT void __tsan_read_range(void *p, size_t n);
 EXPORT void __tsan_write_range(void *p, size_t n);
 EXPORT void __tsan_vptr_update(void **p, void *value);
 EXPORT void __tsan_vptr_read(void **p);
-EXPORT void __tsan_func_entry(void *pc);
 EXPORT void __tsan_func_exit(void);
 EXPORT void __tsan_acquire(void *p);
 EXPORT void __tsan_release(void *p);
@@ -141,7 +140,7 @@ EXPORT void __tsan_vptr_read(void **p)
 }
 
 /* Of its own, and the last thing that its caller does: that one then needs no registers saved. */
-static __attribute__((noinline, cold)) void entry_grows(uint64_t pc)
+__attribute__((noinline, cold)) void tsan_slow_entry(uint64_t pc)
 {
 	func_enter(&me, pc);
 }
@@ -149,7 +148,7 @@ static __attribute__((noinline, cold)) void entry_grows(uint64_t pc)
 EXPORT void __tsan_func_entry(void *pc)
 {
 	if (unlikely(me.sp == me.lim))
-		entry_grows((uint64_t)pc);
+		tsan_slow_entry((uint64_t)pc);
 	else
 		frame_push(&me, (uint64_t)pc);
 }
