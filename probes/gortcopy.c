@@ -152,8 +152,9 @@ static bool decode(const struct places *p, uint64_t addr, const uint8_t *raw, st
 		return false;
 	c->kind = (uint8_t)kind_of(p, raw, c);
 	size_t n = p->words.size < 8 * (GORT_NREFS - 1) ? p->words.size : 8 * (GORT_NREFS - 1);
-	/* Who sleeps, or waits for the network, has no sudog: what is there is of another time. */
-	if (c->status != GSTATUS_WAITING || c->kind != GOWAIT_OTHER)
+	/* Who sleeps, waits for the network or is in a system call has no sudog but an old one. */
+	bool waiting = c->status == GSTATUS_WAITING;
+	if (waiting ? c->kind != GOWAIT_OTHER : c->status != GSTATUS_SYSCALL)
 		memcpy(c->refs, raw + p->words.offset, n);
 	c->refs[GORT_NREFS - 1] = get(raw, p->labels);
 	if (!is_idle(p, raw, c))

@@ -172,10 +172,20 @@ static void scanstanding(const struct stopped *t, struct m *mp)
 _Static_assert(offsetof(struct g, arg5) + 8 <= offsetof(struct g, sudog) + sizeof(struct sudog),
 	"the arguments lie in the sudog");
 
+/*
+ * Whose sudog is of an earlier wait: it would keep that channel until the next one. (Of others that
+ * run it may be just about to be read.)
+ */
+static bool leftsudog(const struct g *gp)
+{
+	return gp == getm()->curg || load_acq(&gp->atomicstatus) == _Gsyscall;
+}
+
 /* The arguments of one that has not run yet, or its sudog; and its labels. */
 static void scang(const struct g *gp)
 {
-	scanblock((uintptr_t)&gp->sudog, (uintptr_t)(&gp->sudog + 1));
+	if (!leftsudog(gp))
+		scanblock((uintptr_t)&gp->sudog, (uintptr_t)(&gp->sudog + 1));
 	scanword((uintptr_t)load_rlx(&gp->labels));
 }
 

@@ -14,18 +14,12 @@ fail() {
 	exit 1
 }
 
-# gives CODE NAME [OPTION...]: gort-leak on that scene; its report is in $tmp/err. What a goroutine
-# that runs then has left over on its stack may hide leaks: not in each of a few runs.
+# gives CODE NAME [OPTION...]: gort-leak on that scene; its report is in $tmp/err.
 gives() {
-	local want=$1 name=$2 code try
+	local want=$1 name=$2 code=0
 	shift 2
-	for try in 1 2 3 4 5 6; do
-		code=0
-		"$leak" "$@" -- "$program" "$name" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
-		[ $code = "$want" ] && return
-		[ $code = 0 ] || break
-	done
-	fail "$name $*: $code, not $want (run $try)"
+	"$leak" "$@" -- "$program" "$name" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
+	[ $code = "$want" ] || fail "$name $*: $code, not $want"
 }
 
 said() {
