@@ -116,7 +116,7 @@ static int64_t next_wait_us(const struct gate *g, int attempt, int64_t *waited)
  * Who is just ending has gone after some milliseconds, mostly: that is when the collector is asked
  * for the first time. Who is left over at the end is looked at once more.
  */
-static int find(const struct gate *g)
+static __attribute__((noinline)) int find(const struct gate *g)
 {
 	int found = 0;
 	int64_t waited = 0;
@@ -135,7 +135,7 @@ static int find(const struct gate *g)
 	return found;
 }
 
-static int verify(int code, const struct regs *self)
+static __attribute__((noinline)) int verify(int code, const struct regs *self)
 {
 	char *buf = malloc(MESSAGE_SIZE);
 	int found =
@@ -154,7 +154,8 @@ static int verify(int code, const struct regs *self)
 
 /*
  * These frames are taken for the program's: there is nothing in them that is not set, so that they
- * show nothing of what a call before left there.
+ * show nothing of what a call before left there. Hence what they call is not inlined: a buffer in
+ * it, or of its callees, would be in them.
  */
 __attribute__((visibility("default"), noinline)) int gort_leak_find(char *buf, size_t size)
 {
