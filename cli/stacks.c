@@ -262,6 +262,8 @@ static void json_goroutine(
 	jw_bool(j, "system", gp->flags & GSNAP_G_SYSTEM);
 	jw_bool(j, "moving", gp->flags & GSNAP_G_MOVING);
 	jw_bool(j, "locked_to_thread", gp->flags & GSNAP_G_LOCKED);
+	if (gp->bubble)
+		jw_uint(j, "synctest_bubble", gp->bubble);
 	jw_bool(j, "truncated", gp->flags & GSNAP_G_TRUNCATED);
 	if (gp->nlabels)
 		json_labels(j, gp);

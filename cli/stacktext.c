@@ -291,6 +291,12 @@ static void print_addresses(struct out *out, const struct gsnap_g *gp)
 	out_hex(out, gp->m);
 }
 
+static void print_bubble(struct out *out, const struct gsnap *s, uint64_t id)
+{
+	bool group = !strncmp(s->version, "go1.24", 6);
+	out_printf(out, ", synctest %s %" PRIu64, group ? "group" : "bubble", id);
+}
+
 static void print_header(
 	struct out *out, const struct gsnap *s, const struct gsnap_g *gp, bool addresses)
 {
@@ -304,10 +310,14 @@ static void print_header(
 	out_text(out, g_state(gp));
 	if (gp->status == GSTATUS_LEAKED)
 		out_text(out, " (leaked)");
+	if (gp->flags & GSNAP_G_DURABLE)
+		out_text(out, " (durable)");
 	if (minutes >= 1)
 		out_printf(out, ", %" PRId64 " minutes", minutes);
 	if (gp->flags & GSNAP_G_LOCKED)
 		out_text(out, ", locked to thread");
+	if (gp->bubble)
+		print_bubble(out, s, gp->bubble);
 	print_header_end(out, s, gp);
 	out_text(out, ":\n");
 }

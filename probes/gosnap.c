@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "gobubble.h"
 #include "gogather.h"
 #include "golabels.h"
 #include "goread.h"
@@ -32,7 +33,7 @@
 /* What is read of one g, and the reading of its stack. */
 struct gread {
 	uint64_t addr, goid, m, sp, pc, lo, hi;
-	uint64_t waitsince, lockedm, parent, gopc, startpc, waiting, waiton, labels;
+	uint64_t waitsince, lockedm, parent, gopc, startpc, waiting, waiton, labels, bubble;
 	uint32_t status;
 	uint8_t reason;
 	bool live, syscall, moved;
@@ -53,6 +54,7 @@ struct goreader {
 	struct golabels *labels; /* NULL: not wanted */
 	bool stacks, args;
 	const char *reasons[GO_MAX_REASONS];
+	struct gobubbles bubbles;
 	struct thread *threads;
 	size_t nthreads;
 	struct gather headers, channels;
@@ -110,6 +112,7 @@ static void decode(const struct golayout *l, uint64_t addr, const uint8_t *raw, 
 		.startpc = word(raw, l->g_startpc),
 		.waiting = word(raw, l->g_waiting),
 		.labels = word(raw, l->g_labels),
+		.bubble = l->g_bubble ? word(raw, l->g_bubble) : 0,
 		.reason = raw[l->g_waitreason],
 	};
 	decode_registers(l, raw, r);
@@ -308,6 +311,8 @@ static void emit(struct goreader *rd, const struct gread *r, size_t i)
 	bool waits = r->status == GSTATUS_WAITING || r->status == GSTATUS_LEAKED;
 	if (waits && r->reason < rd->g->nreasons)
 		gp->reason = rd->reasons[r->reason];
+	if (r->bubble)
+		gobubble_tell(&rd->bubbles, r->bubble, r->reason, gp);
 	if ((waits || r->status == GSTATUS_SYSCALL) && r->waitsince)
 		gp->waitsince = (int64_t)r->waitsince;
 	set_thread(rd, r->m, gp);
@@ -402,6 +407,7 @@ struct goreader *goreader_open(struct gotarget *g, struct gsnap *out, unsigned w
 	}
 	for (uint32_t i = 0; i < g->nreasons; i++)
 		rd->reasons[i] = gsnap_str(out, g->reasons[i], strlen(g->reasons[i]));
+	gobubbles_init(&rd->bubbles, g, out);
 	return rd;
 }
 
@@ -423,6 +429,7 @@ void goreader_read(struct goreader *rd, const uint64_t *addrs, const uint32_t *s
 	free(rd->threads);
 	rd->threads = NULL;
 	rd->nthreads = 0;
+	rd->bubbles.last = 0; /* since then there may be another one in its place */
 	read_threads(rd);
 	for (size_t i = 0; i < n; i += BATCH) {
 		rd->slots = slots ? slots + i : NULL;

@@ -18,12 +18,26 @@ static const struct waitmeaning meanings[] = {
 	{"semacquire", GSNAP_SEMA, GSNAP_WAIT, 0, false},
 };
 
+/* The length of a reason without what a synctest bubble has added. */
+static size_t plain_length(const char *reason)
+{
+	static const char *const suffixes[] = {" (durable)", " (synctest)"};
+	size_t n = strlen(reason);
+	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+		size_t k = strlen(suffixes[i]);
+		if (n > k && !strcmp(reason + n - k, suffixes[i]))
+			return n - k;
+	}
+	return n;
+}
+
 const struct waitmeaning *waits_meaning(const struct gsnap_g *gp)
 {
 	if (gp->status != GSTATUS_WAITING && gp->status != GSTATUS_LEAKED)
 		return NULL;
+	size_t n = plain_length(gp->reason);
 	for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
-		if (!strcmp(gp->reason, meanings[i].reason))
+		if (!strncmp(gp->reason, meanings[i].reason, n) && !meanings[i].reason[n])
 			return &meanings[i];
 	return NULL;
 }

@@ -83,6 +83,7 @@ enum gsnap_gflag {
 	GSNAP_G_LOCKED = 1 << 2,    /* LockOSThread */
 	GSNAP_G_TRUNCATED = 1 << 3, /* the unwinder stopped before the outermost frame */
 	GSNAP_G_AT_LEAST = 1 << 4,  /* waitsince is when the wait was first seen, not its start */
+	GSNAP_G_DURABLE = 1 << 5,   /* Go 1.25 calls it durably blocked although it does not wait */
 };
 
 /* What has been proved of a goroutine that waits: why it can never go on. */
@@ -103,6 +104,7 @@ struct gsnap_g {
 	const char *reason; /* wait reason text, "" when not waiting */
 	const char *name;   /* libgort: gort_set_name; NULL otherwise */
 	const char *labels; /* nlabels times key, NUL, value, NUL, by ascending keys */
+	uint64_t bubble;    /* Go: id of its testing/synctest bubble, 0 when in none */
 	uint32_t nlabels;
 	int32_t tid;  /* OS thread that runs it, 0 when none */
 	uint64_t m;   /* Go: address of the target's struct m that it is on, 0 when none */

@@ -137,6 +137,9 @@ func parkLocked() {
 	<-make(chan int)
 }
 
+// Set in programs that have testing/synctest.
+var parkInBubble = func() {}
+
 func churn() {
 	for {
 		c := make(chan int)
@@ -166,6 +169,7 @@ func main() {
 	go parkAccept()
 	go parkSyscall()
 	go parkLocked()
+	go parkInBubble()
 	parkDeep()
 	for i := 0; i < 12; i++ {
 		go parkArgs(i)
