@@ -263,8 +263,10 @@ int profread(struct profread *r, const uint8_t *data, size_t len)
 		collect(&t, r, &f);
 	bool bad = c.bad || t.ntypes == 0 || t.nstrings == 0;
 	if (!bad && !t.oom) {
-		qsort(t.locations, t.nlocations, sizeof *t.locations, by_id);
-		qsort(t.functions, t.nfunctions, sizeof *t.functions, by_id);
+		if (t.nlocations)
+			qsort(t.locations, t.nlocations, sizeof *t.locations, by_id);
+		if (t.nfunctions)
+			qsort(t.functions, t.nfunctions, sizeof *t.functions, by_id);
 		choose(&t, r);
 		for (c = (struct cursor){data, data + len, false}; next(&c, &f);)
 			if (f.number == P_SAMPLE)

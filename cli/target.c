@@ -202,6 +202,15 @@ static int64_t now(void)
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
+static void tell_newer(const struct opts *o, const struct gsnap *s)
+{
+	char as[32] = "by its own DWARF";
+	if (!s->by_dwarf)
+		snprintf(as, sizeof as, "as Go 1.%d", s->assumed_minor);
+	note(o, "%s is newer than gort knows: read %s, every check passed%s", s->version, as,
+		s->has_inline_info ? "" : "; inlined calls and arguments are unknown");
+}
+
 /* What --pause cost, and what it could not get. */
 static void tell_pause(const struct opts *o, const struct gsnap_pause *p)
 {
@@ -229,10 +238,8 @@ int target_snapshot(const struct opts *o, struct target *t, unsigned what, struc
 		gsnap_free(s);
 		return rc;
 	}
-	if (s->assumed_minor)
-		note(o, "%s is newer than gort knows: read as Go 1.%d, every check passed%s",
-			s->version, s->assumed_minor,
-			s->has_inline_info ? "" : "; inlined calls and arguments are unknown");
+	if (s->assumed_minor || s->by_dwarf)
+		tell_newer(o, s);
 	if (o->verbose)
 		note(o, "read %s goroutines, %s stacks, %s locations in %s%s",
 			human_count(s->ngs).s, human_count(s->nstacks).s, human_count(s->nlocs).s,

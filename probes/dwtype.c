@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "dwscopes.h"
 
 /* internal/abi.Kind, in the attribute that Go's linker adds to its types. */
 enum { DW_AT_go_kind = 0x2900, DW_AT_go_elem = 0x2902 };
@@ -122,7 +123,7 @@ static int64_t array_length(Dwarf_Die *type)
 		int64_t top = number(&range, DW_AT_upper_bound, -2);
 		int64_t n = number(&range, DW_AT_count, top + 1);
 		return n >= 0 && n <= UINT32_MAX ? n : -1;
-	} while (!dwarf_siblingof(&range, &range));
+	} while (dwscopes_next(&range));
 	return -1;
 }
 
@@ -289,7 +290,7 @@ static void print_enum(struct printer *p, Dwarf_Die *type, const uint8_t *bytes,
 				add(p->out, "%s", dwarf_diename(&it));
 				return;
 			}
-		} while (!dwarf_siblingof(&it, &it));
+		} while (dwscopes_next(&it));
 	add(p->out, "%" PRId64, v);
 }
 
@@ -352,7 +353,7 @@ static void print_members(struct printer *p, Dwarf_Die *type, const uint8_t *byt
 				break;
 			}
 			print_member(p, &it, bytes, n);
-		} while (!dwarf_siblingof(&it, &it));
+		} while (dwscopes_next(&it));
 	add(p->out, "}");
 }
 
@@ -439,7 +440,7 @@ static bool runtime_word(
 		for (int i = 0; name && names[i]; i++)
 			if (!strcmp(name, names[i]))
 				return tmem_read(p->mem, (taddr){at + (uint64_t)off}, v, sizeof *v);
-	} while (!dwarf_siblingof(&it, &it));
+	} while (dwscopes_next(&it));
 	return false;
 }
 

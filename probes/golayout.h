@@ -48,7 +48,14 @@ enum {
 	GCC_TOTALFREE = 0x130,
 	GCC_MAPPEDREADY = 0x138,
 	GCC_SIZE = 0x140,
-	G_SCAN = 0x1000, /* _Gscan, a bit of the status */
+	MD_FTAB = 0x80,
+	MD_MINPC = 0xa0,
+	MD_MAXPC = 0xa8,
+	MD_TEXT = 0xb0,
+	MD_ETEXT = 0xb8,
+	MD_NOPTRDATA = 0xc0, /* start and end of each section */
+	MD_SIZE = 0x180,     /* what is read of a moduledata */
+	G_SCAN = 0x1000,     /* _Gscan, a bit of the status */
 	G_MAXSIZE = 512
 };
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "dwlayout.h"
 #include "gotarget.h"
 
 #include <errno.h>
@@ -14,11 +15,33 @@ static int refuse(struct gsnap_err *err, const char *fmt, const char *version)
 	return -ENOTSUP;
 }
 
+/* A version that is newer than the tables is read as its own DWARF says, if it has one. */
+static int own_layout(struct gotarget *g, struct gsnap_err *err)
+{
+	const char *member = "";
+	struct modules *ms = modules_open(g->t);
+	enum dwlayout found = ms ? dwlayout_read(ms, &g->own, &member) : DWLAYOUT_NONE;
+	modules_close(ms);
+	if (found == DWLAYOUT_OTHER) {
+		snprintf(err->why, sizeof err->why,
+			"its DWARF has no runtime.%s, or not where gort could read it", member);
+		snprintf(err->tries[0], sizeof err->tries[0],
+			"a newer gort: this one knows Go 1.%d to 1.%d", golayout_oldest(),
+			golayout_newest());
+		return refuse(err, "unknown %s layout", g->version.text);
+	}
+	if (found == DWLAYOUT_READ) {
+		g->own.minor = g->version.minor;
+		g->lay = &g->own;
+	}
+	return 0;
+}
+
 static int check_version(struct gotarget *g, struct gsnap_err *err)
 {
 	g->lay = golayout_for(g->version.minor, g->version.patch, &g->guess);
 	if (g->lay)
-		return 0;
+		return g->guess ? own_layout(g, err) : 0;
 	snprintf(err->why, sizeof err->why, "gort knows the runtime of Go 1.%d to 1.%d",
 		golayout_oldest(), golayout_newest());
 	snprintf(err->tries[0], sizeof err->tries[0],

@@ -42,8 +42,9 @@ struct gotarget {
 	struct elf elf;
 	uint64_t bias; /* address in the process - address in the file */
 	struct goversion version;
-	const struct golayout *lay;
-	bool guess; /* the version is newer than the tables */
+	const struct golayout *lay; /* a row of the tables, or own */
+	struct golayout own;        /* as its DWARF says */
+	bool guess;                 /* the version is newer than the tables */
 	struct pclntab tab;
 	struct moduledata md;
 	struct goglobals glob;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "dwscopes.h"
 
 #define MAX_VARS 256 /* of one machine frame */
 
@@ -158,7 +159,7 @@ static void add_scope(
 		if (at->budget-- == 0)
 			return;
 		add_variable(at, &var, func, name, frame);
-	} while (!dwarf_siblingof(&var, &var));
+	} while (dwscopes_next(&var));
 }
 
 static bool is_call(Dwarf_Die *scope)
@@ -194,19 +195,18 @@ static void add_calls(struct place *at, const struct gsnap_loc *calls)
 void locals_add(
 	struct locals *l, uint32_t loc, const struct gsnap_loc *calls, const struct dwframe *f)
 {
-	Dwarf_Die *innermost = NULL;
+	Dwarf_Die scopes[DWSCOPES_MAX];
 	uint64_t pc = f->pc - f->callsite;
 	struct module *m = modules_at(l->ms, pc);
 	Dwarf_Die *cu = m ? module_cu(m, pc) : NULL;
 	if (!cu)
 		return;
-	struct place at = {
-		.l = l, .f = f, .addr = pc - m->dwarf_bias, .loc = loc, .budget = MAX_VARS};
-	int n = dwarf_getscopes(cu, at.addr, &innermost);
-	/* Above an inlined call the first list follows its abstract origin, the second the code. */
-	if (n > 0)
-		at.n = dwarf_getscopes_die(&innermost[0], &at.scopes);
+	struct place at = {.l = l,
+		.f = f,
+		.addr = pc - m->dwarf_bias,
+		.scopes = scopes,
+		.loc = loc,
+		.budget = MAX_VARS};
+	at.n = dwscopes(cu, at.addr, scopes);
 	add_calls(&at, calls);
-	free(innermost);
-	free(at.scopes);
 }

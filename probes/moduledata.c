@@ -13,16 +13,6 @@
 #include <string.h>
 #include "gotarget.h"
 
-enum {
-	MD_FTAB = 0x80,
-	MD_MINPC = 0xa0,
-	MD_MAXPC = 0xa8,
-	MD_TEXT = 0xb0,
-	MD_ETEXT = 0xb8,
-	MD_NOPTRDATA = 0xc0,
-	MD_SIZE = 0x180
-};
-
 #define CHUNK (1 << 20)
 #define PAGE  4096u
 
@@ -183,6 +173,12 @@ static void prove_gofunc(struct gotarget *g, const uint8_t *raw)
 		g->md.gofunc = 0;
 }
 
+/* 0 when the layout of an unknown version has it beyond what was read. */
+static uint64_t member(const uint8_t raw[MD_SIZE], uint32_t off)
+{
+	return off <= MD_SIZE - 8 ? word(raw, off) : 0;
+}
+
 static bool read_module(struct gotarget *g, uint64_t at, uint64_t table)
 {
 	uint8_t raw[MD_SIZE];
@@ -192,8 +188,8 @@ static bool read_module(struct gotarget *g, uint64_t at, uint64_t table)
 	md->addr = at;
 	md->text = word(raw, MD_TEXT);
 	md->etext = word(raw, MD_ETEXT);
-	md->rodata = word(raw, g->lay->md_rodata);
-	md->gofunc = word(raw, g->lay->md_gofunc);
+	md->rodata = member(raw, g->lay->md_rodata);
+	md->gofunc = member(raw, g->lay->md_gofunc);
 	read_ranges(md, raw);
 	if (g->guess)
 		prove_gofunc(g, raw);

@@ -211,7 +211,8 @@ static void describe_go(struct probe *p, struct gsnap *out)
 	out->pie = p->go.elf.eh.e_type == ET_DYN;
 	out->has_lines = true;
 	out->has_inline_info = p->go.md.gofunc != 0;
-	out->assumed_minor = p->go.guess ? golayout_newest() : 0;
+	out->by_dwarf = p->go.lay == &p->go.own;
+	out->assumed_minor = p->go.guess && !out->by_dwarf ? golayout_newest() : 0;
 	out->tells_labels =
 		p->go.glob.tracebacklabels && target_u32(&p->t, p->go.glob.tracebacklabels) == 1;
 }

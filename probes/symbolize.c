@@ -11,6 +11,7 @@
 #include <string.h>
 #include <dwarf.h>
 #include <elfutils/libdw.h>
+#include "dwscopes.h"
 #include "pcmap.h"
 #include "symbolize.h"
 
@@ -159,14 +160,8 @@ static void from_debug_info(struct lookup *k, Dwarf_Die *cu)
 {
 	Dwarf_Addr addr = k->pc - k->m->dwarf_bias;
 	struct place at = place_of_pc(cu, addr);
-	Dwarf_Die *innermost = NULL, *physical = NULL;
-	int n = dwarf_getscopes(cu, addr, &innermost);
-	/* Above an inlined call the first list follows its abstract origin, the second the code. */
-	if (n > 0)
-		n = dwarf_getscopes_die(&innermost[0], &physical);
-	walk_scopes(k, cu, at, physical, physical ? n : 0);
-	free(innermost);
-	free(physical);
+	Dwarf_Die scopes[DWSCOPES_MAX];
+	walk_scopes(k, cu, at, scopes, dwscopes(cu, addr, scopes));
 }
 
 static void resolve(struct symbolizer *s, struct lookup *k)

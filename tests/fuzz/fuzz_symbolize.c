@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * fuzz_symbolize.c - the input is the executable of a process that a made-up procfs shows: opened,
- * searched for libgort's table, symbolized and unwound, its variables shown as C's and as Go's. It
- * is our use of libdw that is tested here, and that a damaged file of somebody else's process
- * cannot take the tool down.
+ * searched for libgort's table and a Go runtime's layout, symbolized and unwound, its variables
+ * shown as C's and as Go's. It is our use of libdw that is tested here, and that a damaged file of
+ * somebody else's process cannot take the tool down.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 #include "probes/cunwind.h"
+#include "probes/dwlayout.h"
 #include "probes/gortfind.h"
 #include "probes/locals.h"
 #include "probes/symbolize.h"
@@ -139,6 +140,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	target_init(&t, 1, proc);
 	struct modules *ms = modules_open(&t);
 	struct symbolizer *sym = symbolizer_over(ms);
+	const char *member;
+	struct golayout layout;
+	dwlayout_read(ms, &layout, &member);
 	if (gortfind_table(ms, &mem, &abi) == 0)
 		__builtin_trap();
 	/* The code of the seeds is at the start of their second, third or fourth page. */

@@ -276,6 +276,7 @@ struct gsnap {
 	bool stripped, pie;
 	bool has_inline_info, has_lines;
 	int assumed_minor; /* Go newer than known, read as 1.assumed_minor; 0: a known version */
+	bool by_dwarf;     /* Go newer than known, read as its own DWARF says */
 	bool tells_labels; /* its own tracebacks print labels */
 	struct gsnap_pause pause;
 
