@@ -61,7 +61,7 @@ struct opts {
 	const char *ignores[MAX_IGNORES];
 	size_t nignores;
 	int format, color, by;
-	int quiet, verbose, no_pager, all, go, locals, once, batch, watch, help, man, pause;
+	int quiet, verbose, no_pager, all, go, locals, once, batch, leaks, watch, help, man, pause;
 	int github, update_baseline, freeze, held, goleak, no_follow;
 	bool page;  /* the command may start a pager */
 	bool cores; /* its target may be a core file */

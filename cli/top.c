@@ -78,6 +78,16 @@ static void json_stats(struct json *j, const struct gsnap_stats *st, const struc
 	jw_close_object(j);
 }
 
+/* leaked: null as long as two looks have not agreed. */
+static void json_note(struct json *j, const struct topdata *d, const struct livegroup *g)
+{
+	const struct groupnote *note = topnotes_of(&d->notes, d, g);
+	int64_t leaked = note ? note->leaked : 0;
+	jw_int(j, "leaked", d->notes.proved ? leaked : GSNAP_UNKNOWN);
+	jw_int(j, "lock_seems_held_by",
+		note && note->waiting ? (int64_t)note->lock->holder : GSNAP_UNKNOWN);
+}
+
 static void json_groups(struct json *j, const struct topdata *d)
 {
 	const struct gsnap *s = &d->view.s;
@@ -94,6 +104,7 @@ static void json_groups(struct json *j, const struct topdata *d)
 		jw_bool(j, "wait_is_lower_bound", g->at_least);
 		json_created(j, "created_by", s, gp->created);
 		jw_str(j, "blocked_at", top ? top->func : NULL);
+		json_note(j, d, g);
 		jw_close_object(j);
 	}
 	jw_close_array(j);
@@ -202,6 +213,7 @@ static const struct opt own[] = {
 	{"once", 0, OPT_FLAG, 1, AT(once), NULL, "print one screen and exit"},
 	{"batch", 'b', OPT_FLAG, 1, AT(batch), NULL, "print a screen every -d (1s)"},
 	{"count", 'n', OPT_NUMBER, 0, AT(count), "N", "end after N screens"},
+	{"leaks", 0, OPT_FLAG, 1, AT(leaks), NULL, "look for leaked goroutines at once"},
 	{0},
 };
 
@@ -212,13 +224,16 @@ const struct command cmd_top = {
 	.examples = "gort top 4121                      # the screen; ? explains its keys\n"
 		    "gort top --once 4121               # two reads 200 ms apart, one screen\n"
 		    "gort top --batch -n 5 -d 2s 4121   # five screens, one every 2 s\n"
-		    "gort top --once --json checkout    # the numbers for a script\n",
+		    "gort top --once --json checkout    # the numbers for a script\n"
+		    "gort top --once --leaks 4121       # and who can never go on\n",
 	.notes = "A - is a number that could not be had; the last lines of --once say why. A wait\n"
 		 "with > has lasted at least as long: the program notes when a wait began only "
 		 "when\n"
 		 "its collector runs, and gort has watched it that long. Goroutines that stood "
 		 "still\n"
-		 "for several refreshes are looked at in every fourth one.",
+		 "for several refreshes are looked at in every fourth one. Leaks and holders of\n"
+		 "locks are looked for as rarely as their cost demands; --leaks and the key l ask\n"
+		 "for leaks now. A leak is what two looks agree on: see gort leaks --help.",
 	.own = own,
 	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PROC,
 	.min_args = 1,

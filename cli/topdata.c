@@ -137,12 +137,15 @@ void topdata_init(struct topdata *d, const struct opts *o, struct target *t)
 {
 	*d = (struct topdata){.o = o, .t = t, .own_cpu = -1};
 	livegroups_by(&d->groups, BY_ALL);
+	d->notes.chore[CHORE_LEAKS].now = o->leaks;
+	d->notes.chore[CHORE_LOCKS].now = o->once || o->batch;
 }
 
 void topdata_free(struct topdata *d)
 {
 	probe_view_free(&d->view);
 	livegroups_free(&d->groups);
+	topnotes_free(&d->notes);
 	free(d->category);
 }
 
@@ -171,6 +174,7 @@ int topdata_refresh(struct topdata *d, struct gsnap_err *err)
 	for (int c = 0; c < NCATEGORIES; c++)
 		d->now.total += d->count[c];
 	d->rates = rates_between(first ? &d->now : &before, &d->now);
+	topnotes_refresh(&d->notes, d);
 	if (!first)
 		remember(d);
 	own_cost(d);

@@ -9,6 +9,7 @@
 #include "livegroup.h"
 #include "procstat.h"
 #include "target.h"
+#include "topnotes.h"
 
 enum category {
 	CAT_RUN,
@@ -47,6 +48,7 @@ struct topdata {
 	struct target *t;
 	struct probe_view view;
 	struct livegroups groups;
+	struct topnotes notes;
 	uint8_t *category; /* of each entry of view.s.gs; NCATEGORIES: not counted */
 	uint32_t ncategory;
 	uint32_t count[NCATEGORIES + 1];

@@ -145,12 +145,13 @@ static void place(const struct gsnap_frame *f, char *buf, size_t size)
 
 /* What a row says of its group, before it is cut to columns. */
 struct row_text {
-	char state[64], created[160], blocked[160];
+	char state[64], created[160], blocked[160], note[160];
+	bool trouble;
 };
 
 static struct row_text row_text(const struct topdata *d, const struct livegroup *g)
 {
-	struct row_text t = {"-", "-", "-"};
+	struct row_text t = {.state = "-", .created = "-", .blocked = "-"};
 	const struct gsnap *s = &d->view.s;
 	const struct gsnap_g *gp = &s->gs[g->sample];
 	enum group_by by = d->groups.by;
@@ -164,17 +165,21 @@ static struct row_text row_text(const struct topdata *d, const struct livegroup 
 		place(top_frame(s, gp->stack), t.blocked, sizeof t.blocked);
 	if (by == BY_WAITING_ON && g->object)
 		snprintf(t.blocked, sizeof t.blocked, "0x%" PRIx64, g->object);
+	const struct groupnote *note = topnotes_of(&d->notes, d, g);
+	topnotes_text(note, d, g, t.note, sizeof t.note);
+	t.trouble = note && note->leaked;
 	return t;
 }
 
 struct top_columns top_columns(int width)
 {
 	const int fixed = 7 + 2 + 15 + 1 + 8 + 3; /* count, state, wait, blanks */
-	struct top_columns c = {.created = 34};
+	struct top_columns c = {.created = 34, .note = width == 0};
 	if (width == 0)
 		return c;
 	c.oldest = width >= 110;
-	int rest = width - fixed - (c.oldest ? 10 : 0);
+	c.note = width >= 150 ? width / 4 : 0;
+	int rest = width - fixed - (c.oldest ? 10 : 0) - (c.note ? c.note + 1 : 0);
 	c.created = rest > 20 ? rest * 9 / 20 : 10;
 	c.blocked = rest > 20 ? rest - c.created : 10;
 	return c;
@@ -204,7 +209,10 @@ void top_table_head(struct page *p, const struct topdata *d, const struct top_co
 	if (c->oldest)
 		page_more(p, "    OLDEST");
 	page_more(p, "  %-*s", c->created, "CREATED BY");
-	page_more(p, " %s", d->groups.by == BY_WAITING_ON ? "WAITS ON" : "BLOCKED AT");
+	page_more(p, " %-*s", c->note ? c->blocked : 0,
+		d->groups.by == BY_WAITING_ON ? "WAITS ON" : "BLOCKED AT");
+	if (c->note)
+		page_more(p, "%s NOTE", c->blocked ? "" : "  ");
 	if (d->groups.by != BY_ALL)
 		page_more(p, "   (by %s)", by_names[d->groups.by]);
 }
@@ -219,16 +227,20 @@ void top_table_row(struct page *p, const struct topdata *d, const struct top_col
 	const struct livegroup *g)
 {
 	struct row_text t = row_text(d, g);
-	char created[512], blocked[512], median[40], oldest[40];
+	char created[512], blocked[512], note[512], median[40], oldest[40];
 	int64_t now = d->view.s.when;
 	wait_text(g, livegroup_wait(g, now), median, sizeof median);
 	wait_text(g, livegroup_oldest(g, now), oldest, sizeof oldest);
-	page_line(p, CELL_PLAIN, "%7s  %-15.15s %8s", human_count(g->n).s, t.state, median);
+	page_line(p, t.trouble ? CELL_TROUBLE : CELL_PLAIN, "%c%6s  %-15.15s %8s",
+		t.trouble ? '!' : ' ', human_count(g->n).s, t.state, median);
 	if (c->oldest)
 		page_more(p, "  %8s", oldest);
 	page_more(p, "  %s", fit(t.created, c->created, created, sizeof created));
 	page_more(p, " %s",
 		c->blocked ? fit(t.blocked, c->blocked, blocked, sizeof blocked) : t.blocked);
+	if (t.note[0] && c->note)
+		page_more(p, " %s%s", c->blocked ? "" : "  ",
+			c->blocked ? fit(t.note, c->note, note, sizeof note) : t.note);
 }
 
 bool top_row_matches(const struct topdata *d, const struct livegroup *g, const char *text)
@@ -237,7 +249,7 @@ bool top_row_matches(const struct topdata *d, const struct livegroup *g, const c
 		return true;
 	struct row_text t = row_text(d, g);
 	return strcasestr(t.state, text) || strcasestr(t.created, text) ||
-	       strcasestr(t.blocked, text);
+	       strcasestr(t.blocked, text) || strcasestr(t.note, text);
 }
 
 void top_reasons(struct page *p, const struct topdata *d)
@@ -271,6 +283,8 @@ void top_reasons(struct page *p, const struct topdata *d)
 		page_more(p, ": %s", why);
 	if (d->rates.wait.known && !gsnap_hist_total(&d->rates.wait))
 		page_line(p, CELL_DIM, "-: wait: none of those that Go measures, 1 in 8, was due");
+	if (d->notes.chore[CHORE_LEAKS].off)
+		page_line(p, CELL_DIM, "-: leaks: %s", d->notes.why);
 	if (d->now.ps.cpu_ns == GSNAP_UNKNOWN)
 		page_line(p, CELL_DIM, "-: cpu, threads, up: procfs has no stat of the process");
 }

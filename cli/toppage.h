@@ -9,6 +9,7 @@
 /* How the goroutine table is laid out in a number of columns. */
 struct top_columns {
 	int created, blocked; /* widths; blocked 0: as wide as it is */
+	int note;             /* 0: none, but for the mark */
 	bool oldest;          /* a column for the longest wait */
 };
 struct top_columns top_columns(int width);

@@ -112,6 +112,10 @@ static void group_page(struct ui *u)
 	page_more(&u->body, "  wait %s%s median, %s oldest", g->at_least ? ">" : "",
 		human_time(livegroup_wait(g, s->when)).s,
 		human_time(livegroup_oldest(g, s->when)).s);
+	char note[160];
+	topnotes_text(topnotes_of(&u->d->notes, u->d, g), u->d, g, note, sizeof note);
+	if (note[0])
+		page_more(&u->body, "   %s", note);
 	page_line(&u->body, CELL_DIM, "ids");
 	for (uint32_t i = 0; i < u->d->groups.nof; i++)
 		if (u->d->groups.of[i] == u->group && text_width(u->body.rows[1].text) < 70)
@@ -170,6 +174,7 @@ static void help_page(struct ui *u)
 		"t          threads: CPU, state, goroutine that runs there\n"
 		"c          channels and locks: goroutines by what they wait on\n"
 		"m          the collector (memory), with its recent past\n"
+		"l          leaks: look now for goroutines that can never go on\n"
 		"r          record: writes a goroutine profile for go tool pprof\n"
 		"f, space   freeze and go on\n"
 		"w          write: the goroutines with their stacks as JSON, for gort diff\n"
@@ -178,7 +183,8 @@ static void help_page(struct ui *u)
 		"-          a number that cannot be had; m says why\n"
 		">          a wait of at least that long\n"
 		"!          trouble: more than 16 runnable goroutines a P; heap over 95 % of its "
-		"limit\n";
+		"limit;\n"
+		"           goroutines that can never go on\n";
 	page_text(&u->body, text, sizeof text - 1);
 }
 
@@ -199,7 +205,7 @@ static void footer(const struct ui *u, char *buf, size_t size)
 		snprintf(buf, size, " %s", u->message);
 	else if (u->view == VIEW_TABLE)
 		snprintf(buf, size,
-			" enter:stacks / s:%s g:%s t:threads c:chans m:gc r:rec %s w:json ? q",
+			" enter / s:%s g:%s t:threads c:chans m:gc l:leaks r:rec %s w:json ? q",
 			sorts[u->sort], names[u->d->groups.by],
 			u->frozen ? "f:FROZEN" : "f:freeze");
 	else
@@ -348,6 +354,7 @@ static void group_by(struct ui *u, enum group_by by)
 {
 	livegroups_by(&u->d->groups, by);
 	livegroups_update(&u->d->groups, &u->d->view);
+	topnotes_group(&u->d->notes, u->d);
 	u->view = VIEW_TABLE;
 	u->top = u->cursor = 0;
 }
@@ -447,6 +454,11 @@ static void press(struct ui *u, int key)
 	case 'm':
 		show(u, VIEW_GC);
 		break;
+	case 'l':
+		topnotes_ask(&u->d->notes);
+		u->next = 0;
+		snprintf(u->message, sizeof u->message, "looking for leaks: twice");
+		break;
 	case '?':
 	case 'h':
 		show(u, VIEW_HELP);
@@ -491,7 +503,8 @@ static void run(struct ui *u)
 		if (now >= u->next) {
 			refresh(u);
 			shown++;
-			u->next = now + every;
+			bool asked = u->d->notes.chore[CHORE_LEAKS].now;
+			u->next = now + (asked && every > REFRESH_NS ? REFRESH_NS : every);
 		}
 		draw(u);
 		if (shown == u->o->count + 1 && u->o->count >= 0)

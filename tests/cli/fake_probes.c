@@ -384,7 +384,8 @@ void probe_close(struct probe *p)
 int probe_snapshot(struct probe *p, unsigned what, struct gsnap *out, struct gsnap_err *err)
 {
 	(void)what;
-	fake_snapshot(out, p->pid, p->reads++);
+	/* A look on the side, as top takes it, is no moment later. */
+	fake_snapshot(out, p->pid, what == PROBE_WAITS ? p->reads : p->reads++);
 	out->core = p->core;
 	if (getenv("FAKE_GONE") && p->reads > 2)
 		return refuse(err, 3, -ESRCH, "the process has ended", "", "gort ps");

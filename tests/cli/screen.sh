@@ -155,6 +155,16 @@ pages)
 	press C-c
 	given_back 0
 	;;
+leaks)
+	start 200 50 "$top"
+	settled
+	press l
+	shows '^! +8  chan send .*3 leak: no receiver reachable'
+	press Enter
+	shows '^8 goroutines .*3 leak: no receiver reachable'
+	press q
+	given_back 0
+	;;
 filter)
 	start 80 24 "$top"
 	settled
