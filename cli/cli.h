@@ -43,7 +43,7 @@ static inline uint64_t hash_text(uint64_t h, const char *s)
 }
 
 /* Kernel features that --without can switch off, as bits of opts.without. */
-enum feature { FEATURE_BPF = 1 << 0 };
+enum feature { FEATURE_BPF = 1 << 0, FEATURE_PERF = 1 << 1 };
 
 #define MAX_IDS     64
 #define MAX_IGNORES 64

@@ -23,7 +23,7 @@ static const struct opt common[] = {
 	{"color", 0, OPT_CHOICE, 0, AT(color), "auto|always|never", "colours; also NO_COLOR"},
 	{"no-pager", 0, OPT_FLAG, 1, AT(no_pager), NULL, "never start a pager on a terminal"},
 	{"host-proc", 0, OPT_STRING, 0, AT(host_proc), "DIR", "procfs to look into, not /proc"},
-	{"without", 0, OPT_FEATURES, 0, AT(without), "FEATURE,...", "do without: bpf, all"},
+	{"without", 0, OPT_FEATURES, 0, AT(without), "FEATURE,...", "do without: bpf, perf, all"},
 	{"exit-code", 0, OPT_NUMBER, 0, AT(exit_code), "N", "exit with N on findings, not 66"},
 	{"pause", 0, OPT_FLAG, 1, AT(pause), NULL,
 		"stop running threads, one by one, for their stacks"},
@@ -52,7 +52,7 @@ static const struct opt always[] = {
 static const struct {
 	const char *name;
 	unsigned bit;
-} features[] = {{"bpf", FEATURE_BPF}, {"all", ~0u}};
+} features[] = {{"bpf", FEATURE_BPF}, {"perf", FEATURE_PERF}, {"all", ~0u}};
 
 #define LEN(a) (sizeof(a) / sizeof(a)[0])
 
@@ -295,7 +295,7 @@ static int from_environment(struct opts *o, struct gsnap_err *err)
 	if (!value || !*value || add_features(&o->without, value))
 		return 0;
 	err_what(err, CLI_USAGE, "bad value '%s' of GORT_WITHOUT", value);
-	err_why(err, "it takes what --without takes: bpf, all");
+	err_why(err, "it takes what --without takes: bpf, perf, all");
 	err_see(err, "gort help environment");
 	return -EINVAL;
 }

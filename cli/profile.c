@@ -59,6 +59,16 @@ const struct profile_kind *profile_by_event(const char *event)
 
 /* ---- reading ---- */
 
+int profile_cpu_start(
+	const struct opts *o, struct target *t, struct gocpu **out, struct gsnap_err *err)
+{
+	if (!(o->without & FEATURE_PERF))
+		return probe_cpu_start(t->probe, PROFILE_CPU_HZ, out, err);
+	err_what(err, CLI_UNSUPPORTED, "cannot take a CPU profile of pid %d", (int)t->pid);
+	err_why(err, "perf_event is switched off (--without perf)");
+	return -ENOTSUP;
+}
+
 /* A snapshot in which only the leaked goroutines have not ended. */
 static int take_leaked(const struct opts *o, struct target *t, unsigned what, struct gsnap *s,
 	struct gsnap_err *err)

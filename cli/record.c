@@ -106,7 +106,7 @@ static int sample(const struct opts *o, struct target *t, struct gsnap *s, int64
 	struct gsnap_err err = {0};
 	struct gocpu *cpu;
 	interrupt_catch();
-	if (probe_cpu_start(t->probe, PROFILE_CPU_HZ, &cpu, &err))
+	if (profile_cpu_start(o, t, &cpu, &err))
 		return err_print(&err);
 	*ns = interrupt_sleep(o->duration_ns >= 0 ? o->duration_ns : CPU_NS);
 	if (interrupted())

@@ -75,8 +75,7 @@ static int begin_cpu(struct serve_look *look, char *why, size_t size)
 	struct serve_target *st = look->st;
 	struct gsnap_err err = {0};
 	look->since = monotonic_now();
-	return say(st, probe_cpu_start(st->t.probe, PROFILE_CPU_HZ, &look->cpu, &err), &err, why,
-		size);
+	return say(st, profile_cpu_start(st->o, &st->t, &look->cpu, &err), &err, why, size);
 }
 
 static int end_cpu(struct serve_look *look, struct pprof_text *body, char *why, size_t size)

@@ -201,6 +201,7 @@ static int run_top(const struct opts *o)
 	if (target_open(o, &t, &err))
 		return err_print(&err);
 	topdata_init(&d, o, &t);
+	topnotes_want(&d.notes, o);
 	int code = screen ? top_screen(o, &d) : print_plain(o, &d);
 	topdata_free(&d);
 	target_close(&t);

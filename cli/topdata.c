@@ -137,8 +137,6 @@ void topdata_init(struct topdata *d, const struct opts *o, struct target *t)
 {
 	*d = (struct topdata){.o = o, .t = t, .own_cpu = -1};
 	livegroups_by(&d->groups, BY_ALL);
-	d->notes.chore[CHORE_LEAKS].now = o->leaks;
-	d->notes.chore[CHORE_LOCKS].now = o->once || o->batch;
 }
 
 void topdata_free(struct topdata *d)

@@ -215,8 +215,17 @@ void topnotes_group(struct topnotes *notes, const struct topdata *d)
 		}
 }
 
+void topnotes_want(struct topnotes *notes, const struct opts *o)
+{
+	notes->wanted = true;
+	notes->chore[CHORE_LEAKS].now = o->leaks;
+	notes->chore[CHORE_LOCKS].now = o->once || o->batch;
+}
+
 void topnotes_refresh(struct topnotes *notes, const struct topdata *d)
 {
+	if (!notes->wanted)
+		return;
 	for (int which = 0; which < NCHORES; which++)
 		if (do_chore(notes, d, which) || d->view.renewed)
 			place_notes(notes, &d->view.s, which);

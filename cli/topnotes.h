@@ -37,6 +37,7 @@ struct topdata;
 struct topnotes {
 	struct chore chore[NCHORES];
 	struct probe_leaks look; /* the last one: the next one has to agree */
+	bool wanted;             /* by gort top; gort serve refreshes its figures only */
 	bool looked, proved;     /* there was one; there were two */
 	char why[128];           /* leaks cannot be had */
 	struct topnote *v[NCHORES];
@@ -45,6 +46,8 @@ struct topnotes {
 	uint32_t ngroups;
 };
 
+/* From now on a refresh looks for them; for screens that are printed it begins at once. */
+void topnotes_want(struct topnotes *notes, const struct opts *o);
 /* After a refresh of the view and its groups. */
 void topnotes_refresh(struct topnotes *notes, const struct topdata *d);
 /* After the same has been grouped by something else. */
