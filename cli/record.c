@@ -26,7 +26,10 @@ static int bad_event(const char *event)
 static int bad_output(const char *path)
 {
 	struct gsnap_err err;
-	err_what(&err, CLI_USAGE, "record: no output format for '%s'", path ? path : "");
+	if (path)
+		err_what(&err, CLI_USAGE, "record: no output format for '%s'", path);
+	else
+		err_what(&err, CLI_USAGE, "record: no output file, -o FILE");
 	err_why(&err, "the suffix picks the format, and this version has " SUFFIX);
 	err_try(&err, "gort record -e goroutine -o goroutines" SUFFIX " <target>");
 	err_see(&err, "gort record --help");
@@ -201,7 +204,8 @@ const struct command cmd_record = {
 		"A program on libgort writes a CPU profile of itself when it is started with\n"
 		"GORT_CPUPROFILE=FILE in its environment.",
 	.own = own,
-	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_PROC | TAKES_CORE | TAKES_PAUSE,
+	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_PROC | TAKES_CORE | TAKES_PAUSE |
+		  TAKES_WITHOUT,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_record,
