@@ -81,7 +81,7 @@ static void random_changes(enum group_by by)
 	view = (struct probe_view){.changed = changed};
 	fake_snapshot(&view.s, 4121, 0);
 	livegroups_by(&live, by);
-	for (int step = 0; step < 3000; step++) {
+	for (int step = 0; step < 800; step++) {
 		view.nchanged = 0;
 		view.s.when += 10;
 		for (int k = rand_r(&seed) % 4; k > 0; k--)
