@@ -307,11 +307,22 @@ static bool askms(bool patient)
 	return all;
 }
 
+/*
+ * A thread that was taken for foreign since it was about to become an M. Then it has the signal
+ * blocked for good, if it is sysmon, and askms is who waits for it, if anybody must.
+ */
+static bool becameours(struct stopped *t)
+{
+	uint32_t state = load_acq(&t->state);
+	return inkind(state, STOP_WANTED) && ours(t->tid) &&
+	       cas_acqrel(&t->state, &state, STOP_NONE);
+}
+
 static bool askforeign(bool patient)
 {
 	bool all = true;
 	for (uint32_t i = 0; i < load_rlx(&stop.nforeign); i++)
-		all &= asked(&stop.foreign[i], patient);
+		all &= becameours(&stop.foreign[i]) || asked(&stop.foreign[i], patient);
 	return all;
 }
 
