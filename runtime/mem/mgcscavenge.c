@@ -6,6 +6,10 @@
  * Kept is what the heap will need until its goal, and a tenth more; with a memory limit at most 95
  * percent of that, and who exceeds it by allocating gives as much back at once.
  *
+ * Unless the limit is near, that takes a fiftieth of one CPU's time, twice what Go takes. A heap
+ * that is filled and dropped in turn would else take a fault for each page that it has just given
+ * back.
+ *
  * Given back are runs of pages that are free and not clean, the highest first, since allocations
  * take the lowest. Such a run counts as used while madvise works on it, so that nobody waits for
  * mheap.lock meanwhile.
@@ -19,7 +23,9 @@
 
 #define SPANS     32 /* swept at once */
 #define RUNS      16 /* given back at once */
+#define SHARE     50 /* one part of so many of one CPU's time is for that */
 #define PAUSE     ((gort_duration)1000000)
+#define MAXPAUSE  (100 * PAUSE) /* a deadlock is found no sooner */
 #define RETAIN    1.1
 #define LIMITPART 0.95 /* of the memory limit */
 
@@ -120,6 +126,27 @@ static bool some(bool (*one)(void), unsigned n)
 	return more;
 }
 
+static bool cycleended(void)
+{
+	return *(volatile bool *)&bg.wanted;
+}
+
+/* False: a cycle has ended meanwhile. */
+static bool giveallback(void)
+{
+	for (;;) {
+		int64_t begin = limitclock();
+		if (!some(scavengeone, RUNS))
+			return true;
+		gort_duration pause = (SHARE - 1) * (limitclock() - begin);
+		if (pause < PAUSE || nearlimit())
+			pause = PAUSE;
+		gort_sleep(pause < MAXPAUSE ? pause : MAXPAUSE);
+		if (cycleended())
+			return false;
+	}
+}
+
 static void waitforcycle(void)
 {
 	lock(&bg.lock);
@@ -139,9 +166,8 @@ static void background(void)
 		waitforcycle();
 		while (some(sweepone, SPANS))
 			gort_gosched();
-		while (some(scavengeone, RUNS))
-			gort_sleep(PAUSE);
-		gcswept();
+		if (giveallback())
+			gcswept();
 	}
 }
 
