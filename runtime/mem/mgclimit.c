@@ -81,20 +81,25 @@ static void look(int64_t now)
 	store_rel(&limit.looking, false);
 }
 
+static void lookiflate(void)
+{
+	int64_t now = nanotime();
+	if (now - load_rlx(&limit.at) > PERIOD_NS)
+		look(now);
+}
+
 int64_t limitstopped(int64_t since)
 {
 	int64_t ns = limitclock() - since;
 	xadd_rlx(&limit.stopped, ns);
-	look(nanotime());
+	lookiflate();
 	return ns;
 }
 
 void limitmarked(int64_t since, bool idle)
 {
 	xadd_rlx(idle ? &limit.idle : &limit.marked, limitclock() - since);
-	int64_t now = nanotime();
-	if (now - load_rlx(&limit.at) > PERIOD_NS)
-		look(now);
+	lookiflate();
 }
 
 bool limitreached(void)
