@@ -14,19 +14,20 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "base/noptr.h"
 #include "mem/mgc.h"
 #include "sched/runtime2.h"
 
 #define MAXOWN 4096
 #define NWORDS 8192u
 
-/* libgort's mappings. Inverted: their first bytes may be objects, and this table lies in a root. */
+/* libgort's mappings. Inverted: their first bytes may be objects, and this is such memory. */
 static struct {
 	_Atomic uint32_t n;
 	struct {
 		_Atomic uintptr_t notlo, nothi;
 	} range[MAXOWN];
-} own;
+} own NOPTRBSS;
 
 static uint32_t ownused(void)
 {
@@ -137,7 +138,7 @@ static bool wanted(const char *line)
 
 static void readpiece(uintptr_t lo, uintptr_t hi, foreignfn *f)
 {
-	static uintptr_t words[NWORDS];
+	static uintptr_t words[NWORDS] NOPTRBSS;
 	for (size_t size; lo < hi; lo += size) {
 		size = hi - lo < sizeof(words) ? hi - lo : sizeof(words);
 		struct iovec to = {words, size}, from = {(void *)lo, size};
@@ -146,7 +147,7 @@ static void readpiece(uintptr_t lo, uintptr_t hi, foreignfn *f)
 		if (n > 0)
 			f(lo, words, (size_t)n / sizeof(words[0]));
 	}
-	memset(words, 0, sizeof(words)); /* it is a root */
+	memset(words, 0, sizeof(words)); /* it is such memory itself */
 }
 
 static void readmapping(const char *line, foreignfn *f)
@@ -175,7 +176,7 @@ static size_t lines(char *text, size_t n, foreignfn *f)
 
 void foreigndo(foreignfn *f)
 {
-	static char text[8192];
+	static char text[8192] NOPTRBSS;
 	size_t have = 0;
 	long fd =
 		rawsyscall(SYS_openat, AT_FDCWD, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);

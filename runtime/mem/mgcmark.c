@@ -20,9 +20,15 @@
 #include "mem/mgcwork.h"
 
 #define NOSAN __attribute__((no_sanitize("address")))
+#define SIGN  0x80000000u
+
+typedef uint32_t quad __attribute__((vector_size(16), may_alias));
+typedef int32_t signedquad __attribute__((vector_size(16)));
+typedef float floats __attribute__((vector_size(16)));
 
 static struct {
 	uintptr_t lo, span; /* all of the heap, and what stray wants */
+	quad first, n;      /* the upper halves of such words; see maybe */
 	void (*stray)(uintptr_t w);
 	uint64_t before; /* gcbytes at the beginning */
 	_Atomic uint64_t black;
@@ -110,10 +116,28 @@ static NOSAN void scanrange(struct gcwork *w, uintptr_t lo, uintptr_t hi)
 		scan(w, (const volatile uintptr_t *)at);
 }
 
-void scanblock(uintptr_t lo, uintptr_t hi)
+/*
+ * False: none of the four words there is in the heap. Roots are mostly something else, and their
+ * upper halves tell so. SSE2 compares numbers with a sign only, hence SIGN on both sides.
+ */
+static NOSAN inline bool maybe(uintptr_t at)
+{
+	const volatile quad *q = (const volatile quad *)at;
+	quad upper = __builtin_shufflevector(q[0], q[1], 1, 3, 5, 7);
+	signedquad in = (signedquad)(upper - work.first) < (signedquad)work.n;
+	return __builtin_ia32_movmskps((floats)in) != 0;
+}
+
+NOSAN void scanblock(uintptr_t lo, uintptr_t hi)
 {
 	struct gcwork *w = gcwork();
-	scanrange(w, lo, hi);
+	uintptr_t at = (lo + 15) & ~(uintptr_t)15;
+	scanrange(w, lo, at < hi ? at : hi);
+	for (; at + 32 <= hi; at += 32)
+		if (unlikely(maybe(at)))
+			scanrange(w, at, at + 32);
+	if (at < hi)
+		scanrange(w, at, hi);
 	w->scanned += hi - lo;
 }
 
@@ -242,10 +266,18 @@ bool markdrain(uint64_t budget)
 	}
 }
 
+static void setrange(uintptr_t lo, uintptr_t hi)
+{
+	uint32_t first = (uint32_t)(lo >> 32), n = (uint32_t)((hi - 1) >> 32) - first + 1;
+	work.lo = lo;
+	work.span = hi - lo;
+	work.first = (quad){0} + first + SIGN;
+	work.n = (quad){0} + n + SIGN;
+}
+
 void markbegin(bool alone)
 {
-	work.lo = load_rlx(&mheap.lo);
-	work.span = load_rlx(&mheap.hi) - work.lo;
+	setrange(load_rlx(&mheap.lo), load_rlx(&mheap.hi));
 	work.before = gcbytes();
 	store_rlx(&work.black, 0);
 	work.alone = alone;
@@ -255,8 +287,7 @@ void markstray(void (*f)(uintptr_t w), uintptr_t lo, uintptr_t hi)
 {
 	uintptr_t first = load_rlx(&mheap.lo), end = load_rlx(&mheap.hi);
 	work.stray = f;
-	work.lo = f && lo < first ? lo : first;
-	work.span = (f && hi > end ? hi : end) - work.lo;
+	setrange(f && lo < first ? lo : first, f && hi > end ? hi : end);
 }
 
 bool isunmarked(uintptr_t p)

@@ -2,8 +2,8 @@
 /*
  * mgcroot.c - the roots: everything outside the heap that may hold a pointer into it.
  *
- *  - writable segments of the program and of what it has loaded, but variables of the runtime that
- *    point to no objects (base/noptr.h);
+ *  - writable segments of the program and of what it has loaded, but what the loader has made
+ *    read-only, and variables of the runtime that point to no objects (base/noptr.h);
  *  - stacks of goroutines and threads, and thread-local variables: mgcstack.c;
  *  - timers that are active or free, objects in pools and maps: only the runtime knows where;
  *  - what the program registers: gort_root_add, gort_pin.
@@ -33,6 +33,7 @@
 
 #define NOSAN   __attribute__((no_sanitize("address")))
 #define MAXAREA 1024
+#define SYSPAGE ((uintptr_t)4096)
 
 /* A writable segment, or the thread-local variables of a module. */
 struct area {
@@ -72,20 +73,32 @@ extern const char __start_gort_noptrdata[] HIDDEN, __stop_gort_noptrdata[] HIDDE
 extern const char __start_gort_noptrbss[] HIDDEN, __stop_gort_noptrbss[] HIDDEN;
 
 /* Adds what lies before [lo, hi) in a, if that is a part of it. What is left is behind. */
-static void cutarea(struct area *a, const char *lo, const char *hi)
+static void cutarea(struct area *a, uintptr_t lo, uintptr_t hi)
 {
-	if ((uintptr_t)lo < a->lo || (uintptr_t)hi > a->hi)
+	if (lo >= hi || lo < a->lo || hi > a->hi)
 		return;
 	struct area before = *a;
-	before.hi = (uintptr_t)lo;
+	before.hi = lo;
 	addarea(before);
-	a->lo = (uintptr_t)hi;
+	a->lo = hi;
 }
 
-static void addsegment(struct area a)
+/* What the loader makes read-only when it has written it: whole pages, as it does. */
+static void cutrelro(struct area *a, const struct dl_phdr_info *info)
 {
-	cutarea(&a, __start_gort_noptrdata, __stop_gort_noptrdata);
-	cutarea(&a, __start_gort_noptrbss, __stop_gort_noptrbss);
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+		uintptr_t lo = info->dlpi_addr + ph->p_vaddr, hi = lo + ph->p_memsz;
+		if (ph->p_type == PT_GNU_RELRO)
+			cutarea(a, lo > a->lo ? lo : a->lo, hi & ~(SYSPAGE - 1));
+	}
+}
+
+static void addsegment(struct area a, const struct dl_phdr_info *info)
+{
+	cutrelro(&a, info);
+	cutarea(&a, (uintptr_t)__start_gort_noptrdata, (uintptr_t)__stop_gort_noptrdata);
+	cutarea(&a, (uintptr_t)__start_gort_noptrbss, (uintptr_t)__stop_gort_noptrbss);
 	addarea(a);
 }
 
@@ -111,8 +124,9 @@ static int addmodule(struct dl_phdr_info *info, size_t size, void *arg)
 		uintptr_t lo = info->dlpi_addr + ph->p_vaddr, tls = (uintptr_t)info->dlpi_tls_data;
 		uintptr_t me = (uintptr_t)&roots - lo; /* a program that libgort.a is linked into */
 		if (ph->p_type == PT_LOAD && (ph->p_flags & PF_W))
-			addsegment((struct area){
-				lo, lo + ph->p_memsz, 0, barrier && me >= ph->p_memsz});
+			addsegment((struct area){lo, lo + ph->p_memsz, 0,
+					   barrier && me >= ph->p_memsz},
+				info);
 		if (ph->p_type == PT_TLS && ph->p_memsz)
 			addarea((struct area){tls, tls + ph->p_memsz, info->dlpi_tls_modid, false});
 	}

@@ -186,10 +186,15 @@ static int variables(int argc, char **argv)
 	return 0;
 }
 
-/* Variables that the runtime says hold no pointers are no roots; those around them are. */
+/*
+ * Variables that the runtime says hold no pointers are no roots, nor is what the loader has made
+ * read-only; those around them are.
+ */
 struct whichroots {
-	bool data, bss, noptrdata, noptrbss;
+	bool data, bss, noptrdata, noptrbss, relro;
 };
+
+static const void *const readonly[4096] = {&readonly, [4095] = &readonly};
 
 static bool within(const void *p, uintptr_t lo, uintptr_t hi)
 {
@@ -202,6 +207,7 @@ static void look(uintptr_t lo, uintptr_t hi, void *arg)
 	w->data |= within(&gcpace, lo, hi);
 	w->bss |= within(&gcforget, lo, hi);
 	w->noptrdata |= within(&mheap, lo, hi) || within((char *)(&mheap + 1) - 1, lo, hi);
+	w->relro |= within(&readonly[1024], lo, hi) || within(&readonly[3072], lo, hi);
 	w->noptrbss |= within(&arenas, lo, hi) || within((char *)(&arenas + 1) - 1, lo, hi);
 }
 
@@ -211,7 +217,7 @@ static int tables(int argc, char **argv)
 	struct whichroots w = {false};
 	gort_gc();
 	rootsvariables(look, &w);
-	REQUIRE(w.data && w.bss && !w.noptrdata && !w.noptrbss);
+	REQUIRE(w.data && w.bss && !w.noptrdata && !w.noptrbss && !w.relro);
 	return 0;
 }
 
@@ -481,8 +487,43 @@ static int told(int argc, char **argv)
 	return 0;
 }
 
+/* Of roots that begin and end at any word each word counts. */
+enum { NWORD = 12 };
+
+static __attribute__((noinline)) void plant(struct node **block, uintptr_t *hidden, int n)
+{
+	for (int i = 0; i < n; i++) {
+		block[i] = newnode(2);
+		hidden[i] = HIDE(block[i]);
+	}
+}
+
+static void words_of(struct node **block, int n)
+{
+	uintptr_t hidden[NWORD];
+	gort_root_add(block, (size_t)n * sizeof(*block));
+	plant(block, hidden, n);
+	wipe();
+	gort_gc();
+	for (int i = 0; i < n; i++)
+		REQUIRE(exists(hidden[i]));
+	gort_root_remove(block);
+}
+
+static int words(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	struct node **block = aligned_alloc(16, 32 * sizeof(*block)); /* malloc's: no root */
+	for (int begin = 0; begin < 4; begin++)
+		for (int n = 1; n <= NWORD; n++)
+			words_of(block + begin, n);
+	free(block);
+	return 0;
+}
+
 START_TEST(test_roots)
 {
+	expect_code(words, 0);
 	expect_code(told, 0);
 	expect_code(variables, 0);
 	expect_code(tables, 0);
