@@ -241,11 +241,27 @@ string corpus_encode(const struct gort_fuzztype *const *types, const union gort_
 
 /* ---- from a fuzzer ---- */
 
-/* A text but the last begins with its length; the last one is what remains. */
+/*
+ * A text but the last begins with its length: a byte, or LONG and four; the last one is what
+ * remains. Most texts that a fuzzer makes are short, and one byte is soon hit upon.
+ */
+#define LONG 255u
+
+static size_t split_length(const uint8_t *data, size_t size, size_t *n)
+{
+	uint32_t length = 0;
+	*n = size ? data[0] : 0;
+	if (*n < LONG)
+		return size ? 1 : 0;
+	memcpy(&length, data + 1, size - 1 < 4 ? size - 1 : 4);
+	*n = length;
+	return size < 5 ? size : 5;
+}
+
 static size_t split_text(const uint8_t *data, size_t size, const struct gort_fuzztype *type,
 	bool last, union gort_fuzzvalue *v)
 {
-	size_t head = last || !size ? 0 : 1, n = head ? data[0] : size;
+	size_t n = size, head = last ? 0 : split_length(data, size, &n);
 	if (n > size - head)
 		n = size - head;
 	if (type->kind == GORT_FUZZ_BYTES)
@@ -277,4 +293,29 @@ void corpus_split(const uint8_t *data, size_t size, const struct gort_fuzztype *
 		data += n;
 		size -= n;
 	}
+}
+
+static void join_text(
+	builder *to, const struct gort_fuzztype *type, bool last, const union gort_fuzzvalue *v)
+{
+	string s =
+		type->kind == GORT_FUZZ_BYTES ? str_unsafe(v->bytes.ptr, v->bytes.len) : v->string;
+	uint32_t length = (uint32_t)s.len;
+	if (!last)
+		builder_byte(to, length < LONG ? (uint8_t)length : LONG);
+	if (!last && length >= LONG)
+		gort_builder_write(to, &length, sizeof(length));
+	builder_string(to, s);
+}
+
+gort_bytes corpus_join(const struct gort_fuzztype *const *types, const union gort_fuzzvalue *args)
+{
+	builder to = {0};
+	for (; *types; types++, args++) {
+		if ((*types)->kind <= GORT_FUZZ_STRING)
+			join_text(&to, *types, !types[1], args);
+		else
+			gort_builder_write(&to, args->value, (*types)->size);
+	}
+	return to.buf;
 }

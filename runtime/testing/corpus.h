@@ -17,5 +17,7 @@ gort_string corpus_encode(
 /* Some values for any bytes: what is missing is 0. They share the bytes. */
 void corpus_split(const uint8_t *data, size_t size, const struct gort_fuzztype *const *types,
 	union gort_fuzzvalue *args);
+/* The other way: bytes that are split to these. */
+gort_bytes corpus_join(const struct gort_fuzztype *const *types, const union gort_fuzzvalue *args);
 
 #endif

@@ -88,15 +88,6 @@ static void list(struct gort_test *const *all, int n)
 	}
 }
 
-static int search(struct gort_test *const *all, int n)
-{
-	for (int i = 0; i < n; i++)
-		if (all[i]->fuzz && pattern_match(&flags.fuzz_, test_name(all[i]), false))
-			return fuzz_search(all[i]);
-	outf("testing: warning: no fuzz tests to fuzz\n");
-	return 0;
-}
-
 /* Go's message; all goroutines follow. */
 static void timed_out(void)
 {
@@ -150,6 +141,42 @@ static void verdict(bool passed, bool none, double took)
 		outf("%s%s%sok  \t%s\t%.3fs%s\n", flags.v || flags.bench ? mark : "",
 			flags.v || flags.bench ? "PASS\n" : "", mark, name, took,
 			none ? " [no tests to run]" : "");
+}
+
+/* The target that -fuzz names; NULL: there is none, or more than one, which *several tells. */
+static const struct gort_test *wanted(struct gort_test *const *all, int n, bool *several)
+{
+	const struct gort_test *e = NULL;
+	builder names = {0};
+	for (int i = 0; i < n; i++) {
+		if (!all[i]->fuzz || !pattern_match(&flags.fuzz_, test_name(all[i]), false))
+			continue;
+		builder_printf(&names, " %s", test_name(all[i]));
+		*several |= e != NULL;
+		e = all[i];
+	}
+	if (*several)
+		fprintf(stderr,
+			"testing: will not fuzz, -fuzz matches more than one fuzz test: [%s]\n",
+			ended(&names) + 1);
+	return *several ? NULL : e;
+}
+
+/* As in Go all tests run before, the target over its corpus among them. */
+static int search(struct gort_test **all, int n)
+{
+	int64_t start = nanotime();
+	bool none, several = false;
+	if (!run_all(all, n, &none)) {
+		verdict(false, none, (double)(nanotime() - start) / 1e9);
+		return 1;
+	}
+	const struct gort_test *e = wanted(all, n, &several);
+	if (e)
+		return fuzz_search(e);
+	if (!several)
+		outf("testing: warning: no fuzz tests to fuzz\n");
+	return several;
 }
 
 static bool profiled(const char *file, int err)

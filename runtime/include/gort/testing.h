@@ -26,9 +26,9 @@
  * / between. Exit code 0 passed, 1 failed, 2 bad flags or a panic, which ends the program as in Go.
  *
  * A fuzz target is replayed over what FUZZ_ADD gives, and testdata/fuzz/FuzzName, files in Go's
- * format; one of FUZZ takes one []byte or string. -fuzz searches for more in a program that clang
- * has compiled with -DGORT_LIBFUZZER -fsanitize=fuzzer-no-link and linked with its
- * libclang_rt.fuzzer_no_main and libstdc++.
+ * format; one of FUZZ takes one []byte or string. -fuzz then searches for more, beginning with
+ * those, in a program that clang has compiled with -DGORT_LIBFUZZER -fsanitize=fuzzer-no-link and
+ * linked with its libclang_rt.fuzzer_no_main and libstdc++.
  *
  * What t and b point to belongs to the library. Functions with a t may be called by any goroutine
  * until the test is over; those that end the test (t_fatal, t_skip) by its own goroutine only.
@@ -85,9 +85,10 @@ struct gort_test {
 };
 
 /* Arguments that a fuzz target begins with. */
+typedef void gort_fuzzuse(const union gort_fuzzvalue *args, void *arg);
 struct gort_fuzzseed {
-	const char *name; /* of the target */
-	void (*call)(struct gort_t *t);
+	const char *name;                             /* of the target */
+	void (*values)(gort_fuzzuse *use, void *arg); /* calls use with them */
 	struct gort_fuzzseed *next;
 };
 
@@ -194,6 +195,12 @@ gort_test_driver LLVMFuzzerRunDriver;
 	{                                                                                       \
 		fn(t, args->bytes.ptr, (size_t)args->bytes.len);                                \
 	}                                                                                       \
+	static GORT_UNUSED void gort_fuzzput_##fn(                                              \
+		union gort_fuzzvalue *args, const uint8_t *data, size_t size)                   \
+	{                                                                                       \
+		args->bytes.ptr = (uint8_t *)(uintptr_t)data;                                   \
+		args->bytes.len = args->bytes.cap = (gort_isize)size;                           \
+	}                                                                                       \
 	static const struct gort_fuzztype *const gort_fuzzes_##fn[] = {&gort_fuzz_bytes, NULL}; \
 	GORT_REGISTER(fn, .fuzz = gort_fuzz_##fn, .types = gort_fuzzes_##fn)                    \
 	static void fn(struct gort_t *t GORT_UNUSED, const uint8_t *data, size_t size)
@@ -209,6 +216,11 @@ gort_test_driver LLVMFuzzerRunDriver;
 		GORT_EACH(GORT_FUZZLOCAL, __VA_ARGS__)                                    \
 		fn(t, GORT_LIST(GORT_FUZZNAME, __VA_ARGS__));                             \
 	}                                                                                 \
+	static GORT_UNUSED void gort_fuzzput_##fn(                                        \
+		union gort_fuzzvalue *gort_v_, GORT_LIST(GORT_FUZZPARAM, __VA_ARGS__))    \
+	{                                                                                 \
+		GORT_EACH(GORT_FUZZSTORE, __VA_ARGS__)                                    \
+	}                                                                                 \
 	static const struct gort_fuzztype *const gort_fuzzes_##fn[] = {                   \
 		GORT_LIST(GORT_FUZZTYPE, __VA_ARGS__), NULL};                             \
 	GORT_REGISTER(fn, .fuzz = gort_fuzz_##fn, .types = gort_fuzzes_##fn)              \
@@ -217,6 +229,8 @@ gort_test_driver LLVMFuzzerRunDriver;
 #define GORT_FUZZPARAM_(T, n)     T n GORT_UNUSED
 #define GORT_FUZZLOCAL(p)         GORT_FUZZLOCAL_ p
 #define GORT_FUZZLOCAL_(T, n)     T n = *(const T *)(const void *)gort_v_++;
+#define GORT_FUZZSTORE(p)         GORT_FUZZSTORE_ p
+#define GORT_FUZZSTORE_(T, n)     memcpy(gort_v_++, &n, sizeof(n));
 #define GORT_FUZZNAME(p)          GORT_FUZZNAME_ p
 #define GORT_FUZZNAME_(T, n)      n
 #define GORT_FUZZTYPE(p)          GORT_FUZZTYPE_ p
@@ -242,9 +256,11 @@ gort_test_driver LLVMFuzzerRunDriver;
 /* FUZZ_ADD(fn, args...): below fn, what it takes: checked by the compiler. */
 #define FUZZ_ADD(fn, ...) GORT_FUZZADD(__COUNTER__, fn, __VA_ARGS__)
 #define GORT_FUZZADD(k, fn, ...)                                                         \
-	static void GORT_CAT(gort_seed_, k)(struct gort_t * t)                           \
+	static void GORT_CAT(gort_seed_, k)(gort_fuzzuse * use, void *arg)               \
 	{                                                                                \
-		fn(t, __VA_ARGS__);                                                      \
+		union gort_fuzzvalue args[GORT_FUZZ_MOST];                               \
+		gort_fuzzput_##fn(args, __VA_ARGS__);                                    \
+		use(args, arg);                                                          \
 	}                                                                                \
 	__attribute__((constructor)) static void GORT_CAT(gort_seeds_, k)(void)          \
 	{                                                                                \
