@@ -280,6 +280,7 @@ static int run_completion(const struct opts *o)
 	if (!shells[which]) {
 		err_what(&err, CLI_USAGE, "completion: no script for '%s'", o->args[0]);
 		err_why(&err, "there are bash, zsh and fish");
+		err_try(&err, "gort completion bash >/etc/bash_completion.d/gort");
 		return err_print(&err);
 	}
 	if (out_open(&out, o, STDOUT_FILENO, &err))

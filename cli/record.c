@@ -16,7 +16,10 @@
 static int bad_event(const char *event)
 {
 	struct gsnap_err err;
-	err_what(&err, CLI_USAGE, "record: no event '%s' in this version", event);
+	if (event[0])
+		err_what(&err, CLI_USAGE, "record: no event '%s' in this version", event);
+	else
+		err_what(&err, CLI_USAGE, "record: what is to be recorded, -e EVENT?");
 	err_why(&err, "this version has: %s", EVENTS);
 	err_try(&err, "gort record -e heap -o FILE.pb.gz <target>");
 	err_try(&err, "GORT_CPUPROFILE=FILE ./app      (CPU profile of a program on libgort)");

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 #include "err.h"
 #include "human.h"
 #include "target.h"
@@ -90,7 +91,9 @@ static void none(const char *name, const struct probe_proc *ps, size_t n, struct
 {
 	const char *near = NULL;
 	unsigned nearest = 3;
-	err_what(err, CLI_GONE, "no process is called '%s'", name);
+	bool file = strchr(name, '/');
+	err_what(err, CLI_GONE, "no %sprocess is called '%s'", file ? "file and no " : "", name);
+	err_why(err, "a target is a pid, the name of a process, or the path of a core file");
 	for (size_t i = 0; i < n; i++) {
 		unsigned d = edit_distance(name, ps[i].comm);
 		if (d < nearest) {
@@ -171,6 +174,15 @@ static int open_core(const struct opts *o, struct target *t, struct gsnap_err *e
 	return 0;
 }
 
+static void no_procfs(const char *dir, int error, struct gsnap_err *err)
+{
+	*err = (struct gsnap_err){0};
+	err_what(err, CLI_USAGE, "cannot look into %s: %s", dir, strerror(error));
+	err_why(err, "--host-proc names a procfs: that of the host, as this container has it");
+	err_try(err,
+		"docker run -v /proc:/host/proc:ro ...      (and then --host-proc /host/proc)");
+}
+
 int target_open(const struct opts *o, struct target *t, struct gsnap_err *err)
 {
 	const char *word = o->args[0];
@@ -180,11 +192,14 @@ int target_open(const struct opts *o, struct target *t, struct gsnap_err *err)
 		return open_core(o, t, err);
 	if (o->exe) {
 		err_what(err, CLI_USAGE, "--exe goes with a core file, and %s is none", word);
+		err_why(err, "the executable of a process is known: it is /proc/PID/exe");
 		return -EINVAL;
 	}
 	int rc = all_digits(word) ? by_pid(word, &t->pid, err) : by_name(o, word, &t->pid, err);
 	if (!rc)
 		rc = probe_open(t->pid, &po, &t->probe, err);
+	if (rc && o->host_proc && access(o->host_proc, X_OK))
+		no_procfs(o->host_proc, errno, err);
 	return rc;
 }
 

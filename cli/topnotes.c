@@ -272,12 +272,30 @@ static const char *leak_reason(const char *state, uint8_t class)
 	return "what it waits for is unreachable";
 }
 
+/* Whether a package is not Go's own: those have no dot before the first slash of their path. */
+static bool of_the_program(const char *func)
+{
+	size_t n = strcspn(func, "/");
+	return !strncmp(func, "main.", 5) || (func[n] && memchr(func, '.', n));
+}
+
+/* The innermost call of the program's own code: who it is, not how it waits. */
+static const struct gsnap_frame *own_frame(const struct gsnap *s, uint32_t stack)
+{
+	const struct gsnap_frame *f[16];
+	uint32_t n = shown_frames(s, stack, f, sizeof f / sizeof *f);
+	for (uint32_t i = 0; i < n && s->kind == GSNAP_GO; i++)
+		if (of_the_program(f[i]->func))
+			return f[i];
+	return top_frame(s, stack);
+}
+
 static void lock_text(const struct groupnote *note, const struct gsnap *s, char *buf, size_t size)
 {
 	const struct topnote *lock = note->lock;
 	const struct gsnap_frame *f = NULL;
 	if (lock->holder_entry < s->ngs && s->gs[lock->holder_entry].id == lock->holder)
-		f = top_frame(s, s->gs[lock->holder_entry].stack);
+		f = own_frame(s, s->gs[lock->holder_entry].stack);
 	snprintf(buf, size, "%s by goroutine %" PRIu64 "%s%s%s%s",
 		note->others ? "seem held, e.g." : "seems held", lock->holder, f ? " (" : "",
 		f ? base_name(f->func) : "", f ? ")" : "", note->others ? " ..." : "");

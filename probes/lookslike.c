@@ -194,6 +194,7 @@ static void what_file(const char *path, struct gsnap_err *err)
 	Elf64_Ehdr eh = {0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	ssize_t n = fd < 0 ? 0 : read(fd, &eh, sizeof eh);
+	bool directory = n < 0 && errno == EISDIR;
 	if (fd >= 0)
 		close(fd);
 	for (size_t i = 0; i < sizeof compressed / sizeof *compressed; i++) {
@@ -207,7 +208,8 @@ static void what_file(const char *path, struct gsnap_err *err)
 	}
 	bool elf = n == sizeof eh && !memcmp(eh.e_ident, ELFMAG, SELFMAG);
 	snprintf(err->why, sizeof err->why, "%s",
-		elf && eh.e_type == ET_CORE
+		directory ? "it is a directory"
+		: elf && eh.e_type == ET_CORE
 			? "it is a core of another machine; gort reads linux/amd64"
 		: elf ? "it is a program or a library"
 		      : "it does not begin as an ELF file does");

@@ -99,6 +99,12 @@ usage)
 	message frob
 	expect 2 "$gort" stacks
 	message target
+	expect 2 "$gort" stacks --host-proc "$work/nowhere" 1
+	message nowhere
+	expect 5 "$gort" stacks "$work/"
+	grep -q 'why:  it is a directory' "$work/err" || fail "no directory"
+	expect 3 "$gort" stacks no/such
+	message 'no file and no process'
 	expect 0 "$gort" --help
 	printed 'No rebuild, no agent, no restart'
 	;;
@@ -125,6 +131,9 @@ look)
 	printed '^GOR   4[0-9] '
 	printed 'chan 40'
 	printed '^GC    live [0-9.]+[KM]'
+	printed '^ +3  sync\.Mutex\.Lock .* seems held by goroutine [0-9]+ \(main\.hold\)$'
+	expect 0 "$gort" top --once --leaks "$pid"
+	printed '^! +40  chan receive .* leak: no sender reachable$'
 	expect 0 "$gort" top --once --json "$pid"
 	"$check" gort.top/1 0 "pid=$pid" goroutines.chan=40 <"$work/out" || fail "JSON"
 	expect 0 "$gort" sched --without bpf -d 1ms "$pid"
