@@ -106,22 +106,22 @@ static bool by_span(const struct gospan *s)
 	return s->kind == GOSPAN_BITMAP || (s->kind == GOSPAN_WORDS && s->nelems > 1);
 }
 
-static void visit(struct gomark *m, uint64_t addr)
+static void visit(struct gomark *m, struct gospan *s, uint32_t i, uint64_t addr)
 {
-	struct goobj o;
-	if (!goheap_find(m->heap, addr, &o))
+	if (i >= s->nelems)
 		return;
-	if (o.span->spanclass == GO_TINY_SPAN)
+	uint64_t *cell = &s->marks[i / 64], bit = 1ull << i % 64;
+	if (s->spanclass == GO_TINY_SPAN && gospan_inuse(s, i))
 		m->oom |= !idmap_put(&m->tiny, addr, 1);
-	uint64_t *cell = &o.span->marks[o.index / 64], bit = 1ull << o.index % 64;
-	if (*cell & bit)
+	if (*cell & bit || !gospan_inuse(s, i))
 		return;
 	*cell |= bit;
 	if (m->holders)
-		m->holders[o.span->first + o.index] = m->owner ? m->owner : m->slot;
-	if (by_span(o.span))
-		enqueue_span(m, o.span);
-	else if (o.span->kind != GOSPAN_NOSCAN && !is_opaque(m, o))
+		m->holders[s->first + i] = m->owner ? m->owner : m->slot;
+	struct goobj o = {s, i};
+	if (by_span(s))
+		enqueue_span(m, s);
+	else if (s->kind != GOSPAN_NOSCAN && !is_opaque(m, o))
 		enqueue(m, o, 0);
 }
 
@@ -132,35 +132,36 @@ static void visit(struct gomark *m, uint64_t addr)
  */
 void gomark_ptr(struct gomark *m, uint64_t addr)
 {
-	const struct gospan *s = goheap_span(m->heap, addr);
+	struct gospan *s = goheap_span(m->heap, addr);
 	if (!s) {
 		if (addr - m->straylo < m->strays)
 			m->stray(m->strayctx, addr);
 		return;
 	}
 	if (m->holders) {
-		visit(m, addr);
+		visit(m, s, gospan_index(s, addr), addr);
 		return;
 	}
 	__builtin_prefetch(s);
-	uint64_t *slot = &m->soon[m->at % GOMARK_AHEAD], ready = *slot;
-	uint64_t half = m->soon[(m->at + GOMARK_AHEAD / 2) % GOMARK_AHEAD];
-	*slot = addr;
+	struct gosoon *slot = &m->soon[m->at % GOMARK_AHEAD], ready = *slot;
+	struct gosoon *half = &m->soon[(m->at + GOMARK_AHEAD / 2) % GOMARK_AHEAD];
+	*slot = (struct gosoon){s, addr, 0};
 	m->at++;
-	s = half ? goheap_span(m->heap, half) : NULL;
-	if (s)
-		__builtin_prefetch(&s->marks[gospan_index(s, half) / 64]);
-	if (ready)
-		visit(m, ready);
+	if (half->span) {
+		half->index = gospan_index(half->span, half->addr);
+		__builtin_prefetch(&half->span->marks[half->index / 64]);
+	}
+	if (ready.span)
+		visit(m, ready.span, ready.index, ready.addr);
 }
 
 static void visit_soon(struct gomark *m)
 {
 	for (unsigned i = 0; i < GOMARK_AHEAD; i++) {
-		uint64_t addr = m->soon[i];
-		m->soon[i] = 0;
-		if (addr)
-			visit(m, addr);
+		struct gosoon it = m->soon[i];
+		m->soon[i].span = NULL;
+		if (it.span)
+			visit(m, it.span, gospan_index(it.span, it.addr), it.addr);
 	}
 }
 

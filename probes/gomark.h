@@ -18,6 +18,13 @@ struct gowork {
 	uint64_t from;
 };
 
+/* A pointer that was found. */
+struct gosoon {
+	struct gospan *span; /* that it points into, NULL: there is none here */
+	uint64_t addr;
+	uint32_t index; /* of the slot, once that is known */
+};
+
 struct gomark {
 	struct goheap *heap;
 	struct gotypes types;
@@ -27,7 +34,7 @@ struct gomark {
 	size_t len, cap;
 	uint32_t *spans; /* of small ones: a ring of as many as there are */
 	uint32_t head, nqueued;
-	uint64_t soon[GOMARK_AHEAD]; /* pointers found, not yet marked: a ring */
+	struct gosoon soon[GOMARK_AHEAD]; /* found, not yet marked: a ring */
 	unsigned at;
 	uint64_t *holders; /* of each object the word that led to it first; NULL: not wanted */
 	uint64_t slot;     /* the word that the next pointer is in, when holders are wanted */
