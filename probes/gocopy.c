@@ -76,10 +76,12 @@ static void read_headers(
 				.buf = raw + i * G_MAXSIZE,
 				.len = g->lay->g_size};
 		target_readv(g->t, reads, n);
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
+			out->lost += !reads[i].ok;
 			if (reads[i].ok && decode(g->lay, out->allgs[from + i], raw + i * G_MAXSIZE,
 						   &out->v[out->n]))
 				out->n++;
+		}
 	}
 }
 

@@ -46,6 +46,7 @@ struct gocopies {
 	size_t n;
 	uint64_t *allgs; /* all structures, of ended goroutines too */
 	size_t nallgs;
+	size_t lost; /* of these, those that could not be read */
 	uint8_t *arena;
 	size_t nstacks; /* bytes of arena */
 };

@@ -147,9 +147,11 @@ static int read_memory(struct goheap *h, struct gospans *s, struct gobuffer *to)
 		at += room_of(span);
 	}
 	h->mem->readv(h->mem->ctx, reads, k);
-	for (size_t i = 0; i < k; i++)
+	for (size_t i = 0; i < k; i++) {
+		h->lost += !reads[i].ok;
 		if (!reads[i].ok)
 			memset(reads[i].buf, 0, reads[i].len);
+	}
 	free(reads);
 	return 0;
 }

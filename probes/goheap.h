@@ -81,8 +81,10 @@ struct goheap {
 	size_t nbits;
 	struct gobuffer most, late; /* copies: of all spans, and of those that changed meanwhile */
 	bool still;                 /* the process does not run: what was read first holds */
-	bool greentea; /* the collector keeps mark bits of its own at the end of small spans */
-	bool odd;      /* neither most nor hardly any of the small spans do: not understood */
+	bool greentea;    /* the collector keeps mark bits of its own at the end of small spans */
+	bool odd;         /* neither most nor hardly any of the small spans do: not understood */
+	uint32_t lost;    /* spans of which something could not be read */
+	uint32_t unsound; /* of libgort: spans that make no sense */
 };
 
 /* A slot in use. */

@@ -70,6 +70,20 @@ static int compare_copies(struct golook *p)
 	return oom ? -ENOMEM : 0;
 }
 
+/* When nothing moved there is but one copy. */
+const struct gocopy *golook_resting(const struct golook *p, size_t *n)
+{
+	const struct gocopies *gs = p->l->freeze ? &p->now : &p->before;
+	*n = gs->n;
+	return gs->v;
+}
+
+bool golook_rests(const struct golook *p, const struct gocopy *c)
+{
+	return c->status == GSTATUS_WAITING && c->hi &&
+	       (p->l->freeze || !p->moved[c - p->before.v]);
+}
+
 /* ---- marking ---- */
 
 static void mark_goroutine(struct golook *p, const struct gocopy *c, bool moved)
@@ -202,6 +216,21 @@ static void gather(void *ctx, const struct thread_regs *regs, size_t n)
 		p->error = p->l->ops->roots(p, regs, n);
 }
 
+/* What could not be read would be taken for empty, and what it holds for unreachable. */
+static const char *lost(const struct golook *p)
+{
+	size_t n;
+	const struct gocopy *c = golook_resting(p, &n);
+	if (p->before.lost + p->now.lost)
+		return "some of its goroutines cannot be read";
+	if (p->l->heap.lost > (p->l->freeze ? 0 : GOLOOK_TORN))
+		return "a part of its heap cannot be read";
+	for (size_t i = 0; i < n; i++)
+		if (golook_rests(p, &c[i]) && (!c[i].stack || (c[i].sp && c[i].base > c[i].sp)))
+			return "the stacks of some goroutines cannot be read";
+	return NULL;
+}
+
 static int judge(struct golook *p, const char **why)
 {
 	drain(p);
@@ -209,7 +238,9 @@ static int judge(struct golook *p, const char **why)
 	fixed_point(p);
 	if (p->mark.oom)
 		return -ENOMEM;
-	*why = p->l->ops->distrust(p);
+	*why = lost(p);
+	if (!*why)
+		*why = p->l->ops->distrust(p);
 	return *why ? -EPROTO : 0;
 }
 
@@ -355,17 +386,14 @@ static enum golive go_live(struct golook *p, size_t i)
 	return best;
 }
 
-/* What may make no sense in any process, since it was read while it changed. */
-#define TORN 4
-
 static const char *go_distrust(const struct golook *p)
 {
 	const struct gotypes *t = &p->mark.types;
 	if (p->l->heap.odd)
 		return "its small objects are not laid out as this version's should be";
-	if (t->unknown > t->n / 100 + TORN)
+	if (t->unknown > t->n / 100 + GOLOOK_TORN)
 		return "the types of more than one in a hundred kinds of objects make no sense";
-	if (p->nguessed > p->nquiet / 20 + TORN)
+	if (p->nguessed > p->nquiet / 20 + GOLOOK_TORN)
 		return "the stacks of more than one goroutine in twenty cannot be followed";
 	return NULL;
 }

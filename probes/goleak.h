@@ -70,6 +70,19 @@ void goleaker_init(struct goleaker *l, const struct gotarget *g);
 void gortleaker_init(struct goleaker *l, const struct gortread *r, const struct target *t);
 void goleaker_free(struct goleaker *l);
 
+/* What may make no sense in any process, since it was read while it changed. */
+enum { GOLOOK_TORN = 4 };
+
+/*
+ * The copy that tells of goroutines that stood still all the time, and whether one of them did:
+ * what it has is known to the last word. (Of those of libgort's own that hold nothing: false.)
+ */
+const struct gocopy *golook_resting(const struct golook *p, size_t *n);
+bool golook_rests(const struct golook *p, const struct gocopy *c);
+
+/* Why a look at a process on libgort is not to be believed; NULL: it is. (gorttorn.c) */
+const char *gorttorn(const struct golook *p);
+
 /* What led to the stack of a goroutine of libgort that waits, as gomark_holder; 0: nothing. */
 uint64_t gortleak_from(const struct golook *p, const struct gocopy *c);
 

@@ -268,9 +268,11 @@ static void read_batch(const struct places *p, struct gocopies *out, size_t from
 		reads[i] = (struct tmem_read_at){
 			.at = {out->allgs[from + i]}, .buf = raw + i * p->g_size, .len = p->g_size};
 	p->r->mem.readv(p->r->mem.ctx, reads, n);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		out->lost += !reads[i].ok;
 		if (reads[i].ok && decode(p, out->allgs[from + i], reads[i].buf, &out->v[out->n]))
 			out->n++;
+	}
 }
 
 static int read_list(const struct gortread *r, struct gocopies *out)

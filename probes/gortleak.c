@@ -242,13 +242,7 @@ static enum golive live(struct golook *p, size_t i)
 	return best;
 }
 
-static const char *distrust(const struct golook *p)
-{
-	(void)p;
-	return NULL;
-}
-
-static const struct golook_ops ops = {goroutines, heap, roots, mark, more, live, distrust};
+static const struct golook_ops ops = {goroutines, heap, roots, mark, more, live, gorttorn};
 
 void gortleaker_init(struct goleaker *l, const struct gortread *r, const struct target *t)
 {

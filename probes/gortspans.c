@@ -16,7 +16,7 @@ enum { KIND_SCAN, KIND_NOSCAN, KIND_TYPED }; /* mspan.kind */
 
 struct list {
 	struct gospans *out;
-	uint32_t cap;
+	uint32_t cap, unsound;
 };
 
 static enum gospan_kind kind_of(const struct gortspan *s)
@@ -61,8 +61,10 @@ static int add_span(const struct gortheap *h, const struct gortspan *s, void *ar
 {
 	struct list *l = arg;
 	struct gospan span = span_of(h, s);
-	if (!sound(&span))
+	if (!sound(&span)) {
+		l->unsound++;
 		return 0;
+	}
 	if (l->out->n == l->cap) {
 		uint32_t cap = l->cap ? l->cap * 2 : 1024;
 		struct gospan *bigger =
@@ -98,6 +100,7 @@ static int read_spans(struct goheap *h, struct gospans *out)
 		err = -ENOTSUP;
 	if (!err)
 		err = gortheap_walk(&heap, add_span, &l);
+	h->unsound += l.unsound;
 	if (!err && out->n)
 		qsort(out->v, out->n, sizeof *out->v, by_structure);
 	return err;
@@ -191,6 +194,8 @@ static int settle(struct goheap *h)
 	if (raw && reads) {
 		size_t k = plan(h, b, raw, reads);
 		h->mem->readv(h->mem->ctx, reads, k);
+		for (size_t i = 0; i < k; i++)
+			h->lost += !reads[i].ok;
 		take_bits(h, b, raw);
 	}
 	int err = raw && reads ? 0 : -ENOMEM;

@@ -181,6 +181,8 @@ static int read_inuse(struct goheap *h)
 			.at = {s->allocbits}, .buf = s->inuse, .len = (s->nelems + 7u) / 8};
 	}
 	target_readv(h->g->t, reads, k);
+	for (size_t i = 0; i < k; i++)
+		h->lost += !reads[i].ok;
 	free(reads);
 	return 0;
 }

@@ -544,6 +544,9 @@ static int explain_look(struct probe *p, int e, const char *why, struct gsnap_er
 		snprintf(err->what, sizeof err->what, "no verdict on %s (%s)", p->t.name,
 			p->info.comm);
 		snprintf(err->why, sizeof err->why, "%s", why);
+		if (p->t.core)
+			snprintf(err->tries[0], sizeof err->tries[0],
+				"a core that the kernel wrote: gdb's gcore leaves memory out");
 	}
 	return e ? explain(p, e, err) : 0;
 }

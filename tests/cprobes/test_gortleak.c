@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_gortleak.c - a program on libgort that leaks (gleaks.c), read through memory in which
+ * something is missing or wrong: there must be no verdict then.
+ */
+#include <check.h>
+#include <errno.h>
+#include "probes/goleak.h"
+#include "probes/gortheap.h"
+#include "probes/gortsnap.h"
+#include "procmem.h"
+
+Suite *test_suite(void);
+
+#include "check_main.h"
+
+/* What is wrong: reads that meet one of these ranges fail, or get bytes of `fill` there. */
+static struct damage {
+	struct {
+		uint64_t lo, hi;
+	} at[4096];
+	unsigned n;
+	bool fails;
+	uint8_t fill;
+	struct tmem of;
+} damage;
+
+static void spoil(struct tmem_read_at *r, uint64_t lo, uint64_t hi)
+{
+	uint64_t from = lo > r->at.v ? lo : r->at.v, end = r->at.v + r->len;
+	uint64_t to = hi < end ? hi : end;
+	if (from >= to)
+		return;
+	if (damage.fails)
+		r->ok = false;
+	else
+		memset((uint8_t *)r->buf + (from - r->at.v), damage.fill, to - from);
+}
+
+static void readv_damaged(void *ctx, struct tmem_read_at *reads, size_t n)
+{
+	(void)ctx;
+	damage.of.readv(damage.of.ctx, reads, n);
+	for (size_t i = 0; i < n; i++)
+		for (unsigned k = 0; k < damage.n; k++)
+			spoil(&reads[i], damage.at[k].lo, damage.at[k].hi);
+}
+
+static uint64_t size_of_all(void *ctx)
+{
+	(void)ctx;
+	return damage.of.size(damage.of.ctx);
+}
+
+static void add(uint64_t lo, uint64_t hi)
+{
+	ck_assert_uint_lt(damage.n, sizeof damage.at / sizeof *damage.at);
+	damage.at[damage.n].lo = lo;
+	damage.at[damage.n++].hi = hi;
+}
+
+static struct child child;
+static struct target t;
+static struct gortsnap *snap;
+static struct goleaker l;
+static struct golook whole; /* a look before there was any damage */
+
+/* Of the program's lines only the first is read: it stands when no goroutine moves. */
+static void setup(void)
+{
+	char path[600];
+	struct gsnap_err err;
+	const char *why;
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 20);
+	ck_assert_int_gt(n, 0);
+	path[n] = '\0';
+	strcpy(strrchr(path, '/'), "/gleaks-static");
+	child = child_start(path, "typed", NULL);
+	ck_assert_int_gt((int)strlen(child.said), 0);
+	target_init(&t, child.pid, NULL);
+	damage.n = 0;
+	damage.of = t.mem;
+	t.mem = (struct tmem){readv_damaged, NULL, size_of_all};
+	ck_assert_int_eq(gortsnap_open(&t, &snap, &err), 0);
+	gortleaker_init(&l, gortsnap_reader(snap), &t);
+	ck_assert_msg(golook_at(&whole, &l, &why) == 0, "%s", why);
+}
+
+static void teardown(void)
+{
+	golook_free(&whole);
+	goleaker_free(&l);
+	gortsnap_close(snap);
+	target_fini(&t);
+	child_end(&child);
+}
+
+static void expect_none(bool freeze, const char *text)
+{
+	struct probe_leaks leaks;
+	const char *why = "";
+	l.freeze = freeze;
+	ck_assert_int_eq(goleaker_pass(&l, &leaks, &why), -EPROTO);
+	ck_assert_msg(strstr(why, text) != NULL, "%s", why);
+}
+
+/* The stacks of those that wait, of the program's own. */
+static void damage_stacks(void)
+{
+	for (size_t i = 0; i < whole.now.n; i++)
+		if (whole.now.v[i].kind == GOWAIT_CHAN)
+			add(whole.now.v[i].base, whole.now.v[i].hi);
+	ck_assert_uint_gt(damage.n, 0);
+}
+
+START_TEST(undamaged)
+{
+	struct probe_leaks leaks;
+	const char *why;
+	for (int freeze = 0; freeze < 2; freeze++) {
+		l.freeze = freeze;
+		ck_assert_int_eq(goleaker_pass(&l, &leaks, &why), 0);
+		ck_assert_uint_gt(leaks.goroutines, 6);
+		probe_leaks_free(&leaks);
+	}
+}
+END_TEST
+
+START_TEST(lost_stacks)
+{
+	damage_stacks();
+	damage.fails = true;
+	expect_none(false, "stacks of some goroutines cannot be read");
+	expect_none(true, "stacks of some goroutines cannot be read");
+}
+END_TEST
+
+/* As in a core that gdb has written. */
+START_TEST(empty_stacks)
+{
+	damage_stacks();
+	damage.fails = false;
+	damage.fill = 0;
+	expect_none(false, "stacks of some goroutines make no sense");
+	expect_none(true, "stacks of some goroutines make no sense");
+}
+END_TEST
+
+START_TEST(lost_goroutine)
+{
+	add(whole.now.v[whole.now.n - 1].addr, whole.now.v[whole.now.n - 1].addr + 8);
+	damage.fails = true;
+	expect_none(false, "some of its goroutines cannot be read");
+	expect_none(true, "some of its goroutines cannot be read");
+}
+END_TEST
+
+/* In a process that runs a span may have gone. In one that stands none has. */
+START_TEST(lost_heap)
+{
+	const struct goheap *h = &l.heap;
+	for (uint32_t i = 0; i < h->nspans && !damage.n; i++)
+		if (h->spans[i].kind != GOSPAN_NOSCAN)
+			add(h->spans[i].start, h->spans[i].start + 8);
+	ck_assert_uint_eq(damage.n, 1);
+	damage.fails = true;
+	expect_none(true, "a part of its heap cannot be read");
+}
+END_TEST
+
+/* Nor is one being made. */
+START_TEST(torn_spans)
+{
+	const struct goheap *h = &l.heap;
+	struct gortheap heap;
+	ck_assert_int_eq(gortheap_open(&heap, l.r), 0);
+	for (uint32_t i = 1; i < h->nspans; i++) {
+		uint64_t at = h->spans[i].mspan + heap.span[SP_ELEMSIZE].offset;
+		add(at, at + 1);
+	}
+	ck_assert_uint_gt(damage.n, 0);
+	damage.fails = false;
+	damage.fill = 0x81; /* no size is odd */
+	expect_none(true, "spans of its heap make no sense");
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+	Suite *s = suite_create("test_gortleak");
+	TCase *tc = tcase_create("torn");
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, undamaged);
+	tcase_add_test(tc, lost_stacks);
+	tcase_add_test(tc, empty_stacks);
+	tcase_add_test(tc, lost_goroutine);
+	tcase_add_test(tc, lost_heap);
+	tcase_add_test(tc, torn_spans);
+	suite_add_tcase(s, tc);
+	return s;
+}
