@@ -88,7 +88,11 @@ static const struct topic topics[] = {
 		"libgort programs: GORT_CPUPROFILE=FILE  writes a CPU profile when the program "
 		"ends\n"
 		"                  GORT_LEAKCHECK=1      ends with 66 when goroutines are left "
-		"over\n"},
+		"over\n"
+		"                  GORT_LEAKCHECK=CLASS,...   the same of these classes: "
+		"unreachable,\n"
+		"                                        unreachable-likely, blocked-forever, "
+		"extra\n"},
 };
 
 #define NTOPICS (sizeof topics / sizeof topics[0])

@@ -22,6 +22,11 @@
 #define FIRST_PROOF  12 /* look; 4 ms after the first one */
 #define MOST_PATIENT 19 /* after which goleak looks no more */
 
+_Static_assert(GORT_LEAK_UNREACHABLE == 1 << GSNAP_LEAK_UNREACHABLE &&
+		       GORT_LEAK_LIKELY == 1 << GSNAP_LEAK_LIKELY &&
+		       GORT_LEAK_FOREVER == 1 << GSNAP_LEAK_FOREVER,
+	"classes are bits of proofs");
+
 static const struct gort_leak_options plain; /* none */
 
 /* What a call wants, and who calls. */
@@ -34,11 +39,17 @@ struct gate {
 	const struct regs *self;
 };
 
-/* Where no proof is to be had, none is found. */
+/* Only what is proved counts. */
+static bool proofs_only(const struct gate *g)
+{
+	return g->options->classes && !(g->options->classes & GORT_LEAK_EXTRA);
+}
+
+/* Where no proof is to be had, none is found: who wants nothing else gets an error. */
 static int take(const struct gate *g, bool prove, struct gsnap *s)
 {
 	int err = prove ? snap_leaks(s, g->self) : -EPERM;
-	if (err != -EPERM && err != -EAGAIN)
+	if ((err != -EPERM && err != -EAGAIN) || (prove && proofs_only(g)))
 		return err;
 	if (prove)
 		gsnap_free(s);
@@ -53,6 +64,16 @@ static bool certain(const struct gsnap *s, const uint32_t *leaked, int n)
 			return false;
 	}
 	return true;
+}
+
+/* Those of the classes that count. */
+static size_t of_classes(const struct gate *g, const struct gsnap *s, uint32_t *leaked, size_t n)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++)
+		if (g->options->classes & 1u << s->gs[leaked[i]].leak)
+			leaked[kept++] = leaked[i];
+	return kept;
 }
 
 /* One look: how many leak, with the message about them. *final: none of them will ever end. */
@@ -81,7 +102,10 @@ static int look(const struct gate *g, bool prove, bool *final)
 	if (!found && !leaked)
 		found = -ENOMEM;
 	if (leaked) {
-		found = (int)leakcheck_find(&s, &filter, leaked);
+		size_t n = leakcheck_find(&s, &filter, leaked);
+		if (prove && proofs_only(g))
+			n = of_classes(g, &s, leaked, n);
+		found = (int)n;
 		*final = certain(&s, leaked, found);
 		if (found && g->size)
 			leakcheck_format(&s, leaked, (size_t)found, g->buf, g->size);
@@ -126,25 +150,28 @@ static __attribute__((noinline)) int find(const struct gate *g)
 		bool final = false;
 		int64_t us = next_wait_us(g, attempt, &waited);
 		found = look(g, us < 0 || attempt == FIRST_PROOF, &final);
-		if (found <= 0 || us < 0 || final)
+		bool again = found == -EAGAIN && us >= 0; /* a thread did not stop in time */
+		if (!again && (found <= 0 || us < 0 || final))
 			break;
 		wait_us(us);
 	}
-	if (found == 0 && g->size)
+	if (found <= 0 && g->size)
 		g->buf[0] = '\0';
 	return found;
 }
 
-static __attribute__((noinline)) int verify(int code, const struct regs *self)
+static __attribute__((noinline)) int verify(int code, unsigned classes, const struct regs *self)
 {
+	const struct gort_leak_options o = {.classes = classes};
 	char *buf = malloc(MESSAGE_SIZE);
-	int found =
-		buf ? find(&(struct gate){buf, MESSAGE_SIZE, &plain, NULL, false, self}) : -ENOMEM;
+	int found = buf ? find(&(struct gate){buf, MESSAGE_SIZE, &o, NULL, false, self}) : -ENOMEM;
 	struct printer out = {.fd = 2};
 	if (found > 0)
 		print_str(&out, buf);
 	else if (found < 0)
-		print_str(&out, "gort: the leak check could not look: out of memory\n");
+		print_str(&out, found == -ENOMEM
+					? "gort: the leak check could not look: out of memory\n"
+					: "gort: the leak check could prove nothing\n");
 	print_flush(&out);
 	free(buf);
 	if (!found || code)
@@ -210,10 +237,14 @@ __attribute__((visibility("default"), noinline)) int gort_leak_verify(int code)
 {
 	struct regs self = {0};
 	regs_saved(&self);
-	return verify(code, &self);
+	return verify(code, GORT_LEAK_EXTRA, &self);
 }
 
-int gcleakgate(int code)
+__attribute__((noinline)) int gcleakgate(int code)
 {
-	return options.leakcheck ? gort_leak_verify(code) : code;
+	struct regs self = {0};
+	if (!options.leakcheck)
+		return code;
+	regs_saved(&self);
+	return verify(code, (unsigned)options.leakcheck, &self);
 }

@@ -15,6 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "gort/debug.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 struct options options = {.traceback = TRACE_SINGLE, .gogc = 100, .memlimit = INT64_MAX};
 #define MEMPROFILERATE (512 << 10)
@@ -126,6 +129,27 @@ static bool parsetraceback(const struct option *o, const char *text)
 	return false;
 }
 
+/* 0, 1, or classes, each with its bit. */
+static bool parseleakcheck(const struct option *o, const char *text)
+{
+	static const char *const names[] = {
+		"1", "extra", "unreachable", "unreachable-likely", "blocked-forever"};
+	static const int32_t bits[] = {GORT_LEAK_EXTRA, GORT_LEAK_EXTRA, GORT_LEAK_UNREACHABLE,
+		GORT_LEAK_LIKELY, GORT_LEAK_FOREVER};
+	int32_t all = 0;
+	for (size_t len; *text; text += len + (text[len] == ',')) {
+		size_t i = 0;
+		len = strcspn(text, ",");
+		while (i < COUNT(names) && (strlen(names[i]) != len || memcmp(names[i], text, len)))
+			i++;
+		if (i == COUNT(names) && strcmp(text, "0") != 0)
+			return false;
+		all |= i < COUNT(names) ? bits[i] : 0;
+	}
+	*(int32_t *)o->to = all;
+	return true;
+}
+
 static bool parsegcroots(const struct option *o, const char *text)
 {
 	*(int32_t *)o->to = strcmp(text, "all") == 0;
@@ -156,7 +180,9 @@ static const struct option variables[] = {
 	{"GORT_GCMODE", parsegcmode, &options.gcmode, .want = "barrier, kernel or stw"},
 	{"GORT_GCROOTS", parsegcroots, &options.gcroots, .want = "all"},
 	{"GORT_STACK", parsesize, &options.stack, .want = "a size such as 64k, 256k, 1m or 8m"},
-	{"GORT_LEAKCHECK", parsenumber, &options.leakcheck, .max = 1},
+	{"GORT_LEAKCHECK", parseleakcheck, &options.leakcheck,
+		.want = "0, 1, or some of unreachable, unreachable-likely, blocked-forever and "
+			"extra"},
 	{"GORT_CPUPROFILE", parsetext, &options.cpuprofile, .want = "a file name"},
 };
 
@@ -186,8 +212,6 @@ static const struct option debugvariables[] = {
 	DEBUGVAR(stackidle, 1, INT32_MAX / 1000),
 	DEBUGVAR(tracebacklabels, 0, 1),
 };
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* where: "GORT_DEBUG=" for an option inside it. */
 static void set(const struct option *o, const char *where, const char *name, const char *text)

@@ -24,7 +24,7 @@ struct options {
 	int32_t gcroots;        /* GORT_GCROOTS=all: all memory of the program is a root */
 	int32_t gogc;           /* GOGC, percent; -1 = off */
 	int64_t memlimit;       /* GOMEMLIMIT, bytes; INT64_MAX = none */
-	int32_t leakcheck;      /* GORT_LEAKCHECK=1: look for goroutines left over at the end */
+	int32_t leakcheck;      /* GORT_LEAKCHECK: enum gort_leak_class at the end, 0 = none */
 	const char *cpuprofile; /* GORT_CPUPROFILE, file to write a CPU profile to, or NULL */
 };
 

@@ -709,6 +709,19 @@ static void ends_soon(void)
 	gort_sleep(600 * ms);
 }
 
+/* What nobody has to be asked about is proved at once. */
+static int classes(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	no_cases();
+	settle(1);
+	REQUIRE(found_with((struct gort_leak_options){.classes = GORT_LEAK_FOREVER}) == 1);
+	REQUIRE(found_with((struct gort_leak_options){.classes = GORT_LEAK_EXTRA}) == 1);
+	REQUIRE(found_with((struct gort_leak_options){
+			.classes = GORT_LEAK_UNREACHABLE | GORT_LEAK_LIKELY}) == 0);
+	return 0;
+}
+
 static int options(int argc, char **argv)
 {
 	(void)argc, (void)argv;
@@ -734,6 +747,7 @@ static int options(int argc, char **argv)
 START_TEST(test_options)
 {
 	expect_code(options, 0);
+	expect_code(classes, 0);
 }
 END_TEST
 

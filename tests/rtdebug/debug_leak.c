@@ -16,6 +16,21 @@ START_TEST(leak_is_66)
 }
 END_TEST
 
+START_TEST(classes)
+{
+	static const char *const fails[] = {
+		"GORT_LEAKCHECK=blocked-forever,unreachable", "ASAN_OPTIONS=detect_leaks=0", NULL};
+	static const char *const passes[] = {
+		"GORT_LEAKCHECK=blocked-forever", "ASAN_OPTIONS=detect_leaks=0", NULL};
+	victim_run(fails, "leak", NULL);
+	expect_exit(66);
+	expect("chan receive \\(unreachable\\)");
+	victim_run(passes, "leak", NULL);
+	expect_exit(0);
+	ck_assert_str_eq(v.text, "");
+}
+END_TEST
+
 START_TEST(own_code_wins)
 {
 	victim_run(gate, "leak", "7");
@@ -47,6 +62,7 @@ static Suite *test_suite(void)
 	tcase_set_timeout(leak, 60);
 	tcase_set_timeout(clean, 60);
 	tcase_add_test(leak, leak_is_66);
+	tcase_add_test(leak, classes);
 	tcase_add_test(leak, own_code_wins);
 	tcase_add_test(clean, no_leak_is_silent);
 	tcase_add_test(clean, gate_is_off);

@@ -58,6 +58,28 @@ START_TEST(values)
 }
 END_TEST
 
+START_TEST(leak_classes)
+{
+	static const struct {
+		const char *text;
+		int32_t bits;
+	} good[] = {{"0", 0}, {"1", 1}, {"extra", 1}, {"unreachable", 2},
+		{"unreachable-likely,blocked-forever", 12}, {"extra,unreachable", 3}};
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		setenv("GORT_LEAKCHECK", good[i].text, 1);
+		read_options();
+		ck_assert_str_eq(warned, "");
+		ck_assert_int_eq(options.leakcheck, good[i].bits);
+	}
+	static const char *const bad[] = {"2", "unreachables", "unreach", "extra,,1x"};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		setenv("GORT_LEAKCHECK", bad[i], 1);
+		read_options();
+		ck_assert_ptr_nonnull(strstr(warned, "some of unreachable"));
+	}
+}
+END_TEST
+
 START_TEST(ours_wins)
 {
 	setenv("GOMAXPROCS", "7", 1);
@@ -134,6 +156,7 @@ static Suite *test_suite(void)
 	TCase *tc = tcase_create("values");
 	tcase_add_test(tc, nothing_given);
 	tcase_add_test(tc, values);
+	tcase_add_test(tc, leak_classes);
 	tcase_add_test(tc, ours_wins);
 	tcase_add_test(tc, sizes);
 	suite_add_tcase(s, tc);

@@ -49,6 +49,14 @@ int gort_snapshot_leaks(struct gsnap *out);
  */
 int gort_leak_find(char *buf, size_t size);
 
+/* Which goroutines that are left over are leaks; gort_snapshot_leaks proves the others' classes. */
+enum gort_leak_class {
+	GORT_LEAK_EXTRA = 1,       /* all: goleak's rule */
+	GORT_LEAK_UNREACHABLE = 2, /* nothing that is alive can reach what it waits for */
+	GORT_LEAK_LIKELY = 4,      /* the same, if memory that is not scanned does not either */
+	GORT_LEAK_FOREVER = 8,     /* it waits for a nil channel or in a select without cases */
+};
+
 /* Who is no leak, as goleak's options; a list ends with NULL, and NULL is an empty one. */
 struct gort_leak_options {
 	const char *const *ignore_top;     /* functions on top of a stack. IgnoreTopFunction */
@@ -57,9 +65,13 @@ struct gort_leak_options {
 	const uint64_t *current;           /* ids, as gort_leak_current gives. IgnoreCurrent */
 	size_t ncurrent;
 	int64_t patience; /* ns to wait for them to end; 0: 0.43 s, negative: look once */
+	unsigned classes; /* only these count, of enum gort_leak_class; 0: GORT_LEAK_EXTRA */
 };
 
-/* gort_leak_find() with options. */
+/*
+ * gort_leak_find() with options. When only proved classes count and nothing can be proved, the
+ * error is that of gort_snapshot_leaks.
+ */
 int gort_leak_find_with(const struct gort_leak_options *options, char *buf, size_t size);
 
 /* Ids of all goroutines of the program that there are now; for free(). NULL: out of memory. */
@@ -68,7 +80,8 @@ uint64_t *gort_leak_current(size_t *n);
 /*
  * gort_leak_find() with the message on standard error. Returns what the process should exit with:
  * code, or GORT_EXIT_LEAK when code is 0 and something leaked. The same runs by itself after
- * gort_main when GORT_LEAKCHECK=1 (set by gort-leak). Mirrors goleak.VerifyTestMain.
+ * gort_main when GORT_LEAKCHECK=1 (set by gort-leak); of the classes that are named when it is
+ * GORT_LEAKCHECK=unreachable,unreachable-likely,blocked-forever. Mirrors goleak.VerifyTestMain.
  */
 int gort_leak_verify(int code);
 
