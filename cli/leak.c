@@ -126,8 +126,8 @@ static bool wants_report(const struct opts *o)
 static int run_leak(const struct opts *o)
 {
 	struct gsnap_err err = {0};
-	if (o->nargs == 1 && !strcmp(o->args[0], "selftest"))
-		return leakself_run(o, run_watched);
+	if (o->nargs <= 2 && !strcmp(o->args[0], "selftest"))
+		return leakself_run(o, o->args[1], run_watched, run_libgort);
 	char *path = launch_find(o->args[0], &err);
 	if (!path)
 		return err_print(&err);
@@ -158,7 +158,8 @@ const struct command cmd_leak = {
 		    "go test -exec gort-leak ./...   # Go tests, unmodified\n"
 		    "gort-leak --exit-code 1 ./t     # another code for findings\n"
 		    "gort-leak --fail-on unreachable,extra ./t   # goleak's rule as well\n"
-		    "gort-leak selftest              # plants a leak and must find it\n",
+		    "gort-leak selftest              # plants a leak and must find it\n"
+		    "gort-leak selftest go           # of that kind only: go or libgort\n",
 	.notes = "Exits as the command did; 66 when it ended well but leaked. Of a Go program "
 		 "those\n"
 		 "goroutines are leaked that nothing could ever have woken (gort help leaks); of "

@@ -5,11 +5,14 @@
 
 #include "cli.h"
 
+typedef int leakself_judge(const struct opts *o, const char *path, struct gsnap_err *err);
+
 /*
- * Builds a Go program with one leaked goroutine, and the same with the mistake mended, and runs
- * `judge` on each. An exit code, explained.
+ * Builds a program with one leaked goroutine, and runs the judge of its kind on it and on the same
+ * with the mistake mended. what: "go", "libgort", NULL: each that can be built here, at least one.
+ * An exit code, explained.
  */
-int leakself_run(const struct opts *o,
-	int (*judge)(const struct opts *o, const char *path, struct gsnap_err *err));
+int leakself_run(
+	const struct opts *o, const char *what, leakself_judge *go, leakself_judge *libgort);
 
 #endif

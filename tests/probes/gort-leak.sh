@@ -83,8 +83,13 @@ reports)
 selftest)
 	"$leak" selftest 2>"$tmp/err" || fail "selftest"
 	grep -q 'the planted leak was found' "$tmp/err" || fail "silent"
-	PATH=/nonexistent "$leak" selftest 2>"$tmp/err" && fail "without go"
+	[ "$(grep -c 'the planted leak was found' "$tmp/err")" = 2 ] || fail "not both kinds"
+	PATH=/nonexistent "$leak" selftest go 2>"$tmp/err" && fail "without go"
 	grep -q "no command 'go'" "$tmp/err" || fail "no reason"
+	PATH=/nonexistent "$leak" selftest libgort 2>"$tmp/err" && fail "without a compiler"
+	code=0
+	"$leak" selftest rust 2>"$tmp/err" || code=$?
+	[ $code = 2 ] || fail "selftest rust: $code"
 	;;
 clean)
 	for mode in "" threads child; do
