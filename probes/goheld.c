@@ -10,7 +10,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <gelf.h>
 #include "goleak.h"
+#include "gortread.h"
+#include "modules.h"
 
 static const struct gocopy *goroutine_at(const struct golook *p, uint64_t g)
 {
@@ -40,8 +43,46 @@ static bool woken(const struct golook *p, const struct gocopy *c)
 	return state == GOLOOK_WOKEN || state == GOLOOK_UNSURE;
 }
 
+static bool in_data(Elf *elf, uint64_t bias, uint64_t addr)
+{
+	size_t n = 0;
+	GElf_Phdr ph;
+	if (elf_getphdrnum(elf, &n))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_LOAD && ph.p_flags & PF_W &&
+			addr - bias - ph.p_vaddr < ph.p_memsz)
+			return true;
+	return false;
+}
+
+/* A variable of a program on libgort, by the symbols of the file whose data it is in. */
+static void name_c_variable(const struct gortread *r, struct probe_hold *h)
+{
+	for (size_t i = 0; r->ms && i < modules_count(r->ms); i++) {
+		struct module *mod = modules_get(r->ms, i);
+		GElf_Addr bias;
+		GElf_Off off;
+		GElf_Sym s;
+		Elf *elf = mod->path[0] == '/' && module_elf(mod)
+				   ? dwfl_module_getelf(mod->dw, &bias)
+				   : NULL;
+		if (!elf || !in_data(elf, mod->bias, h->addr))
+			continue;
+		const char *name =
+			dwfl_module_addrinfo(mod->dw, h->addr, &off, &s, NULL, NULL, NULL);
+		if (!name || GELF_ST_TYPE(s.st_info) != STT_OBJECT || off >= s.st_size)
+			return;
+		snprintf(h->name, sizeof h->name, "%s", name);
+		h->addr -= off;
+		h->offset = off;
+		h->size = s.st_size;
+		return;
+	}
+}
+
 /* The symbol of a variable, in the executable's table; of Go programs. */
-static void name_variable(const struct gotarget *g, struct probe_hold *h)
+static void name_go_variable(const struct gotarget *g, struct probe_hold *h)
 {
 	const Elf64_Shdr *sh = g ? elf_section(&g->elf, ".symtab") : NULL;
 	const Elf64_Shdr *strs = sh && sh->sh_link < g->elf.nsh ? &g->elf.sh[sh->sh_link] : NULL;
@@ -62,6 +103,14 @@ static void name_variable(const struct gotarget *g, struct probe_hold *h)
 		h->size = s.st_size;
 		return;
 	}
+}
+
+static void name_variable(const struct golook *p, struct probe_hold *h)
+{
+	if (p->l->r)
+		name_c_variable(p->l->r, h);
+	else
+		name_go_variable(p->l->g, h);
 }
 
 static void describe_object(const struct golook *p, struct goobj o, struct probe_hold *h)
@@ -98,7 +147,7 @@ static bool holder_of(const struct golook *p, uint64_t slot, struct probe_hold *
 		h->addr = c->goid;
 	} else if (!goheap_find(&p->l->heap, slot, &o)) {
 		h->by = PROBE_HELD_VARIABLE;
-		name_variable(p->l->g, h);
+		name_variable(p, h);
 	} else if (idmap_get(&p->mark.opaque, goobj_base(o))) {
 		h->by = PROBE_HELD_RUNTIME;
 	} else {
@@ -127,7 +176,7 @@ static size_t not_of_heap(const struct golook *p, uint64_t key, struct probe_hol
 		*out = (struct probe_hold){.by = PROBE_HELD_STACK, .addr = c->goid};
 		return 1;
 	}
-	name_variable(p->l->g, out);
+	name_variable(p, out);
 	return 1;
 }
 

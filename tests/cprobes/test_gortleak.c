@@ -126,6 +126,30 @@ START_TEST(undamaged)
 }
 END_TEST
 
+/* Who waits but is no leak is kept by something that lives by itself; here by a variable. */
+START_TEST(held)
+{
+	struct golook p;
+	struct probe_hold chain[16];
+	const char *why;
+	unsigned kept = 0, named = 0;
+	l.holders = true;
+	ck_assert_int_eq(golook_at(&p, &l, &why), 0);
+	for (size_t i = 0; i < p.now.n; i++) {
+		if (p.now.v[i].kind != GOWAIT_CHAN || p.state[i] != GOLOOK_WOKEN)
+			continue;
+		size_t n = goheld_chain(&p, p.now.v[i].goid, chain, 16);
+		ck_assert_uint_gt(n, 0);
+		ck_assert_int_ne(chain[n - 1].by, PROBE_HELD_OBJECT);
+		kept++;
+		named += !strcmp(chain[n - 1].name, "heap");
+	}
+	golook_free(&p);
+	ck_assert_uint_eq(kept, 4);
+	ck_assert_uint_gt(named, 0); /* stale words may lead there, too */
+}
+END_TEST
+
 START_TEST(lost_stacks)
 {
 	damage_stacks();
@@ -192,6 +216,7 @@ Suite *test_suite(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, undamaged);
+	tcase_add_test(tc, held);
 	tcase_add_test(tc, lost_stacks);
 	tcase_add_test(tc, empty_stacks);
 	tcase_add_test(tc, lost_goroutine);
