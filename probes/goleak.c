@@ -116,7 +116,10 @@ static void mark_roots(struct golook *p)
 	drain(p);
 }
 
-/* Adds those that may be woken; true when there was one. */
+/*
+ * Adds those that may be woken; true when there was one. Once one of whom it is not sure is among
+ * them, all that come after may be reached from that one only.
+ */
 static bool wake(struct golook *p, enum golive at_least)
 {
 	bool any = false;
@@ -126,7 +129,8 @@ static bool wake(struct golook *p, enum golive at_least)
 		enum golive it = p->l->ops->live(p, i);
 		if (it == GO_DEAD || (at_least == GO_LIVE && it != GO_LIVE))
 			continue;
-		p->state[i] = it == GO_LIVE ? GOLOOK_WOKEN : GOLOOK_UNSURE;
+		p->unsure |= it != GO_LIVE;
+		p->state[i] = p->unsure ? GOLOOK_UNSURE : GOLOOK_WOKEN;
 		mark_goroutine(p, &p->now.v[i], false);
 		any = true;
 	}
@@ -134,7 +138,7 @@ static bool wake(struct golook *p, enum golive at_least)
 	return any;
 }
 
-/* Those of whom it is not sure come last: what they hold counts as reached, they are named. */
+/* Those of whom it is not sure come last: they are named, with whom they alone could wake. */
 static void fixed_point(struct golook *p)
 {
 	do

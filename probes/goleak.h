@@ -45,6 +45,7 @@ struct golook {
 	struct gowaits waits;
 	uint8_t *state;            /* of now, enum golook_state */
 	bool *moved;               /* of before: it ran while the heap was copied */
+	bool unsure;               /* whoever is woken now may be so only by one that is unsure */
 	uint64_t nquiet, nguessed; /* stacks of goroutines at rest; of them not told by maps */
 	struct gortstacks *stacks; /* of libgort: those of blocked goroutines (gortleak.c) */
 	int error;
