@@ -48,6 +48,7 @@
 #include "sched/proc.h"
 #include "sched/race.h"
 #include "sched/runq.h"
+#include "sync/mutex.h"
 #include "sync/sema.h"
 
 enum {
@@ -99,18 +100,16 @@ void mutexminit(void)
 		rseqcs = (uint64_t *)(self + offsetof(struct rseq, rseq_cs));
 }
 
-/* Makes m shared; or leaves, when it has just been unlocked: look at the word again then. */
-static void share(struct muteximpl *m)
+void makeshared(_Atomic uint32_t *word, uint32_t held, uint32_t sharing, uint32_t shared)
 {
 	lock(&sharelock);
-	uint32_t old = load_rlx(&m->state);
-	bool mine = old & mutexLocked && !(old & mutexShared) &&
-		    cas_acqrel(&m->state, &old, old | mutexSharing);
-	if (mine)
+	uint32_t old = load_rlx(word);
+	bool mine = old & held && !(old & shared) && cas_acqrel(word, &old, old | sharing);
+	if (mine && restartable)
 		rawsyscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, 0, 0, 0);
-	old = load_rlx(&m->state);
-	while (mine && old & mutexSharing)
-		mine = !cas_acqrel(&m->state, &old, old - mutexSharing + mutexShared);
+	old = load_rlx(word);
+	while (mine && old & sharing)
+		mine = !cas_acqrel(word, &old, old - sharing + shared);
 	unlock(&sharelock);
 }
 
@@ -208,7 +207,7 @@ void gort_mutex_lockslow(gort_mutex *mutex)
 			continue;
 		}
 		if (old & mutexLocked && !isshared(old)) {
-			share(m);
+			makeshared(&m->state, mutexLocked, mutexSharing, mutexShared);
 			continue;
 		}
 		if (!cas_acq(&m->state, &old, wanted(&l, old)))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mutex_amd64.S - unlocking without an atomic operation: a restartable sequence (rseq(2)). mutex.c
+ * mutex_amd64.S - unlocking without an atomic operation: restartable sequences (rseq(2)). mutex.c
  * has the protocol.
  *
  * The thread's rseq_cs stays set after the sequence. Whenever the kernel takes the CPU from a
@@ -14,38 +14,44 @@
  */
 	.text
 
-/* void gort_mutex_unlockslow(gort_mutex *m): 1 to 0; in any other case mutexunlock(m). */
-	.globl gort_mutex_unlockslow
-	.type gort_mutex_unlockslow, @function
+	/* void NAME(object): the word at WORD(object) from 1 to 0; else OTHERWISE(object). */
+	.macro UNLOCK name, word, otherwise
+	.globl \name
+	.type \name, @function
 	.p2align 4
-gort_mutex_unlockslow:
+\name:
 	.cfi_startproc
 	movq rseqcs@gottpoff(%rip), %rax
 	movq %fs:(%rax), %rax
 	testq %rax, %rax
-	je mutexunlock
-	leaq descriptor(%rip), %rdx
-.Lbegin:
+	je \otherwise
+	leaq descriptor_\name(%rip), %rdx
+.Lbegin_\name:
 	cmpq %rdx, (%rax)
-	jne .Lset
-	cmpl $1, (%rdi)
-	jne mutexunlock
-	movl $0, (%rdi)
-.Lend:
+	jne .Lset_\name
+	cmpl $1, \word(%rdi)
+	jne \otherwise
+	movl $0, \word(%rdi)
+.Lend_\name:
 	ret
 	/* What precedes the place of restart is a ud1 whose displacement is the signature. */
 	.byte 0x0f, 0xb9, 0x3d
 	.long 0x53053053
-.Lset:
+.Lset_\name:
 	movq %rdx, (%rax)
-	jmp .Lbegin
+	jmp .Lbegin_\name
 	.cfi_endproc
-	.size gort_mutex_unlockslow, .-gort_mutex_unlockslow
+	.size \name, .-\name
 
-	.section .data.rel.ro.local, "aw"
+	.pushsection .data.rel.ro.local, "aw"
 	.balign 32
-descriptor:
+descriptor_\name:
 	.long 0, 0
-	.quad .Lbegin, .Lend - .Lbegin, .Lset
+	.quad .Lbegin_\name, .Lend_\name - .Lbegin_\name, .Lset_\name
+	.popsection
+	.endm
+
+	UNLOCK gort_mutex_unlockslow, 0, mutexunlock
+	UNLOCK gort_rwmutex_runlockalone, 16, rwmutexrunlock
 
 	.section .note.GNU-stack, "", @progbits

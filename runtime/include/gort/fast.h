@@ -8,7 +8,8 @@
  *    the only P. Nothing else can run goroutines then, so what must not happen is that this one is
  *    switched out between its test and its store. The preemption handler refuses every pc that is
  *    followed within 64 bytes by the marker, a no-op that no compiler emits: `nopl "gort"(%rax)`;
- *  - else by one atomic operation. Unlocking a mutex needs none (sync/mutex.c).
+ *  - else by one atomic operation. Unlocking a mutex needs none (sync/mutex.c), nor does the end of
+ *    a read lock that never met another (sync/rwmutex.c).
  * At one P the library may take the P of a thread that sleeps in a system call. gort_elide is then
  * GORT_GATED: another thread now does without atomic operations, and this one must get the P back
  * first (gort_gate).
@@ -88,12 +89,23 @@ static inline bool gort_mutex_unlock_elided(gort_mutex *m)
 /* The mutex has had waiters: all its unlocks are atomic from then on. */
 #define GORT_MUTEX_SHARED 8u
 
-/* Changes the count of readers, unless it is or gets negative: a writer is there, or a fault. */
-static inline bool gort_rwmutex_elided(gort_rwmutex *rw, int delta)
+/* Of a reader-writer mutex: the number of readers; and that it has had several at a time. */
+#define GORT_RWMUTEX_READERS ((1 << 28) - 1)
+#define GORT_RWMUTEX_SHARED  (1 << 29)
+
+/* One reader more, unless the word is negative: a writer is there. */
+static inline bool gort_rwmutex_rlock_elided(gort_rwmutex *rw)
 {
-	GORT_ELIDED("movl 16(%0), %%eax\n\ttestl %%eax, %%eax\n\tjs %l[no]\n\t"
-		    "addl %1, %%eax\n\tjs %l[no]\n\tmovl %%eax, 16(%0)",
-		rw->opaque, delta)
+	GORT_ELIDED("movl 16(%0), %%eax\n\taddl %1, %%eax\n\tjs %l[no]\n\tmovl %%eax, 16(%0)",
+		rw->opaque, 1)
+}
+
+/* One reader less, unless there is none, or a writer. */
+static inline bool gort_rwmutex_runlock_elided(gort_rwmutex *rw)
+{
+	GORT_ELIDED("movl 16(%0), %%eax\n\ttestl %1, %%eax\n\tjz %l[no]\n\t"
+		    "subl $1, %%eax\n\tjs %l[no]\n\tmovl %%eax, 16(%0)",
+		rw->opaque, GORT_RWMUTEX_READERS)
 }
 
 /* Changes the counter, the high half; not below 0, nor to 0 while somebody waits (the low half). */
@@ -107,10 +119,12 @@ static inline bool gort_wg_elided(gort_waitgroup *wg, int delta){
 /* The library's half of each. */
 GORT_API void gort_mutex_lockslow(gort_mutex *m);
 GORT_API void gort_mutex_unlockslow(gort_mutex *m);
-/* The reader is counted, and a writer is there: waits for it. */
-GORT_API void gort_rwmutex_rlockslow(gort_rwmutex *rw);
-/* readers: the count after this one has left, negative. */
-GORT_API void gort_rwmutex_runlockslow(gort_rwmutex *rw, int32_t readers);
+/* counted: the reader is, and a writer is there. */
+GORT_API void gort_rwmutex_rlockslow(gort_rwmutex *rw, bool counted);
+/* Of one that is not shared. */
+GORT_API void gort_rwmutex_runlockalone(gort_rwmutex *rw);
+/* count: the word after this reader has left. A writer waits, or the reader was not counted. */
+GORT_API void gort_rwmutex_runlockslow(gort_rwmutex *rw, int32_t count);
 /* state: after delta was added. The counter is negative, or somebody waits. */
 GORT_API void gort_wg_added(gort_waitgroup *wg, gort_isize delta, uint64_t state);
 GORT_API void gort_wg_waitslow(gort_waitgroup *wg);
@@ -133,21 +147,33 @@ static inline void gort_mutex_unlock_fast(gort_mutex *m)
 
 static inline void gort_rwmutex_rlock_fast(gort_rwmutex *rw)
 {
-	if (gort_rwmutex_elided(rw, 1))
+	if (gort_rwmutex_rlock_elided(rw))
 		return;
-	int32_t *count = (int32_t *)&rw->opaque[4];
-	if (__builtin_expect(__atomic_add_fetch(count, 1, __ATOMIC_ACQ_REL) < 0, 0))
-		gort_rwmutex_rlockslow(rw);
+	int32_t *word = (int32_t *)&rw->opaque[4];
+	int32_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
+	bool counted = old & GORT_RWMUTEX_SHARED;
+	if (counted) {
+		if (__atomic_add_fetch(word, 1, __ATOMIC_ACQ_REL) >= 0)
+			return;
+	} else if (old == 0 && __atomic_compare_exchange_n(
+				       word, &old, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		return;
+	}
+	gort_rwmutex_rlockslow(rw, counted);
 }
 
 static inline void gort_rwmutex_runlock_fast(gort_rwmutex *rw)
 {
-	if (gort_rwmutex_elided(rw, -1))
+	if (gort_rwmutex_runlock_elided(rw))
 		return;
-	int32_t *count = (int32_t *)&rw->opaque[4];
-	int32_t readers = __atomic_sub_fetch(count, 1, __ATOMIC_ACQ_REL);
-	if (__builtin_expect(readers < 0, 0))
-		gort_rwmutex_runlockslow(rw, readers);
+	int32_t *word = (int32_t *)&rw->opaque[4];
+	if (!(__atomic_load_n(word, __ATOMIC_RELAXED) & GORT_RWMUTEX_SHARED)) {
+		gort_rwmutex_runlockalone(rw);
+		return;
+	}
+	int32_t count = __atomic_sub_fetch(word, 1, __ATOMIC_ACQ_REL);
+	if (__builtin_expect(count < GORT_RWMUTEX_SHARED, 0))
+		gort_rwmutex_runlockslow(rw, count);
 }
 
 /* acq_rel: what was done before Done is seen after Wait, through the counter's zero. */
