@@ -185,6 +185,67 @@ static inline void goreadyfast(struct g *gp)
 }
 
 /*
+ * goready without a call at several Ps, in two steps: what is to be done only if it succeeds lies
+ * between them. True: runnext is locked until readyend, and no lock may be waited for.
+ */
+static inline bool readybegin(struct p *pp)
+{
+	uint32_t n = load_rlx(&pp->runqtail) - load_acq(&pp->runqhead); /* as in runqputtail */
+	if (n >= pp->wakelen || n >= RUNQSIZE || load_rlx(&sched.sysmonwait))
+		return false;
+	return runnexttrylock(pp);
+}
+
+static inline void readyend(struct p *pp, struct g *gp)
+{
+	struct g *old = pp->runnext;
+	store_rlx(&gp->atomicstatus, _Grunnable);
+	usdt_go_unblock(gp);
+	*(struct g *volatile *)&pp->runnext = gp;
+	store_rel(&pp->rnowner, 0);
+	if (!old)
+		return;
+	uint32_t t = load_rlx(&pp->runqtail);
+	store_rlx(&pp->runq[t % RUNQSIZE], old);
+	store_rel(&pp->runqtail, t + 1);
+}
+
+/*
+ * The decision of a goroutine that is about to wait, at several Ps, if it falls on runnext and
+ * takes no call: in two steps likewise. NULL: none was made. Else runnext is locked until nextend.
+ */
+static inline struct g *nextbegin(struct m *mp)
+{
+	struct p *pp = mp->p;
+	if (!*(struct g *volatile *)&pp->runnext || load_rlx(&mp->events) || load_rlx(&pp->slow) ||
+		load_rlx(&pp->schedtick) % 64 == 63)
+		return NULL;
+	if (!runnexttrylock(pp))
+		return NULL;
+	struct g *next = pp->runnext;
+	if (likely(next && !next->wired && next->stack.hi && canrun(next)))
+		return next;
+	store_rel(&pp->rnowner, 0);
+	return NULL;
+}
+
+static inline void nextcancel(struct m *mp)
+{
+	store_rel(&mp->p->rnowner, 0);
+}
+
+/* gp waits, next runs: the caller switches to it. */
+static inline void nextend(struct m *mp, struct g *gp, struct g *next)
+{
+	struct p *pp = mp->p;
+	store_rlx(&pp->schedtick, load_rlx(&pp->schedtick) + 1);
+	pp->runnext = NULL;
+	store_rel(&pp->rnowner, 0);
+	gp->m = NULL;
+	execute(mp, next);
+}
+
+/*
  * At one P: gp, which runs here, goes to the end of the ring and the first of the ring runs, when
  * that is all there is to decide. False, with nothing done, otherwise.
  */

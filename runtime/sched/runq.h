@@ -93,6 +93,17 @@ static inline void runnextlock(struct p *pp)
 		runnextwait(pp);
 }
 
+/* For code that does without a call; not at one P. */
+static inline bool runnexttrylock(struct p *pp)
+{
+	store_rlx(&pp->rnowner, 1);
+	compiler_barrier(); /* as above; runnext is read after rnthief */
+	if (likely(!load_acq(&pp->rnthief)))
+		return true;
+	store_rel(&pp->rnowner, 0);
+	return false;
+}
+
 static inline void runnextunlock(struct p *pp)
 {
 	if (!single)

@@ -125,17 +125,15 @@ void racefound(struct hchan *c, const struct g *waiting, bool send)
 
 /* ---- send, receive, close ---- */
 
-/*
- * At one P: takes the first waiter of q, for 8 bytes and not in a select, if it can be made to run
- * next without a call; else NULL, with nothing done. So the two below need no stack frame either.
- */
-static inline struct sudog *takewaiter8(struct hchan *c, struct waitq *q)
+/* The first waiter of q, if it is for 8 bytes and not in a select. */
+static inline struct sudog *waiter8(const struct hchan *c, const struct waitq *q)
 {
 	struct sudog *sg = q->first;
-	if (!sg || sg->isSelect || c->elemsize != 8)
-		return NULL;
-	if (!canreadyfast())
-		return NULL;
+	return sg && !sg->isSelect && c->elemsize == 8 ? sg : NULL;
+}
+
+static inline void takefirst(struct waitq *q, struct sudog *sg)
+{
 	q->first = sg->next;
 	if (sg->next)
 		sg->next->prev = NULL;
@@ -143,6 +141,18 @@ static inline struct sudog *takewaiter8(struct hchan *c, struct waitq *q)
 		q->last = NULL;
 	sg->next = NULL;
 	sg->success = true;
+}
+
+/*
+ * At one P: takes the first waiter of q, for 8 bytes and not in a select, if it can be made to run
+ * next without a call; else NULL, with nothing done. So the two below need no stack frame either.
+ */
+static inline struct sudog *takewaiter8(struct hchan *c, struct waitq *q)
+{
+	struct sudog *sg = waiter8(c, q);
+	if (!sg || !canreadyfast())
+		return NULL;
+	takefirst(q, sg);
 	return sg;
 }
 
@@ -198,18 +208,104 @@ bool chantrysend(struct hchan *c, const void *elem)
 	return trysend(c, elem);
 }
 
+/*
+ * At several Ps, 8 bytes over an unbuffered channel: whoever finds a counterpart that waits passes
+ * it the data, and who finds none waits, without a call or a stack frame, which would be a sixth
+ * of what a value costs. Only if nothing more is to be done: the counterpart may go to runnext, or
+ * what runs next is there.
+ *
+ * The M of the calling goroutine, if so far nothing is against it.
+ */
+static inline struct m *fastm(const struct hchan *c)
+{
+	if (!PARKASM || !c || c->dataqsiz || gort_elide != GORT_ATOMIC || c->elemsize != 8)
+		return NULL;
+	struct m *mp = getm();
+	if (!mp || !mp->curg || load_rlx(&mp->gate) != GATE_OPEN)
+		return NULL;
+	return likely(!raceenabled) ? mp : NULL;
+}
+
+/*
+ * Locks c, and runnext if nobody seems to wait in other: then *next is what runs when this
+ * goroutine waits. False, with nothing done, if there is none, or somebody else has the lock.
+ */
+static inline __attribute__((always_inline)) bool lockfast(
+	struct m *mp, struct hchan *c, const struct waitq *other, struct g **next)
+{
+	*next = NULL;
+	if (!*(struct sudog *const volatile *)&other->first && !(*next = nextbegin(mp)))
+		return false;
+	if (trylock(&c->lock))
+		return true;
+	if (*next)
+		nextcancel(mp);
+	return false;
+}
+
+/* Whether this goroutine must wait, as it seemed; else runnext is not locked any more. */
+static inline bool maywait(struct m *mp, const struct hchan *c, const struct waitq *other)
+{
+	if (likely(!other->first && !c->closed && !c->timer))
+		return true;
+	nextcancel(mp);
+	return false;
+}
+
+/* Queues up the calling goroutine, whose sudog is ready, and releases both locks. */
+static inline void waitfast(
+	struct m *mp, struct hchan *c, struct waitq *q, waitReason reason, struct g *next)
+{
+	struct g *gp = mp->curg;
+	enqueue(q, &gp->sudog);
+	markwaiting(gp, reason);
+	unlock(&c->lock);
+	nextend(mp, gp, next);
+}
+
+/* After takefirst. Invariant 4: others find the goroutine of sg after the unlock only. */
+static inline void passed(struct m *mp, struct hchan *c, const struct sudog *sg)
+{
+	struct g *gp = sg->g;
+	unlock(&c->lock);
+	readyend(mp->p, gp);
+}
+
+/* With the lock, which they release if they return true; else they have done nothing. */
+static inline bool passsend8(struct m *mp, struct hchan *c, const void *elem)
+{
+	struct sudog *sg = waiter8(c, &c->recvq);
+	if (!sg || !readybegin(mp->p))
+		return false;
+	takefirst(&c->recvq, sg);
+	prefetchframe(sg->g);
+	memcpy(&sg->val, elem, 8);
+	passed(mp, c, sg);
+	return true;
+}
+
+static inline bool passrecv8(struct m *mp, struct hchan *c, void *elem)
+{
+	struct sudog *sg = waiter8(c, &c->sendq);
+	if (!sg || !readybegin(mp->p))
+		return false;
+	takefirst(&c->sendq, sg);
+	prefetchframe(sg->g);
+	memcpy(elem, &sg->val, 8);
+	passed(mp, c, sg);
+	return true;
+}
+
 void chansent(struct g *gp)
 {
 	if (unlikely(!gp->sudog.success))
 		gopanic_text("send on closed channel");
 }
 
-static __attribute__((noinline)) void chansend(struct hchan *c, const void *elem)
+/* The rest of a send, with the lock. */
+static inline __attribute__((always_inline)) void sendrest(
+	struct g *gp, struct hchan *c, const void *elem)
 {
-	struct g *gp = getgchecked("chan send");
-	if (unlikely(!c))
-		goparkforever(waitReasonChanSendNilChan);
-	plock(&c->lock);
 	if (lockedfast() && bufsend8(c, elem)) {
 		unlock(&c->lock);
 		return;
@@ -236,13 +332,46 @@ static __attribute__((noinline)) void chansend(struct hchan *c, const void *elem
 	chansent(gp);
 }
 
+static __attribute__((noinline)) void sendlocked(struct hchan *c, const void *elem)
+{
+	sendrest(getg(), c, elem);
+}
+
+static __attribute__((noinline)) void chansend(struct hchan *c, const void *elem)
+{
+	struct g *gp = getgchecked("chan send");
+	if (unlikely(!c))
+		goparkforever(waitReasonChanSendNilChan);
+	plock(&c->lock);
+	sendrest(gp, c, elem);
+}
+
+static __attribute__((noinline)) void unbufsend(struct hchan *c, const void *elem)
+{
+	struct m *mp = fastm(c);
+	struct g *gp, *next;
+	if (!mp || !lockfast(mp, c, &c->recvq, &next)) {
+		chansend(c, elem);
+	} else if (!next) {
+		if (!passsend8(mp, c, elem))
+			sendlocked(c, elem);
+	} else if (maywait(mp, c, &c->recvq)) {
+		gp = mp->curg;
+		memcpy(&mysudog(gp, c, (void *)(uintptr_t)elem)->val, elem, 8);
+		waitfast(mp, c, &c->sendq, waitReasonChanSend, next);
+		gort_chan_send_park(&gp->sched, &next->sched);
+	} else {
+		sendlocked(c, elem);
+	}
+}
+
 void gort_chan_send(struct gort_chan *gc, const void *elem)
 {
 	struct hchan *c = (struct hchan *)gc;
 	usdt_chan_send(c, elem);
 	if (gort_elide == GORT_OWNER && likely(c) && (bufsend8(c, elem) || handsend8(c, elem)))
 		return;
-	chansend(c, elem);
+	unbufsend(c, elem);
 }
 
 /* Receives if that needs no waiting. Called with the lock; releases it when it returns true. */
@@ -293,12 +422,10 @@ static inline bool recvpark(const struct g *gp, const void *elem, uint32_t size)
 	       (uintptr_t)elem - gp->stack.lo < gp->stack.hi - gp->stack.lo;
 }
 
-static __attribute__((noinline)) bool chanrecv(struct hchan *c, void *elem)
+/* The rest of a receive, with the lock. */
+static inline __attribute__((always_inline)) bool recvrest(
+	struct g *gp, struct hchan *c, void *elem)
 {
-	struct g *gp = getgchecked("chan receive");
-	if (unlikely(!c))
-		goparkforever(waitReasonChanReceiveNilChan);
-	plock(&c->lock);
 	if (lockedfast() && bufrecv8(c, elem)) {
 		unlock(&c->lock);
 		return true;
@@ -331,13 +458,42 @@ static __attribute__((noinline)) bool chanrecv(struct hchan *c, void *elem)
 	return sg->success;
 }
 
+static __attribute__((noinline)) bool recvlocked(struct hchan *c, void *elem)
+{
+	return recvrest(getg(), c, elem);
+}
+
+static __attribute__((noinline)) bool chanrecv(struct hchan *c, void *elem)
+{
+	struct g *gp = getgchecked("chan receive");
+	if (unlikely(!c))
+		goparkforever(waitReasonChanReceiveNilChan);
+	plock(&c->lock);
+	return recvrest(gp, c, elem);
+}
+
+static __attribute__((noinline)) bool unbufrecv(struct hchan *c, void *elem)
+{
+	struct m *mp = fastm(c);
+	struct g *gp = mp ? mp->curg : NULL, *next;
+	if (!mp || !recvpark(gp, elem, 8) || wbenabled() || !lockfast(mp, c, &c->sendq, &next))
+		return chanrecv(c, elem);
+	if (!next)
+		return passrecv8(mp, c, elem) || recvlocked(c, elem);
+	if (!maywait(mp, c, &c->sendq))
+		return recvlocked(c, elem);
+	mysudog(gp, c, elem)->val = 0;
+	waitfast(mp, c, &c->recvq, waitReasonChanReceive, next);
+	return gort_chan_recv_park(&gp->sched, &next->sched);
+}
+
 bool gort_chan_recv(struct gort_chan *gc, void *elem)
 {
 	struct hchan *c = (struct hchan *)gc;
 	usdt_chan_recv(c, elem);
 	if (gort_elide == GORT_OWNER && likely(c) && (bufrecv8(c, elem) || handrecv8(c, elem)))
 		return true;
-	return chanrecv(c, elem);
+	return unbufrecv(c, elem);
 }
 
 /*
