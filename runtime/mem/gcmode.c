@@ -15,6 +15,7 @@
 #include "debug/options.h"
 #include "gort/gc.h"
 #include "mem/mbarrier.h"
+#include "mem/mgc.h"
 #include "sched/race.h"
 
 #define NT_GORT_STAMP 2
@@ -95,7 +96,8 @@ const char *unstamped(void)
 
 bool gcconcurrent(void)
 {
-	return options.gcmode == GCMODE_BARRIER && !raceenabled;
+	return !raceenabled &&
+	       (options.gcmode == GCMODE_BARRIER || options.gcmode == GCMODE_KERNEL);
 }
 
 const char *gort_gcmode(const char **why)
@@ -105,6 +107,8 @@ const char *gort_gcmode(const char **why)
 	const char *who = options.gcmode ? NULL : unstamped();
 	if (why)
 		*why = who;
+	if (options.gcmode == GCMODE_KERNEL && !gckernel())
+		return names[GCMODE_STW];
 	if (options.gcmode)
 		return names[options.gcmode];
 	return names[who ? GCMODE_KERNEL : GCMODE_BARRIER];

@@ -9,7 +9,8 @@
  *  - when nothing is left to mark, to shade what is still in the logs. If that leads to more than
  *    a little, everybody goes on, and the pause is tried again.
  * HACKING.md, "Stores and the collector", has the protocol. A module that stores without a barrier
- * may have been loaded meanwhile: then the second pause marks everything anew.
+ * may have been loaded meanwhile: then the second pause marks everything anew. Mode kernel is mode
+ * barrier that looks once more at what the program has changed without telling (mgcdirty.c).
  *
  * Conservative: a word anywhere in the roots or in an object without a layout keeps what it points
  * into. Nothing moves.
@@ -31,6 +32,7 @@
 #include "mem/malloc.h"
 #include "mem/mbarrier.h"
 #include "mem/mgccheck.h"
+#include "mem/mgcdirty.h"
 #include "mem/mgcwork.h"
 #include "mem/mprof.h"
 #include "sched/park.h"
@@ -38,9 +40,11 @@
 #include "sched/proc.h"
 #include "sync/pool.h"
 
-#define FINAL_NS  50000 /* the second pause is given up when it takes longer, */
-#define MAXGIVEUP 10    /* but not that often */
-#define NPAUSE    256   /* that a reader of gort_memstats may see */
+#define FINAL_NS  50000  /* the second pause is given up when it takes longer, */
+#define MAXGIVEUP 10     /* but not that often */
+#define KERNEL_NS 500000 /* of mode kernel, which scans all roots anew each time: later, */
+#define KERNELMAX 2      /* and still less often */
+#define NPAUSE    256    /* that a reader of gort_memstats may see */
 
 /* What gctrace tells about a cycle: nanoseconds and bytes. */
 struct cycle {
@@ -60,6 +64,7 @@ static struct {
 	int64_t start, lastpause;
 	int64_t stopcpu, stopcost; /* limitclock when the pause began; what the last one cost */
 	bool concurrent;    /* the mode, and the system, let goroutines run while others mark */
+	bool kernel;        /* the mode is kernel, and the system can */
 	struct cycle cycle; /* the one under way */
 
 	int64_t marked;             /* ns of all Ps that marking took, idle ones' left out */
@@ -208,7 +213,8 @@ bool gcmarking(void)
 
 static bool canmark(void)
 {
-	return gc.concurrent && (options.gcmode == GCMODE_BARRIER || !rootsunstamped());
+	bool told = options.gcmode == GCMODE_BARRIER || !rootsunstamped();
+	return gc.concurrent && (gc.kernel || told);
 }
 
 static void beginmark(struct cycle *c, uintptr_t sp)
@@ -218,7 +224,7 @@ static void beginmark(struct cycle *c, uintptr_t sp)
 	if (unlikely(debug.gcbarriercheck))
 		barriercheckbegin();
 	wbenable(true);
-	rootsbegin(sp);
+	rootsbegin(sp, gc.kernel);
 	gcpublish(gcwork());
 	store_rlx(&gcwanted, false);
 	c->concurrent = true;
@@ -227,14 +233,17 @@ static void beginmark(struct cycle *c, uintptr_t sp)
 }
 
 /* In the second pause: true when nothing is left to mark. */
-static bool drainlast(struct cycle *c)
+static bool drainlast(struct cycle *c, uintptr_t sp)
 {
 	wbflush(scanword);
 	if (rootsleft() || (unlikely(gcteststep) && !gcteststep(GCTEST_FINAL)))
 		return false;
-	bool patient = c->gaveup >= MAXGIVEUP;
+	if (gc.kernel)
+		rootsmark(sp, NULL);
+	int64_t end = gc.kernel ? nanotime() + KERNEL_NS : c->done + FINAL_NS;
+	bool patient = c->gaveup >= (gc.kernel ? KERNELMAX : MAXGIVEUP);
 	while (!markdrain(patient ? UINT64_MAX : 4096))
-		if (nanotime() - c->done > FINAL_NS)
+		if (nanotime() > end)
 			return false;
 	return true;
 }
@@ -261,11 +270,11 @@ static void markanew(const struct cycle *c, uintptr_t sp)
 
 static bool endmark(struct cycle *c, uintptr_t sp)
 {
-	if (!canmark()) {
+	if (!canmark() || (gc.kernel && !dirtyall())) {
 		markanew(c, sp);
 		return true;
 	}
-	if (!drainlast(c)) {
+	if (!drainlast(c, sp)) {
 		c->gaveup++;
 		gcpublish(gcwork());
 		return false;
@@ -405,6 +414,8 @@ static bool collect(struct cycle how)
 	}
 	sweepall();
 	mProf_Flush();
+	if (gc.kernel && !how.mark && !dirtybegin())
+		gc.concurrent = gc.kernel = false;
 	*c = how;
 	c->number = load_rlx(&gccycles.n);
 	gc.pauses[c->number % NPAUSE] = 0;
@@ -459,8 +470,16 @@ void gcinit(void)
 	gc.start = nanotime();
 	registersinit();
 	pendingoffset = (intptr_t)&gort_pending - (intptr_t)__builtin_thread_pointer();
+	bool kernel = options.gcmode == GCMODE_KERNEL;
 	gc.concurrent = gcconcurrent() && canpeek();
+	gc.kernel = kernel && gc.concurrent && dirtyinit();
+	gc.concurrent &= gc.kernel == kernel;
 	paceinit(gc.concurrent);
+}
+
+bool gckernel(void)
+{
+	return gc.kernel;
 }
 
 static void waitcommit(void *arg)

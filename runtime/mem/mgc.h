@@ -8,6 +8,8 @@
 /* ---- mgc.c: the cycle ---- */
 
 void gcinit(void);
+/* The mode is kernel, and the system can. */
+bool gckernel(void);
 /* What has been done; told to readers outside, too. */
 extern struct gccycles {
 	_Atomic uint32_t n;
@@ -141,8 +143,11 @@ bool rootsunstamped(void);
  * leaveout: of which goroutines, that do not run, not; NULL: of none.
  */
 void rootsmark(uintptr_t sp, bool (*leaveout)(const struct g *gp));
-/* In the first pause: those that are to be scanned there. The others become jobs. */
-void rootsbegin(uintptr_t sp);
+/*
+ * In the first pause: those that are to be scanned there. The others become jobs; changed: and so
+ * do pages that are written to meanwhile.
+ */
+void rootsbegin(uintptr_t sp, bool changed);
 /* Does one job; false when there is none left, though others may still be at theirs. */
 bool rootsjob(void);
 /* Whether that is so. */
@@ -191,6 +196,8 @@ void scanblock(uintptr_t lo, uintptr_t hi);
 void scanword(uintptr_t w);
 /* What the object that has an address at p refers to; it is not marked itself. */
 void scancontents(uintptr_t p);
+/* What marked objects, and those that are newer than the cycle, have in [lo, hi), and near it. */
+void scanchanged(uintptr_t lo, uintptr_t hi);
 /*
  * Marks what is reachable from there, budget bytes of it; true when nothing was left, here and in
  * the common list.

@@ -209,6 +209,58 @@ void scancontents(uintptr_t p)
 		scanobject(gcwork(), &c);
 }
 
+/*
+ * One that is marked, or has been allocated since marking began: those below freeindex that do not
+ * exist yet. The program has stored into it after it moved freeindex.
+ */
+static bool changes(const struct mspan *s, uintptr_t i)
+{
+	const struct gcbits *b = &s->bits[i / 64];
+	uint64_t mask = (uint64_t)1 << i % 64;
+	if (load_rlx(&b->mark) & mask)
+		return true;
+	return !(__atomic_load_n(&b->alloc, __ATOMIC_ACQUIRE) & mask) &&
+	       i < __atomic_load_n(&s->freeindex, __ATOMIC_RELAXED);
+}
+
+static void scansmall(struct gcwork *w, const struct mspan *s, uintptr_t lo, uintptr_t hi)
+{
+	struct candidate c = {.type = NULL};
+	uintptr_t size = s->elemsize, i = (lo - s->startAddr) / size;
+	for (; i < s->nelems && s->startAddr + i * size < hi; i++)
+		if (changes(s, i) && locate(s->startAddr + i * size, &c))
+			scanobject(w, &c);
+}
+
+/* An element of the large object may have begun before lo. */
+static void scanpages(struct gcwork *w, struct heapArena *ha, uintptr_t lo, uintptr_t hi)
+{
+	struct candidate c;
+	if (!locatelarge(ha, lo, &c) || !(load_rlx(&c.bits->mark) & 1))
+		return;
+	if (c.type)
+		lo -= (lo - c.base) % c.type->size;
+	scanpart(w, &c, lo, hi);
+}
+
+void scanchanged(uintptr_t lo, uintptr_t hi)
+{
+	struct gcwork *w = gcwork();
+	while (lo < hi) {
+		struct heapArena *ha = arenaof(lo);
+		const struct mspan *s = ha ? load_acq(&ha->spans[pageof(lo)]) : NULL;
+		bool used = s && load_acq(&s->state) == mSpanInUse;
+		uintptr_t page = (lo | (((uintptr_t)1 << PAGESHIFT) - 1)) + 1;
+		uintptr_t end = used ? s->startAddr + ((uintptr_t)s->npages << PAGESHIFT) : page;
+		end = end < hi ? end : hi;
+		if (used && s->kind != SPANNOSCAN && s->sizeclass)
+			scansmall(w, s, lo, end);
+		else if (used && s->kind != SPANNOSCAN)
+			scanpages(w, ha, lo, end);
+		lo = end;
+	}
+}
+
 /* ---- marking ---- */
 
 static void popped(struct gcwork *w, uintptr_t word)

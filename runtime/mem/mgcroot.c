@@ -26,6 +26,7 @@
 #include "mem/mbarrier.h"
 #include "mem/mforeign.h"
 #include "mem/mgc.h"
+#include "mem/mgcdirty.h"
 #include "mem/mroot.h"
 #include "mem/mspecial.h"
 #include "sync/pool.h"
@@ -56,6 +57,7 @@ static struct {
 	struct area *area;
 	uint32_t n;
 	uint64_t bytes;
+	bool changed;
 	_Atomic uint64_t next; /* where the next piece begins, in the areas laid end to end */
 } jobs;
 
@@ -308,9 +310,10 @@ static void makejobs(void)
 	roots.bytes += jobs.bytes;
 }
 
-void rootsbegin(uintptr_t sp)
+void rootsbegin(uintptr_t sp, bool changed)
 {
 	roots.bytes = 0;
+	jobs.changed = changed;
 	scanothers();
 	makejobs();
 	stacksbegin(sp);
@@ -339,12 +342,13 @@ bool rootsjob(void)
 			scanpiece(at, end);
 		return true;
 	}
-	return stacksjob();
+	return stacksjob() || (jobs.changed && dirtyjob());
 }
 
 bool rootsleft(void)
 {
-	return load_rlx(&jobs.next) < jobs.bytes || load_acq(&gcscanning);
+	return load_rlx(&jobs.next) < jobs.bytes || load_acq(&gcscanning) ||
+	       (jobs.changed && dirtyleft());
 }
 
 void rootscheck(void)

@@ -1,16 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # gc_mutants.sh [NAME]: each rule that the collector keeps is broken in one line of the runtime, and
-# gc_inject must find that out: by a lost object, a throw, or a hang. A line that does not match any
-# more is a failure, too: the rule's test has gone.
+# gc_inject, or gc_storm in mode kernel, must find that out: by a lost object, a throw, or a hang. A
+# line that does not match any more is a failure, too: the rule's test has gone.
 set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 runtime=$GORT_SOURCE/runtime
 objects=$GORT_BUILD/runtime/CMakeFiles/runtime_objs.dir
-tests=$GORT_BUILD/tests/runtime/CMakeFiles/gc_inject.dir
+tests=$GORT_BUILD/tests/runtime/CMakeFiles
 export GORT_GCMODE=barrier GORT_DEBUG=gccheckmark=1,clobberfree=1
 wanted=${1-}
+tracks=$(GORT_GCMODE=kernel "$GORT_BUILD/tests/runtime/gc_storm_plain" 1 1 1 1 |
+	grep 'in mode kernel')
 failed=0 n=0
 
 # Of the file, with the mutated source in its place.
@@ -27,43 +29,64 @@ compile() { # FILE
 	(cd "$GORT_BUILD" && $command -w -o "$work/mutant.o" -c "$work/mutant.c")
 }
 
-link() { # FILE
+link() { # FILE TEST
 	local all=()
 	mapfile -t all < <(find "$objects" "$GORT_BUILD"/pprof/CMakeFiles/pprof_objs.dir \
 		"$GORT_BUILD"/leakcheck/CMakeFiles/leakcheck_objs.dir -name '*.o' \
 		! -path "$objects/$1.o")
 	ld -r -T "$runtime/gort_text.ld" -o "$work/merged.o" "${all[@]}" "$work/mutant.o" &&
-		"$CC" -pie -o "$work/gc_inject" "$tests"/*.o "$tests"/__/__/runtime/gort_hooks.c.o \
-			"$work/merged.o" "$GORT_BUILD/lib/libgort_start.a" -lpthread
+		mapfile -t all < <(find "$tests/$2.dir" -name '*.o') &&
+		"$CC" -pie -o "$work/$2" "${all[@]}" "$work/merged.o" \
+			"$GORT_BUILD/lib/libgort_start.a" -lpthread
 }
 
-# The rule NAME: SED changes FILE, and the operations that begin with OPERATION notice, when the
-# thread meets the pauses like that (gc_inject.c).
-mutant() { # NAME FILE OPERATION HOW SED
-	local code
-	[ -z "$wanted" ] || [ "$1" = "$wanted" ] || return 0
+# The rule NAME is broken: SED changes FILE, and then TEST is linked.
+broken() { # NAME FILE SED TEST
+	[ -z "$wanted" ] || [ "$1" = "$wanted" ] || return 1
 	n=$((n + 1))
-	sed -E "$5" "$runtime/$2" >"$work/mutant.c"
+	sed -E "$3" "$runtime/$2" >"$work/mutant.c"
 	if cmp -s "$work/mutant.c" "$runtime/$2"; then
-		echo "FAIL: $1: nothing in $2 matches $5"
+		echo "FAIL: $1: nothing in $2 matches $3"
 		failed=1
-		return
+		return 1
 	fi
-	if ! compile "$2" 2>"$work/err" || ! link "$2" 2>>"$work/err"; then
+	if ! compile "$2" 2>"$work/err" || ! link "$2" "$4" 2>>"$work/err"; then
 		echo "FAIL: $1: is not built"
 		cat "$work/err"
 		failed=1
-		return
+		return 1
 	fi
-	timeout -s KILL 60 "$work/gc_inject" -w 16 -t "$4" "$3" >"$work/out" 2>&1
-	code=$?
-	if [ $code = 0 ]; then
-		echo "FAIL: $1: not found by $3"
+}
+
+judge() { # NAME TEST CODE
+	if [ "$3" = 0 ]; then
+		echo "FAIL: $1: not found by $2"
 		cat "$work/out"
 		failed=1
 	else
-		echo "$1: found: $(head -c 100 "$work/out" | head -1) (exit $code)"
+		echo "$1: found: $(head -c 100 "$work/out" | head -1) (exit $3)"
 	fi
+}
+
+# The operations that begin with OPERATION notice, when the thread meets the pauses like that
+# (gc_inject.c).
+mutant() { # NAME FILE OPERATION HOW SED
+	broken "$1" "$2" "$5" gc_inject || return 0
+	timeout -s KILL 60 "$work/gc_inject" -w 16 -t "$4" "$3" >"$work/out" 2>&1
+	judge "$1" "$3" $?
+}
+
+# Goroutines that store as they like notice, by some seed.
+kernel_mutant() { # NAME FILE SED
+	local seed code=0
+	[ -n "$tracks" ] || return 0
+	broken "$1" "$2" "$3" gc_storm_plain || return 0
+	for seed in 1 2 3 4 5 6; do
+		GORT_GCMODE=kernel GOGC=15 GORT_GOMAXPROCS=2 timeout -s KILL 60 \
+			"$work/gc_storm_plain" 4 20000 "$seed" 500 >"$work/out" 2>&1 || code=$?
+		[ $code = 0 ] || break
+	done
+	judge "$1" gc_storm_plain $code
 }
 
 mutant stack.registers mem/mgcstack.c store.move standing \
@@ -98,5 +121,13 @@ mutant root.timers mem/mgcroot.c runtime.timer standing \
 	's/^\trootstimers\(scanlink\);//'
 mutant stack.unscanned mem/mgcstack.c store.move switched \
 	's/^\tif \((!gp \|\| )?lastscanned\(mp\)\)/\tif (1)/'
+kernel_mutant kernel.pages mem/mgc.c \
+	's/\(gc.kernel && !dirtyall\(\)\)/false/'
+kernel_mutant kernel.roots mem/mgc.c \
+	's/^\t\trootsmark\(sp, NULL\);/;/'
+kernel_mutant kernel.new mem/mgcmark.c \
+	'/^static bool changes/,/^}/s/i < __atomic_load_n.*;/false;/'
+kernel_mutant kernel.scanned mem/mgcmark.c \
+	'/^static bool changes/,/^}/s/^\t\treturn true;/\t\treturn false;/'
 [ $n -gt 0 ] || failed=1
 exit $failed

@@ -331,6 +331,7 @@ int gort_main(int argc, char **argv)
 	for (int i = 0; i < (int)ncells; i++)
 		checktree(cells[i].tree, "the end");
 	gort_read_memstats(&m);
-	printf("%lu collections, %lu objects\n", (unsigned long)m.num_gc, (unsigned long)m.mallocs);
+	printf("%lu collections in mode %s, %lu objects\n", (unsigned long)m.num_gc,
+		gort_gcmode(NULL), (unsigned long)m.mallocs);
 	return 0;
 }

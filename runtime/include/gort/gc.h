@@ -92,9 +92,9 @@ GORT_API void *gort_memset(void *dst, int c, size_t n);
 /*
  * How the collector learns of this program's stores: "barrier", from the program, when all of it
  * was made by gort-cc; "kernel", from the kernel, which watches its pages; "stw", not at all: it
- * stops the program for the whole collection. So it does today in mode "kernel", too; in mode
- * "barrier" goroutines run meanwhile. GORT_GCMODE forces one. *why, unless why is NULL, becomes the
- * file without gort-cc's stamp that made it "kernel", else NULL.
+ * stops the program for the whole collection. So it does today in mode "kernel", too, unless
+ * GORT_GCMODE=kernel asks for it; where the kernel is older than 6.7 that is "stw". *why, unless
+ * why is NULL, becomes the file without gort-cc's stamp that made it "kernel", else NULL.
  */
 GORT_API const char *gort_gcmode(const char **why);
 
