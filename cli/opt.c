@@ -271,6 +271,10 @@ static int bad_option(const struct command *c, const char *word, struct gsnap_er
 
 static int check_args(const struct command *c, const struct opts *o, struct gsnap_err *err)
 {
+	if (o->exit_code > UINT8_MAX) { /* of which the kernel would keep the last byte */
+		err_what(err, CLI_USAGE, "%s: --exit-code takes 0 to 255", c->name);
+		return usage(c, err);
+	}
 	if (o->help || (o->nargs >= c->min_args && o->nargs <= c->max_args))
 		return 0;
 	if (o->nargs > c->max_args)

@@ -23,9 +23,20 @@ static bool in_code(const struct gortread *r, const struct gocopy *c)
 	return pc && (!r->ms || modules_at(r->ms, pc));
 }
 
+/* Who waits for whom is told by the reasons: without them nobody seems to. */
+static bool has_reasons(const struct gortread *r)
+{
+	for (uint32_t i = 0; i < r->nreasons; i++)
+		if (gowait_of(r->reasons[i]) == GOWAIT_CHAN)
+			return true;
+	return false;
+}
+
 const char *gorttorn(const struct golook *p)
 {
 	size_t n;
+	if (!has_reasons(p->l->r))
+		return "its wait reasons make no sense: the executable may be another one";
 	const struct gocopy *c = golook_resting(p, &n);
 	const struct gotypes *t = &p->mark.types;
 	for (size_t i = 0; i < n; i++)

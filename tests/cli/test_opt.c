@@ -85,6 +85,7 @@ START_TEST(test_errors)
 		{&cmd_top, "top 1 -d", "-d needs a value"},
 		{&cmd_race, "race", "no command to run"},
 		{&cmd_leak, "gort-leak --exit-code", "--exit-code needs a value"},
+		{&cmd_leak, "gort-leak --exit-code 256 ./t", "--exit-code takes 0 to 255"},
 		{&cmd_ps, "ps core 1", "one word too many: '1'"},
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

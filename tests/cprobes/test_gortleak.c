@@ -209,6 +209,18 @@ START_TEST(torn_spans)
 }
 END_TEST
 
+/* As when the executable of a core has been built anew. */
+START_TEST(no_reasons)
+{
+	const struct gortread *whole_one = l.r;
+	struct gortread r = *l.r;
+	r.nreasons = 0;
+	l.r = &r;
+	expect_none(false, "its wait reasons make no sense");
+	l.r = whole_one;
+}
+END_TEST
+
 Suite *test_suite(void)
 {
 	Suite *s = suite_create("test_gortleak");
@@ -222,6 +234,7 @@ Suite *test_suite(void)
 	tcase_add_test(tc, lost_goroutine);
 	tcase_add_test(tc, lost_heap);
 	tcase_add_test(tc, torn_spans);
+	tcase_add_test(tc, no_reasons);
 	suite_add_tcase(s, tc);
 	return s;
 }
