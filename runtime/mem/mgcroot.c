@@ -5,7 +5,8 @@
  *  - writable segments of the program and of what it has loaded, but what the loader has made
  *    read-only, and variables of the runtime that point to no objects (base/noptr.h);
  *  - stacks of goroutines and threads, and thread-local variables: mgcstack.c;
- *  - timers that are active or free, objects in pools and maps: only the runtime knows where;
+ *  - timers that are active or free, free contexts, objects in pools and maps: only the runtime
+ *    knows where;
  *  - what the program registers: gort_root_add, gort_pin.
  *
  * When goroutines run while others mark, the first pause takes all of these but two: segments of
@@ -29,6 +30,7 @@
 #include "mem/mgcdirty.h"
 #include "mem/mroot.h"
 #include "mem/mspecial.h"
+#include "sync/context.h"
 #include "sync/pool.h"
 #include "sync/sync_map.h"
 
@@ -270,6 +272,7 @@ static void scanothers(void)
 {
 	scanareas(false);
 	rootstimers(scanlink);
+	ctxroots(scanword);
 	for (struct m *mp = load_acq(&allm); mp; mp = mp->alllink)
 		if (mp->tp)
 			scantls(mp->tp);

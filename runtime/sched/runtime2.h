@@ -341,6 +341,13 @@ struct timers {
 	struct timercache cache[2]; /* touched by the owner of the P only */
 };
 
+/* Free contexts, see sync/context.c. */
+struct ctxcache {
+	struct gort_contextobj *first; /* linked by parent */
+	uint32_t n;
+	int64_t live; /* contexts made here less those freed here */
+};
+
 struct gfree {
 	struct g *first;
 	uint32_t n;
@@ -398,7 +405,8 @@ struct p {
 
 	struct timers timers __attribute__((aligned(64)));
 	_Atomic int64_t pollwhen; /* when it last found ready descriptors */
-	struct anchor anchor;     /* touched by the owner only */
+	struct anchor anchor;     /* touched by the owner only, as is the next */
+	struct ctxcache ctxcache;
 
 	/* sysmon's own notes */
 	uint32_t sysmontick;

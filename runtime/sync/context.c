@@ -86,30 +86,56 @@ GORT_SENTINEL(gort_ctx_deadline_exceeded, "context deadline exceeded");
 static struct gort_contextobj background = {.kind = CTX_ROOT, .deadline = INT64_MAX};
 static struct gort_contextobj todo = {.kind = CTX_ROOT, .deadline = INT64_MAX};
 
-/* ---- memory ---- */
+/* ---- memory: free ones cached by each P ---- */
+
+enum { CTXCACHE = 128 }; /* half of them goes to central when there are so many */
 
 static struct {
 	struct mutex lock;
-	struct gort_contextobj *first;
-} ctxcache = {.lock = {.rank = lockRankLeaf}};
+	struct ctxcache cache; /* its live is of threads without a P */
+} central = {.lock = {.rank = lockRankLeaf}};
 
-_Atomic int64_t ctxlive;
+static inline struct gort_contextobj *popfree(struct ctxcache *cache)
+{
+	struct gort_contextobj *c = cache->first;
+	if (c) {
+		cache->first = c->parent;
+		cache->n--;
+	}
+	return c;
+}
+
+static inline void pushfree(struct ctxcache *cache, struct gort_contextobj *c)
+{
+	gort_store(&c->parent, cache->first);
+	cache->first = c;
+	cache->n++;
+}
+
+/* Half a cache from one to the other, or what there is. */
+static __attribute__((noinline)) void movefree(struct ctxcache *to, struct ctxcache *from)
+{
+	struct gort_contextobj *c;
+	lock(&central.lock);
+	for (unsigned i = 0; i < CTXCACHE / 2 && (c = popfree(from)); i++)
+		pushfree(to, c);
+	unlock(&central.lock);
+}
 
 static struct gort_contextobj *ctxalloc(enum ctxkind kind, gort_context parent)
 {
 	getgchecked("gort_ctx");
 	if (unlikely(!parent))
 		gopanic_text("cannot create context from nil parent");
-	lock(&ctxcache.lock);
-	struct gort_contextobj *c = ctxcache.first;
-	if (c)
-		ctxcache.first = c->parent;
-	unlock(&ctxcache.lock);
+	struct ctxcache *cache = &getm()->p->ctxcache;
+	if (unlikely(!cache->first))
+		movefree(cache, &central.cache);
+	struct gort_contextobj *c = popfree(cache);
 	if (c)
 		gort_memset(c, 0, sizeof(*c));
 	else
 		c = mallocgc(sizeof(*c));
-	xadd_rlx(&ctxlive, 1);
+	cache->live++;
 	store_rlx(&c->refs, 1);
 	c->kind = (uint8_t)kind;
 	c->parent = gort_ctx_retain(parent);
@@ -118,17 +144,45 @@ static struct gort_contextobj *ctxalloc(enum ctxkind kind, gort_context parent)
 	return c;
 }
 
+/* By a thread without a P. */
+static __attribute__((noinline)) void freeforeign(struct gort_contextobj *c)
+{
+	lock(&central.lock);
+	pushfree(&central.cache, c);
+	central.cache.live--;
+	unlock(&central.lock);
+}
+
 /* Returns the parent, one of whose references is the caller's now. */
 static struct gort_contextobj *ctxfree(struct gort_contextobj *c)
 {
 	struct gort_contextobj *parent = c->parent;
-	xadd_rlx(&ctxlive, -1);
+	struct m *mp = getm();
 	store_rlx(&c->refs, 0);
-	lock(&ctxcache.lock);
-	gort_store(&c->parent, ctxcache.first);
-	ctxcache.first = c;
-	unlock(&ctxcache.lock);
+	if (unlikely(!mp || !mp->p)) {
+		freeforeign(c);
+		return parent;
+	}
+	struct ctxcache *cache = &mp->p->ctxcache;
+	pushfree(cache, c);
+	cache->live--;
+	if (unlikely(cache->n > CTXCACHE))
+		movefree(&central.cache, cache);
 	return parent;
+}
+
+void ctxroots(void (*f)(uintptr_t p))
+{
+	for (int32_t i = 0; i < load_acq(&nallp); i++)
+		f((uintptr_t)allp[i]->ctxcache.first);
+}
+
+int64_t ctxlive(void)
+{
+	int64_t n = *(volatile int64_t *)&central.cache.live;
+	for (int32_t i = 0; i < load_acq(&nallp); i++)
+		n += *(volatile int64_t *)&allp[i]->ctxcache.live;
+	return n;
 }
 
 gort_context gort_ctx_retain(gort_context ctx)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* context.h - what tests ask of context.c. */
+/* context.h - what the collector and tests ask of context.c. */
 #ifndef GORT_SYNC_CONTEXT_H
 #define GORT_SYNC_CONTEXT_H
 
-#include "base/atomic.h"
+#include <stdint.h>
 
 /* Contexts and arrangements of gort_ctx_after_func that have not been freed. */
-extern _Atomic int64_t ctxlive;
+int64_t ctxlive(void);
+/* In a stop: calls f for the first free context of each P, which leads to the others. */
+void ctxroots(void (*f)(uintptr_t p));
 
 #endif

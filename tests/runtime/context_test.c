@@ -42,9 +42,9 @@ static void require_dead(context ctx, error err, error cause)
 /* What is left of contexts while their last goroutines end. */
 static int all_freed(void)
 {
-	for (gort_time end = time_now() + 20 * sec; ctxlive && time_now() < end;)
+	for (gort_time end = time_now() + 20 * sec; ctxlive() && time_now() < end;)
 		gort_sleep(100 * us);
-	REQUIRE(ctxlive == 0);
+	REQUIRE(ctxlive() == 0);
 	return 0;
 }
 
@@ -209,7 +209,7 @@ static int deep_and_wide_trees(int argc, char **argv)
 			require_dead(all[i], ctx_canceled, ctx_canceled);
 		for (int i = 0; i <= N; i++)
 			ctx_release(all[wide ? N - i : i]);
-		REQUIRE(ctxlive == 0);
+		REQUIRE(ctxlive() == 0);
 	}
 	return 0;
 }
@@ -224,7 +224,7 @@ static int released_contexts_leave_their_parent(int argc, char **argv)
 		ctx_release(ctx_with_cancel(root, nil));
 		ctx_release(ctx_with_timeout(root, FAR, nil));
 	}
-	REQUIRE(ctxlive == 1);
+	REQUIRE(ctxlive() == 1);
 	cancel_now(cancel);
 	ctx_release(root);
 	return all_freed();
