@@ -96,8 +96,11 @@ const char *unstamped(void)
 
 bool gcconcurrent(void)
 {
-	return !raceenabled &&
-	       (options.gcmode == GCMODE_BARRIER || options.gcmode == GCMODE_KERNEL);
+	if (raceenabled)
+		return false;
+	if (options.gcmode)
+		return options.gcmode == GCMODE_BARRIER || options.gcmode == GCMODE_KERNEL;
+	return !unstamped();
 }
 
 const char *gort_gcmode(const char **why)

@@ -154,7 +154,7 @@ storm() {
 	local procs
 	try "$cc" -O2 -fno-strict-aliasing -DPLAIN "$GORT_SOURCE/tests/runtime/gc_storm.c" -o storm
 	for procs in 1 2; do
-		GORT_GCMODE=barrier GORT_GOMAXPROCS=$procs GOGC=15 \
+		GORT_GOMAXPROCS=$procs GOGC=15 \
 			GORT_DEBUG=clobberfree=1,gccheckmark=1,preempt=100us \
 			./storm 4 8000 $procs 500 >/dev/null 2>err || fail "storm with $procs Ps"
 	done
