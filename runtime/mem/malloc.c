@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "base/noptr.h"
 #include "base/throw.h"
 #include "debug/options.h"
 #include "mem/memclr.h"
@@ -28,7 +29,7 @@
 static struct {
 	struct mutex lock;
 	struct mcache cache;
-} nop = {.lock = {.rank = lockRankNop}};
+} nop NOPTRDATA = {.lock = {.rank = lockRankNop}}; /* a collection empties it */
 
 const gort_type gort_noscan = {.name = "noscan"};
 

@@ -26,6 +26,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/noptr.h"
 #include "base/throw.h"
 #include "debug/escape.h"
 #include "debug/options.h"
@@ -73,7 +74,7 @@ static struct {
 
 	struct mutex lock;     /* of waiting */
 	struct gQueue waiting; /* for the end of the cycle */
-} gc = {.lock = {.rank = lockRankSync}};
+} gc NOPTRDATA = {.lock = {.rank = lockRankSync}};
 
 _Atomic bool gcwanted;
 static gort_mutex gcsema; /* who begins or ends a cycle */
@@ -166,13 +167,11 @@ static bool stopall(int64_t *begin)
 		getm()->noretake++; /* it waits for files and the loader's lock */
 		rootsgather();
 		getm()->noretake--;
-		*begin = nanotime();
-		if (!gcstop())
+		gc.stopcpu = limitclock();
+		if (!gcstop(begin))
 			return false;
-		if (rootscurrent()) {
-			gc.stopcpu = limitclock();
+		if (rootscurrent())
 			return true;
-		}
 		gcrestart();
 	}
 	return false;
@@ -611,8 +610,9 @@ void gort_read_memstats(struct gort_memstats *m)
 {
 	getgchecked("gort_read_memstats");
 	*m = (struct gort_memstats){0};
+	int64_t begin;
 	bool before = entercollect();
-	if (gcstop()) {
+	if (gcstop(&begin)) {
 		countall(m);
 		gcrestart();
 	}

@@ -116,9 +116,9 @@ struct gctimes workerstimes(void);
 /*
  * Returns when no thread of the program runs but this one, and goroutines are stopped: those that
  * compute, by the signal handler; the others where they wait. False when a thread cannot be
- * stopped: everything runs again then.
+ * stopped: everything runs again then. *begin: when the first of them may have been stopped.
  */
-bool gcstop(void);
+bool gcstop(int64_t *begin);
 void gcrestart(void);
 /* By stopTheWorldGC, before it asks anybody: the handler may make threads stand. */
 void gcstopbegin(void);

@@ -367,9 +367,9 @@ void gcstopbegin(void)
 	store_sc(&stop.on, true);
 }
 
-bool gcstop(void)
+bool gcstop(int64_t *begin)
 {
-	stopTheWorldGC();
+	*begin = stopTheWorldGC();
 	if (stopthreads())
 		return true;
 	gcrestart();

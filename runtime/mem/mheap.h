@@ -106,6 +106,7 @@ struct heapArena {
 	uint64_t used[PAGESPERARENA / 64];     /* one bit a page */
 	uint64_t clean[PAGESPERARENA / 64];    /* free, and without memory: reads as zero */
 	uint64_t specials[PAGESPERARENA / 64]; /* first pages of spans with roots; atomic */
+	_Atomic uint32_t nspecials;            /* how many of these bits are set */
 	_Atomic(struct mspan *) spans[PAGESPERARENA];
 	struct pageinfo info[PAGESPERARENA];
 	struct gcbits bits[PAGESPERARENA][BITWORDS];

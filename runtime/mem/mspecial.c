@@ -86,10 +86,13 @@ static void tellarena(const struct mspan *s)
 	struct heapArena *ha = arenaof(s->startAddr);
 	uint32_t page = pageof(s->startAddr);
 	uint64_t bit = (uint64_t)1 << page % 64;
-	if (hasroots(s))
-		__atomic_or_fetch(&ha->specials[page / 64], bit, __ATOMIC_RELAXED);
-	else
-		__atomic_and_fetch(&ha->specials[page / 64], ~bit, __ATOMIC_RELAXED);
+	uint64_t *at = &ha->specials[page / 64];
+	if (hasroots(s)) {
+		if (!(__atomic_fetch_or(at, bit, __ATOMIC_RELAXED) & bit))
+			xadd_rlx(&ha->nspecials, 1);
+	} else if (__atomic_fetch_and(at, ~bit, __ATOMIC_RELAXED) & bit) {
+		xadd_rlx(&ha->nspecials, -1);
+	}
 }
 
 /* Where one of that place and kind is or would be. */
@@ -237,15 +240,18 @@ static void scanspan(struct mspan *s)
 	unlockspecials(s);
 }
 
+static void scanarena(struct heapArena *ha)
+{
+	for (uint32_t w = 0; w < PAGESPERARENA / 64; w++) {
+		uint64_t set = __atomic_load_n(&ha->specials[w], __ATOMIC_RELAXED);
+		for (; set; set &= set - 1)
+			scanspan(load_acq(&ha->spans[w * 64 + (uint32_t)__builtin_ctzll(set)]));
+	}
+}
+
 void specialroots(void)
 {
-	for (uint32_t i = 0; i < mheap.narena; i++) {
-		struct heapArena *ha = mheap.all[i];
-		for (uint32_t w = 0; w < PAGESPERARENA / 64; w++) {
-			uint64_t set = __atomic_load_n(&ha->specials[w], __ATOMIC_RELAXED);
-			for (; set; set &= set - 1)
-				scanspan(load_acq(
-					&ha->spans[w * 64 + (uint32_t)__builtin_ctzll(set)]));
-		}
-	}
+	for (uint32_t i = 0; i < mheap.narena; i++)
+		if (load_rlx(&mheap.all[i]->nspecials))
+			scanarena(mheap.all[i]);
 }

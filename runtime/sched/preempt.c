@@ -162,13 +162,19 @@ static void request(struct m *mp, uint32_t tick)
 	closegate(mp);
 }
 
-void preemptone(struct p *pp, uint32_t tick)
+struct m *preemptask(struct p *pp, uint32_t tick)
 {
 	struct m *mp = *(struct m *volatile *)&pp->m;
 	if (!mp || !*(struct g *volatile *)&mp->curg)
-		return;
+		return NULL;
 	request(mp, tick);
-	if (!debug.asyncpreemptoff)
+	return mp;
+}
+
+void preemptone(struct p *pp, uint32_t tick)
+{
+	struct m *mp = preemptask(pp, tick);
+	if (mp && !debug.asyncpreemptoff)
 		signalm(pp, mp);
 }
 

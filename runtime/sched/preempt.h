@@ -18,6 +18,8 @@ void preemptminit(struct m *mp);
  * its next call of the library or, if it makes none, by a signal. May be repeated.
  */
 void preemptone(struct p *pp, uint32_t tick);
+/* The first half of that, without the signal. Returns whom it has asked; NULL: nobody. */
+struct m *preemptask(struct p *pp, uint32_t tick);
 /*
  * The next call that mp's goroutine makes of the library yields, or collects. With one P also of an
  * inlined operation: a loop of these has no safe point.

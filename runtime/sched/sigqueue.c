@@ -22,6 +22,7 @@
 #include <sys/eventfd.h>
 
 #include "base/syscall.h"
+#include "base/noptr.h"
 #include "base/throw.h"
 #include "gort/signal.h"
 #include "mem/malloc.h"
@@ -39,11 +40,12 @@ static struct {
 	gort_mutex mu;
 	struct receiver *first;
 	uint64_t wanted;
-	struct sigaction before[NSIG];
 	bool started;
 	int eventfd;
 	struct pollDesc *pd;
 } sig;
+
+static struct sigaction before[NSIG] NOPTRBSS; /* what sig.wanted had as actions */
 
 static _Atomic uint64_t pending;
 
@@ -130,9 +132,9 @@ static void install(void)
 	for (uint64_t change = now ^ sig.wanted; change; change &= change - 1) {
 		int n = __builtin_ctzll(change) + 1;
 		if (now & bit(n))
-			sigaction(n, &sa, &sig.before[n]);
+			sigaction(n, &sa, &before[n]);
 		else
-			sigaction(n, &sig.before[n], NULL);
+			sigaction(n, &before[n], NULL);
 	}
 	sig.wanted = now;
 }

@@ -14,7 +14,7 @@
  *    under sched.lock before it would make the P idle, or in findrunnable before it looks for work.
  * sched.stopwait counts those that are missing, under sched.lock; at 0 sched.stopnote is signalled.
  * A running P may change its M between the stopper's look and its mark, so the stopper marks and
- * preempts again each 100 us.
+ * preempts again each 100 us. It sends signals after 4 us: a program that allocates stops before.
  *
  * Invariants:
  *  1. A goroutine stops only where it may be switched out, or in the program's text outside of
@@ -39,6 +39,7 @@
 #include "sched/timer.h"
 
 #define AGAIN_NS 100000
+#define CALL_NS  4000
 #define SPIN_NS  30000 /* others stop within 10 us if they have a CPU; a wakeup costs more */
 
 static gort_mutex worldsema; /* held while the world is stopped, and by who stops it */
@@ -80,7 +81,7 @@ static void stopothers(struct p *mine)
 	}
 }
 
-static void preemptall(struct p *mine)
+static void preemptall(struct p *mine, bool signal)
 {
 	for (int32_t i = 0; i < gomaxprocs; i++) {
 		struct p *pp = allp[i];
@@ -88,14 +89,17 @@ static void preemptall(struct p *mine)
 		if (pp == mine || load_acq(&pp->status) != _Prunning || !mp)
 			continue;
 		or_acqrel(&mp->events, EVENT_STOP);
-		preemptone(pp, load_rlx(&pp->schedtick));
+		if (signal)
+			preemptone(pp, load_rlx(&pp->schedtick));
+		else
+			preemptask(pp, load_rlx(&pp->schedtick));
 	}
 }
 
 /* A little while, in which nobody need be woken. */
-static bool stoppedsoon(void)
+static bool stoppedsoon(int64_t ns)
 {
-	int64_t end = nanotime() + SPIN_NS;
+	int64_t end = nanotime() + ns;
 	while (load_acq(&sched.stopwait) > 0) {
 		if (nanotime() > end)
 			return false;
@@ -104,7 +108,21 @@ static bool stoppedsoon(void)
 	return true;
 }
 
-static void stopworld(bool stand)
+/* First those who call the library soon anyway: a signal would take longer than they do. */
+static void awaitall(struct p *mine)
+{
+	preemptall(mine, false);
+	if (stoppedsoon(CALL_NS))
+		return;
+	while (load_acq(&sched.stopwait) > 0) {
+		preemptall(mine, true);
+		if (!stoppedsoon(SPIN_NS))
+			futexsleep(&sched.stopnote.key, 0, AGAIN_NS);
+	}
+}
+
+/* Returns when it began to ask. */
+static int64_t stopworld(bool stand)
 {
 	gort_mutex_lock(&worldsema);
 	struct m *mp = getm();
@@ -114,17 +132,15 @@ static void stopworld(bool stand)
 	if (stand)
 		gcstopbegin();
 	noteclear(&sched.stopnote);
+	int64_t begin = nanotime();
 	lock(&sched.lock);
 	standing = stand;
 	store_rlx(&sched.stopwait, gomaxprocs - 1);
 	store_sc(&sched.gcwaiting, true);
 	stopothers(pp);
 	unlock(&sched.lock);
-	while (load_acq(&sched.stopwait) > 0) {
-		preemptall(pp);
-		if (!stoppedsoon())
-			futexsleep(&sched.stopnote.key, 0, AGAIN_NS);
-	}
+	awaitall(pp);
+	return begin;
 }
 
 void stopTheWorld(void)
@@ -132,9 +148,9 @@ void stopTheWorld(void)
 	stopworld(false);
 }
 
-void stopTheWorldGC(void)
+int64_t stopTheWorldGC(void)
 {
-	stopworld(true);
+	return stopworld(true);
 }
 
 bool gcstandp(struct m *mp, uint32_t *turn)

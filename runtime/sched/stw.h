@@ -7,9 +7,9 @@
 
 /*
  * The collector's way: goroutines that compute stop in the signal handler, where they stand.
- * Otherwise like stopTheWorld, and ended by startTheWorld.
+ * Otherwise like stopTheWorld, and ended by startTheWorld. Returns when it began to ask others.
  */
-void stopTheWorldGC(void);
+int64_t stopTheWorldGC(void);
 /*
  * In that handler, on an M whose goroutine was interrupted in the program's text: true when its P
  * has been stopped. It must then wait until the turn, of which *turn is told, has changed.

@@ -27,16 +27,18 @@
  */
 #include "sync/sema.h"
 
+#include "base/noptr.h"
 #include "base/throw.h"
 #include "sched/park.h"
 #include "sched/proc.h"
 
 #define SEMROOTBITS 8
 
+/* All sudogs are those of goroutines, whose memory is the runtime's. */
 static struct semroot {
 	struct mutex lock; /* lockRankSync, which is 0 */
 	struct sudog *tree;
-} __attribute__((aligned(64))) semtable[1 << SEMROOTBITS];
+} __attribute__((aligned(64))) semtable[1 << SEMROOTBITS] NOPTRBSS;
 
 /* Multiplication by an odd number: bijective, and the upper bits depend on all lower ones. */
 static inline uint64_t semhash(const uint32_t *addr)
