@@ -45,6 +45,7 @@
 #include "debug/module.h"
 #include "debug/options.h"
 #include "mem/mgc.h"
+#include "sched/lend.h"
 #include "sched/preemptfp.h"
 #include "sched/proc.h"
 #include "sched/text.h"
@@ -299,12 +300,15 @@ static void meet(struct m *mp, struct p *pp, ucontext_t *uc)
 void sigpreempt(ucontext_t *uc)
 {
 	struct m *mp = getm();
+	if (mp)
+		store_sc(&mp->signalpending, 0);
 	if (gcstophere(mp, uc) || !mp)
 		return;
 	struct p *pp = mp->p;
-	store_rel(&mp->signalpending, 0);
 	if (pp && mp->curg && wantasync(mp, pp))
 		meet(mp, pp, uc);
+	if (unlikely(load_sc(&mp->lending.state)))
+		lendrefuse(mp);
 }
 
 bool sigstart(const siginfo_t *info, ucontext_t *uc)

@@ -247,6 +247,17 @@ enum {
 	EVENT_RACE = 32    /* every decision ends on g0, see race.h */
 };
 
+#define LENDWORDS 16 /* 1024 CPUs; on a larger machine the kernel refuses to tell */
+
+/* A thread that runs on the CPU of who stops the world. */
+struct lending {
+	_Atomic uint32_t state;
+	uint32_t stop; /* in which it was looked at, */
+	int64_t ran;   /* and its CPU time then */
+	uint64_t size; /* of the affinity that it had before */
+	unsigned long before[LENDWORDS];
+};
+
 struct m {
 	struct g *g0;          /* the thread's own stack: runs the scheduler */
 	struct g *curg;        /* NULL while on g0 */
@@ -284,6 +295,7 @@ struct m {
 	int64_t pinnedwhen;   /* nanotime when one of them last ran */
 	_Atomic uint32_t preempttick;   /* p.schedtick of the decision to be cut short */
 	_Atomic uint32_t signalpending; /* a preemption signal is on its way */
+	struct lending lending;         /* lend.c */
 	struct stopped stop;            /* by the collector */
 	uintptr_t tp;                   /* the thread pointer */
 	uint32_t mxcsr;                 /* the thread's floating-point control words */

@@ -31,6 +31,7 @@
 #include "base/throw.h"
 #include "mem/malloc.h"
 #include "mem/mgc.h"
+#include "sched/lend.h"
 #include "sched/preempt.h"
 #include "sched/proc.h"
 #include "sched/race.h"
@@ -108,6 +109,17 @@ static bool stoppedsoon(int64_t ns)
 	return true;
 }
 
+/* What the others need on a loaded machine is a CPU. */
+static void lendall(struct p *mine)
+{
+	for (int32_t i = 0; i < gomaxprocs; i++) {
+		struct p *pp = allp[i];
+		struct m *mp = *(struct m *volatile *)&pp->m;
+		if (pp != mine && mp && load_acq(&pp->status) == _Prunning)
+			lendcpu(mp);
+	}
+}
+
 /* First those who call the library soon anyway: a signal would take longer than they do. */
 static void awaitall(struct p *mine)
 {
@@ -116,9 +128,12 @@ static void awaitall(struct p *mine)
 		return;
 	while (load_acq(&sched.stopwait) > 0) {
 		preemptall(mine, true);
-		if (!stoppedsoon(SPIN_NS))
-			futexsleep(&sched.stopnote.key, 0, AGAIN_NS);
+		if (stoppedsoon(SPIN_NS))
+			break;
+		lendall(mine);
+		futexsleep(&sched.stopnote.key, 0, AGAIN_NS);
 	}
+	lendback();
 }
 
 /* Returns when it began to ask. */

@@ -3,9 +3,13 @@
  * preempt_test.c - goroutines that do not give up the CPU: others run, timers fire, a blocked
  * thread does not keep them, and what they had in their registers is still there.
  */
+#include "sched/lend.h"
+
 #include "child.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 
@@ -451,6 +455,70 @@ START_TEST(test_locked)
 }
 END_TEST
 
+/* ---- a thread that does not run is moved to the CPU of who waits for it, and back ---- */
+
+static int pipefds[2];
+static _Atomic int sleepertid;
+
+static void *sleeper(void *arg)
+{
+	char c;
+	atomic_store(&sleepertid, (int)syscall(SYS_gettid));
+	while (read(pipefds[0], &c, 1) < 0)
+		;
+	return arg;
+}
+
+static cpu_set_t affinity(int tid)
+{
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	ck_assert_int_eq(sched_getaffinity(tid, sizeof(set), &set), 0);
+	return set;
+}
+
+/* Two looks at least, and until it has slept between them. */
+static cpu_set_t lend(struct m *mp, const cpu_set_t *before)
+{
+	cpu_set_t set;
+	int looks = 0;
+	do {
+		lendcpu(mp);
+		set = affinity(mp->procid);
+	} while (++looks < 2 || (CPU_COUNT(before) > 1 && CPU_EQUAL(&set, before)));
+	return set;
+}
+
+START_TEST(test_lend)
+{
+	static struct m m;
+	pthread_t thread;
+	ck_assert_int_eq(pipe(pipefds), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, sleeper, NULL), 0);
+	while (!atomic_load(&sleepertid))
+		sched_yield();
+	m.procid = sleepertid;
+	cpu_set_t before = affinity(m.procid), set;
+	for (int i = 0; i < 100; i++)
+		lendcpu(&m); /* no signal is on its way */
+	set = affinity(m.procid);
+	ck_assert(CPU_EQUAL(&set, &before));
+	m.signalpending = 1;
+	for (int i = 0; i < 2; i++) { /* given back by the handler, and by who stopped */
+		set = lend(&m, &before);
+		ck_assert_int_eq(CPU_COUNT(&set), 1);
+		if (i == 0)
+			lendrefuse(&m);
+		else
+			lendback();
+		set = affinity(m.procid);
+		ck_assert(CPU_EQUAL(&set, &before));
+	}
+	ck_assert_int_eq(write(pipefds[1], "", 1), 1);
+	pthread_join(thread, NULL);
+}
+END_TEST
+
 static Suite *test_suite(void)
 {
 	Suite *s = suite_create("preempt");
@@ -465,6 +533,10 @@ static Suite *test_suite(void)
 	t = tcase_create("gomaxprocs");
 	tcase_add_test(t, test_resize);
 	tcase_set_timeout(t, 300);
+	suite_add_tcase(s, t);
+	t = tcase_create("lend");
+	tcase_add_test(t, test_lend);
+	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
 	t = tcase_create("lockedm");
 	tcase_add_test(t, test_locked);
