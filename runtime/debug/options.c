@@ -22,7 +22,7 @@
 struct options options = {.traceback = TRACE_SINGLE, .gogc = 100, .memlimit = INT64_MAX};
 #define MEMPROFILERATE (512 << 10)
 
-struct debugvars debug = {.stackidle = 5000, .memprofilerate = MEMPROFILERATE};
+struct debugvars debug = {.stackidle = 5000, .heapidle = 1000, .memprofilerate = MEMPROFILERATE};
 
 struct option {
 	const char *name;
@@ -210,6 +210,7 @@ static const struct option debugvariables[] = {
 	DEBUGVAR(schedtrace, 0, INT32_MAX),
 	DEBUGVAR(stackguard, 0, 2),
 	DEBUGVAR(stackidle, 1, INT32_MAX / 1000),
+	DEBUGVAR(heapidle, 1, INT32_MAX / 1000),
 	DEBUGVAR(tracebacklabels, 0, 1),
 };
 

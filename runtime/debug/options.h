@@ -46,6 +46,7 @@ struct debugvars {
 	int32_t schedtrace;      /* print the scheduler's state each so many ms, 0 = never */
 	int32_t scheddetail;     /* 1: schedtrace prints each P, M and G too */
 	int32_t stackidle;       /* ms that a stack is free before its memory is given back */
+	int32_t heapidle;        /* ms in which half of what the heap does not need yet is */
 	int32_t stackguard;      /* 1: no guard pages but mprotect's; 2: none at all */
 	int32_t rseqoff;         /* 1: no restartable sequences, as on a kernel that has none */
 	int32_t tracebacklabels; /* 1: dumps show the labels of goroutines */

@@ -250,6 +250,8 @@ void sweepbegin(uint64_t bytes);
 void bgwake(void);
 /* Gives some pages back to the system; false when there are none, or no more than needed. */
 bool scavengeone(void);
+/* By sysmon: the same while the program hardly allocates. In how many ns again; -1: not at all. */
+int64_t heapscavenge(int64_t now);
 /* npages pages without memory have been taken: gives as many back while the limit is exceeded. */
 void scavengefor(size_t npages);
 

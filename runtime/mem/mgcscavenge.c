@@ -4,7 +4,9 @@
  * rest of the sweep (Go's bgsweep), and then giving memory back to the system (Go's bgscavenge).
  *
  * Kept is what the heap will need until its goal, and a tenth more; with a memory limit at most 95
- * percent of that, and who exceeds it by allocating gives as much back at once.
+ * percent of that, and who exceeds it by allocating gives as much back at once. A program that
+ * would need many seconds to get to its goal does not need that much yet: sysmon halves what is
+ * kept beyond the heap each second, as long as that lasts.
  *
  * Unless the limit is near, that takes a fiftieth of one CPU's time, twice what Go takes. A heap
  * that is filled and dropped in turn would else take a fault for each page that it has just given
@@ -16,6 +18,7 @@
  */
 #include <sys/mman.h>
 
+#include "debug/options.h"
 #include "mem/mgc.h"
 #include "mem/mheap.h"
 #include "sched/park.h"
@@ -28,6 +31,9 @@
 #define MAXPAUSE  (100 * PAUSE) /* a deadlock is found no sooner */
 #define RETAIN    1.1
 #define LIMITPART 0.95 /* of the memory limit */
+#define LOOKS     8    /* of sysmon, before the heap needs what it keeps */
+#define LITTLE    ((uint64_t)1 << 20)
+#define OSPAGE    ((uintptr_t)4096)
 
 static struct {
 	struct mutex lock;
@@ -36,7 +42,25 @@ static struct {
 	_Atomic bool started;
 } bg = {.lock = {.rank = lockRankSync}};
 
+static struct {
+	_Atomic uint64_t need; /* bytes that will do for now; UINT64_MAX: those until the goal */
+	int64_t next;          /* the rest is sysmon's: when to look again, */
+	uint64_t live;         /* and what it found at the last look */
+	uint32_t cycles;
+} calm = {.need = UINT64_MAX};
+
 /* ---- giving back ---- */
+
+static uint64_t memoryused(void)
+{
+	return *(volatile uint64_t *)&mheap.pagesused << PAGESHIFT;
+}
+
+static uint64_t memoryheld(void)
+{
+	const volatile struct mheap *h = &mheap;
+	return (h->pagesmapped - h->pagesclean) << PAGESHIFT;
+}
 
 /* So near that those who allocate would soon have to give memory back themselves. */
 static bool nearlimit(void)
@@ -48,11 +72,12 @@ static bool nearlimit(void)
 /* With mheap.lock: more is in memory than the heap needs until its goal, or than it may have. */
 static bool toomuch(void)
 {
-	uint64_t need = gcpace.goal, used = mheap.pagesused << PAGESHIFT;
-	uint64_t held = (mheap.pagesmapped - mheap.pagesclean) << PAGESHIFT;
+	uint64_t need = gcpace.goal, used = memoryused(), now = load_rlx(&calm.need);
 	if (need < used)
 		need = used;
-	return nearlimit() || (double)held > (double)need * RETAIN;
+	if (now < need)
+		return memoryheld() > (now > used ? now : used);
+	return nearlimit() || (double)memoryheld() > (double)need * RETAIN;
 }
 
 /* With mheap.lock: the highest run in one word of ha, at most 64 pages. False: there is none. */
@@ -71,6 +96,20 @@ static bool findrun(const struct heapArena *ha, uint32_t *page, uint32_t *n)
 	return false;
 }
 
+static bool dontneed(uintptr_t lo, uintptr_t hi)
+{
+	return rawsyscall(SYS_madvise, (long)lo, (long)(hi - lo), MADV_DONTNEED, 0) == 0;
+}
+
+/* What describes the objects of free pages is zero for the next span anyway. */
+static void givebackbits(const struct heapArena *ha, uint32_t page, uint32_t n)
+{
+	uintptr_t lo = ((uintptr_t)ha->bits[page] + OSPAGE - 1) & ~(OSPAGE - 1);
+	uintptr_t hi = (uintptr_t)ha->bits[page + n] & ~(OSPAGE - 1);
+	if (lo < hi)
+		dontneed(lo, hi);
+}
+
 /* With mheap.lock, released meanwhile. */
 static bool giveback(struct heapArena *ha)
 {
@@ -79,8 +118,10 @@ static bool giveback(struct heapArena *ha)
 		return false;
 	pagesuse(ha, page, n);
 	unlock(&mheap.lock);
-	void *p = (void *)(ha->base + ((uintptr_t)page << PAGESHIFT));
-	bool done = rawsyscall(SYS_madvise, (long)p, (long)n << PAGESHIFT, MADV_DONTNEED, 0) == 0;
+	uintptr_t p = ha->base + ((uintptr_t)page << PAGESHIFT);
+	bool done = dontneed(p, p + ((uintptr_t)n << PAGESHIFT));
+	if (done)
+		givebackbits(ha, page, n);
 	lock(&mheap.lock);
 	if (done) {
 		pagesadd(ha, page, n);
@@ -116,8 +157,6 @@ void scavengefor(size_t npages)
 	}
 }
 
-/* ---- the goroutine ---- */
-
 static bool some(bool (*one)(void), unsigned n)
 {
 	bool more = true;
@@ -125,6 +164,54 @@ static bool some(bool (*one)(void), unsigned n)
 		more = one();
 	return more;
 }
+
+/* Who has spent so much time on giving back waits so long. */
+static gort_duration pauseafter(int64_t spent)
+{
+	gort_duration pause = (SHARE - 1) * spent;
+	if (pause < PAUSE || nearlimit())
+		return PAUSE;
+	return pause < MAXPAUSE ? pause : MAXPAUSE;
+}
+
+/* ---- a program that hardly allocates: by sysmon ---- */
+
+/* Without locks: what is in memory beyond what is used may be worth a look. */
+static bool surplus(void)
+{
+	return memoryheld() > memoryused() + LITTLE;
+}
+
+/* Nobody has collected since the last look, and little was taken. */
+static void calmdown(void)
+{
+	uint64_t live = load_rlx(&gcpace.live), grown = live - calm.live;
+	uint64_t used = memoryused(), need = memoryheld();
+	uint32_t cycles = load_rlx(&gccycles.n);
+	if (need > gcpace.goal)
+		need = gcpace.goal;
+	if (cycles == calm.cycles && need > used && grown < (need - used) / LOOKS)
+		store_rlx(&calm.need, used + (need - used) / 2);
+	calm.live = live;
+	calm.cycles = cycles;
+}
+
+int64_t heapscavenge(int64_t now)
+{
+	if (!surplus())
+		return -1;
+	if (now < calm.next)
+		return calm.next - now;
+	int64_t wait = debug.heapidle * INT64_C(1000000), begin = limitclock();
+	if (load_rlx(&calm.need) < UINT64_MAX && some(scavengeone, RUNS))
+		wait = pauseafter(limitclock() - begin);
+	else
+		calmdown();
+	calm.next = now + wait;
+	return wait;
+}
+
+/* ---- the goroutine ---- */
 
 static bool cycleended(void)
 {
@@ -138,10 +225,7 @@ static bool giveallback(void)
 		int64_t begin = limitclock();
 		if (!some(scavengeone, RUNS))
 			return true;
-		gort_duration pause = (SHARE - 1) * (limitclock() - begin);
-		if (pause < PAUSE || nearlimit())
-			pause = PAUSE;
-		gort_sleep(pause < MAXPAUSE ? pause : MAXPAUSE);
+		gort_sleep(pauseafter(limitclock() - begin));
 		if (cycleended())
 			return false;
 	}
@@ -177,6 +261,7 @@ void bgwake(void)
 		newproc(&(struct gort_call){.fn = background}, (uintptr_t)bgwake)->system = true;
 		getm()->p->ngexited++; /* it counts as no goroutine of the program */
 	}
+	store_rlx(&calm.need, UINT64_MAX);
 	lock(&bg.lock);
 	struct g *gp = bg.gp;
 	bg.gp = NULL;

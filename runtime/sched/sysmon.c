@@ -24,6 +24,7 @@
 #include "debug/options.h"
 #include "lib/strconv.h"
 #include "mem/malloc.h"
+#include "mem/mgc.h"
 #include "mem/mspecial.h"
 #include "sched/netpoll.h"
 #include "sched/preempt.h"
@@ -246,7 +247,7 @@ static int64_t deeptime(void)
 /* What sysmon found in the rounds before. */
 struct rounds {
 	int64_t pace;           /* after how many ns to look again, or NEVER */
-	int64_t idle;           /* how long stacks can wait for it */
+	int64_t idle;           /* how long free memory can wait for it */
 	uint32_t quiet, asleep; /* rounds with nothing to do, and with all Ps idle */
 };
 
@@ -275,6 +276,12 @@ static bool sysmonsleep(struct m *mp, const struct rounds *r)
 	return deepsleep(SYSMON_DEEP, deeptime());
 }
 
+/* Of two spans of time, of which -1 is endless. */
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static void *sysmon(void *arg)
 {
 	struct m *mp = arg;
@@ -285,7 +292,7 @@ static void *sysmon(void *arg)
 		int64_t now = nanotime();
 		store_rlx(&sched.now, now);
 		pollnetwork(now);
-		r.idle = stackscavenge(now);
+		r.idle = sooner(stackscavenge(now), heapscavenge(now));
 		finwake();
 		if (unlikely(debug.schedtrace))
 			schedtracetick(now);

@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "child.h"
+#include "patience.h"
 
 #ifdef GORT_ASAN
 #define SANITIZED true
@@ -686,13 +687,56 @@ START_TEST(test_stress)
 }
 END_TEST
 
+/* ---- a program that no longer allocates gives back what it had until its goal ---- */
+
+enum { MB = 1 << 20, KEPT = 16, PEAK = 48 };
+
+static uint64_t bytes(uint64_t pages)
+{
+	return pages << PAGESHIFT;
+}
+
+static uint64_t held(void)
+{
+	lock(&mheap.lock);
+	uint64_t n = bytes(mheap.pagesmapped - mheap.pagesclean);
+	unlock(&mheap.lock);
+	return n;
+}
+
+static void *volatile large;
+
+static int shrinks(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	int64_t deadline = monotonic() + patience(60) * sec;
+	large = gort_malloc((size_t)KEPT * MB);
+	for (int i = 0; i < PEAK; i++)
+		(void)gort_malloc(MB);
+	gort_gc();
+	while (held() > (KEPT + 6) * MB) /* its goal is twice as much */
+		if (monotonic() > deadline)
+			return 1;
+		else
+			gort_sleep(10 * ms);
+	return 6;
+}
+
+START_TEST(test_shrinks)
+{
+	setenv("GORT_DEBUG", "heapidle=20", 1);
+	struct child *c = run_child(shrinks, 2);
+	ck_assert_msg(c->code == 6, "exit %d: %.500s", c->code, c->text);
+}
+END_TEST
+
 static Suite *test_suite(void)
 {
 	const struct {
 		const char *name;
 		const TTest *test;
 	} cases[] = {{"frees", test_frees}, {"roots", test_roots}, {"graphs", test_graphs},
-		{"check", test_check}, {"stress", test_stress}};
+		{"check", test_check}, {"stress", test_stress}, {"shrinks", test_shrinks}};
 	Suite *s = suite_create("gc");
 	setenv("GORT_DEBUG", "gccheckmark=1,clobberfree=1", 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
