@@ -92,10 +92,126 @@ static void binary_trees(void)
 	report("binary_trees_cpu", cputime());
 }
 
+/* ---- what the process keeps of a heap that has shrunk ---- */
+
+static struct tree *volatile peak;
+static uint64_t rng = 88172645463325252;
+
+static long residentbytes(void)
+{
+	long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+	if (!f || fscanf(f, "%*d %ld", &pages) != 1)
+		panic("trees_rss: /proc/self/statm cannot be read");
+	fclose(f);
+	return pages * 4096;
+}
+
+/* Ten seconds after a collection. */
+static double settled(void)
+{
+	gort_gc();
+	gort_sleep(scaled(10000) * 1000000);
+	return (double)residentbytes();
+}
+
+/* Each tenth node of t, at random, goes onto the list; all are cut off their children. */
+static void survive(struct tree *t, struct tree **list)
+{
+	struct tree *left = t->left, *right = t->right;
+	gort_store(&t->left, NULL);
+	gort_store(&t->right, NULL);
+	if (left) {
+		survive(left, list);
+		survive(right, list);
+	}
+	rng = rng * 6364136223846793005 + 1442695040888963407;
+	if ((rng >> 33) % 10 == 0) {
+		gort_store(&t->right, *list);
+		gort_store(list, t);
+	}
+}
+
+/* In goroutines of their own, whose stacks keep nothing afterwards. */
+static void drop(int depth, waitgroup *wg)
+{
+	gort_store(&peak, bottomup(depth));
+	gort_store(&peak, NULL);
+	wg_done(wg);
+}
+
+static void survivors(int depth, waitgroup *wg)
+{
+	struct tree *list = NULL;
+	survive(bottomup(depth), &list);
+	gort_store(&peak, list);
+	wg_done(wg);
+}
+
+/* A tree lives, and beside it one of twice its size did; then a tenth of another such. */
+static void trees_rss(void)
+{
+	int depth = MINDEPTH;
+	while (2l << depth <= scaled(1l << 22))
+		depth++;
+	gort_store(&longlived, bottomup(depth));
+	waitgroup wg = {0};
+	wg_add(&wg, 1);
+	go(drop, depth + 1, &wg);
+	wg_wait(&wg);
+	report("trees_rss_dropped", settled() / (double)((2l << depth) * 16));
+	wg_add(&wg, 1);
+	go(survivors, depth + 1, &wg);
+	wg_wait(&wg);
+	report("trees_rss_survivors", settled() / (1 << 20));
+	if (count(longlived) != (2l << depth) - 1 || !peak)
+		panic("trees_rss: nodes are lost");
+}
+
+/* ---- what the barrier costs while nobody marks ---- */
+
+#define STORES 1024
+
+static struct object *slots[STORES];
+
+static __attribute__((noinline)) void storeplain(struct object *o, long n)
+{
+	for (long i = 0; i < n; i++)
+		*(struct object *volatile *)&slots[i % STORES] = o;
+}
+
+static __attribute__((noinline)) void storewithbarrier(struct object *o, long n)
+{
+	for (long i = 0; i < n; i++)
+		gort_store(&slots[i % STORES], o);
+}
+
+/* The least of many short turns, in which the other loop has the same neighbours. */
+static double perstore(void (*store)(struct object *o, long n), double before)
+{
+	long n = 50 * STORES;
+	int64_t start = nanotime();
+	store(ring[0], n);
+	double took = (double)(nanotime() - start) / (double)n;
+	return took < before ? took : before;
+}
+
+static void idle_barrier(void)
+{
+	double plain = 1e9, barrier = 1e9;
+	for (long i = scaled(2000); i > 0; i--) {
+		plain = perstore(storeplain, plain);
+		barrier = perstore(storewithbarrier, barrier);
+	}
+	report("idle_barrier", barrier - plain > 0.01 ? barrier - plain : 0.01);
+}
+
 const struct bench mem_benches[] = {
 	{.id = "alloc_16", .run = alloc_16, .least = 10 * LIVE},
 	{.id = "alloc_64", .run = alloc_64, .least = 10 * LIVE},
 	{.id = "alloc_256", .run = alloc_256, .least = 10 * LIVE},
+	{.id = "idle_barrier", .once = idle_barrier},
 	{.id = "binary_trees_cpu", .once = binary_trees},
+	{.id = "trees_rss", .once = trees_rss},
 	{0},
 };
