@@ -9,7 +9,8 @@
 #include "shadow.h"
 #include "sys.h"
 
-#define AHEAD 16 /* pages */
+#define AHEAD_MIN 16 /* pages */
+#define AHEAD_MAX 64
 
 static void no_shadow(long err)
 {
@@ -39,17 +40,26 @@ static void make_present(const void *from, const void *to)
 	SYS3(SYS_madvise, lo, (uintptr_t)to - lo, MADV_POPULATE_WRITE);
 }
 
+static bool has_cells(uintptr_t page)
+{
+	return load_rlx(page_marks(page)) & PAGE_CELLS;
+}
+
 /*
- * When one page is used after the one before it, more will be. Else each page of cells would be
- * faulted in twice: a look at a cell maps the page of zeroes, and the first write then has to take
- * that out of the other processors' caches. A kernel that cannot do it (before 5.14) does nothing.
+ * When one page is used after the one before it, more will be; as many as were so far, within
+ * limits. Else each page of cells would be faulted in twice: a look at a cell maps the page of
+ * zeroes, and the first write then has to take that out of the other processors' caches. A kernel
+ * that cannot do it (before 5.14) does nothing.
  */
 static void read_ahead(uintptr_t page)
 {
-	for (uint32_t i = 0; i < AHEAD; i++)
+	uint32_t ahead = AHEAD_MIN;
+	while (ahead < AHEAD_MAX && has_cells(page - ahead * 4096ul))
+		ahead *= 2;
+	for (uint32_t i = 0; i < ahead; i++)
 		atomic_fetch_or_explicit(
 			page_marks(page + i * 4096ul), PAGE_PRESENT, memory_order_relaxed);
-	const struct cell *first = cell_of(page), *end = first + AHEAD * 512;
+	const struct cell *first = cell_of(page), *end = first + ahead * 512;
 	make_present(first, end);
 	make_present(wctx_of(first), wctx_of(end));
 }
@@ -58,6 +68,6 @@ void page_first_mark(uintptr_t addr, uint8_t mark)
 {
 	uint8_t old = atomic_fetch_or_explicit(page_marks(addr), mark, memory_order_relaxed);
 	if (mark == PAGE_CELLS && !(old & (PAGE_CELLS | PAGE_PRESENT)) &&
-		load_rlx(page_marks(addr - 4096)) & PAGE_CELLS)
+		has_cells(addr - 4096))
 		read_ahead(addr & ~4095ul);
 }
