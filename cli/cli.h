@@ -62,7 +62,7 @@ struct opts {
 	size_t nignores;
 	int format, color, by;
 	int quiet, verbose, no_pager, all, go, locals, once, batch, leaks, watch, help, man, pause;
-	int github, update_baseline, freeze, held, goleak, no_follow;
+	int github, update_baseline, freeze, held, goleak, no_follow, sample;
 	bool page;  /* the command may start a pager */
 	bool cores; /* its target may be a core file */
 	unsigned without;

@@ -195,10 +195,13 @@ static int wait_child(const struct launch *l, pid_t pid, int sigfd)
 	fds[1].events = POLLIN;
 	int status = 0;
 	while (!reap(l, pid, WNOHANG, &status)) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+		int ready = poll(fds, 2, l->tick_ms ? l->tick_ms : -1);
+		if (ready < 0 && errno != EINTR) {
 			reap(l, pid, 0, &status);
 			break;
 		}
+		if (ready == 0)
+			l->on_tick(l->arg, pid);
 		if (fds[1].revents)
 			l->on_ready(l->arg);
 		if (fds[1].revents & POLLHUP)

@@ -13,6 +13,8 @@ struct launch {
 	int watch_fd; /* polled while the child runs, or -1 */
 	void (*on_ready)(void *arg); /* watch_fd is readable; called once more after the end */
 	void *arg;
+	int tick_ms; /* when nothing else happens for so long, on_tick is called; 0: never */
+	void (*on_tick)(void *arg, pid_t pid);
 	struct exitwatch *exit; /* looks at the child when it exits, or NULL */
 };
 

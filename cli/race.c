@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * race.c - `gort-race`: runs a program under gort's race detector. Three kinds:
+ * race.c - `gort-race`: runs a program under gort's race detector. Four kinds:
  *
  *  - C and C++ compiled with -fsanitize=thread: libgort-race.so is preloaded, together with a
  *    library that carries the name of the ThreadSanitizer runtime the program needs, so that the
  *    real one is never mapped.
  *  - Go built with -race: libgort-race-go.so is preloaded and takes the place of Go's detector.
+ *  - a program that nothing was compiled into, with --sample: it is looked at from outside
+ *    (probes/racesample.h).
  *  - the command go: it gets a GOROOT in which -race means gort's detector (gofarm.h).
  *
  * The detector sends each race as a record over a socket and waits for one byte; meanwhile the
@@ -27,18 +29,20 @@
 #include "gort/abi.h"
 #include "launch.h"
 #include "racereport.h"
+#include "racesampling.h"
 #include "target.h"
 
 #define LIBRARY    "libgort-race.so"
 #define GO_LIBRARY "libgort-race-go.so"
 #define GO_OBJECT  "gort-race/race_linux.syso"
 
-enum way { WAY_NONE, WAY_C, WAY_GO, WAY_GO_COMMAND };
+enum way { WAY_NONE, WAY_C, WAY_GO, WAY_GO_COMMAND, WAY_SAMPLE };
 
 struct session {
 	int fd;
 	struct race_report report;
 	struct report findings;
+	struct race_sampling sampling;
 	bool learning; /* --update-baseline: nothing fails */
 	uint32_t malformed;
 };
@@ -59,6 +63,24 @@ static void on_finding(void *arg)
 		char answer = hidden > 0 || s->learning ? GORT_ANSWER_SUPPRESSED : GORT_ANSWER_TOLD;
 		send(s->fd, &answer, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
+}
+
+static void on_tick(void *arg, pid_t pid)
+{
+	static struct gort_finding f;
+	struct session *s = arg;
+	size_t n = race_sampling_try(&s->sampling, pid, &f);
+	if (n)
+		race_report_add(&s->report, &f, (ssize_t)n);
+}
+
+/*
+ * libc is another file, so that its code, with locks of its own kind, can be told from the
+ * program's.
+ */
+static bool may_sample(const struct elfscan *e)
+{
+	return e->elf64 && e->dynamic && !e->go && !e->tsan_inside;
 }
 
 static void why_not(const struct elfscan *e, struct gsnap_err *err)
@@ -84,6 +106,8 @@ static void why_not(const struct elfscan *e, struct gsnap_err *err)
 		err_try(err, "gort-race PROGRAM      (the program itself, not a wrapper of it)");
 	if (e->tsan_inside && !e->go)
 		err_try(err, "clang -fsanitize=thread -shared-libsan -g ...");
+	if (may_sample(e))
+		err_try(err, "gort-race --sample ...      (looks at some accesses, from outside)");
 }
 
 static enum way way_of(const char *path, struct elfscan *e, struct gsnap_err *err)
@@ -96,7 +120,7 @@ static enum way way_of(const char *path, struct elfscan *e, struct gsnap_err *er
 	/* A script of that name is a version manager's, or pip's, and knows the toolchain. */
 	if (!rc && (e->go || !e->elf64) && !strcmp(base_name(path), "go"))
 		return WAY_GO_COMMAND;
-	err_what(err, CLI_LAUNCH, "cannot look for races in %s", path);
+	err_what(err, rc ? CLI_LAUNCH : CLI_UNSUPPORTED, "cannot look for races in %s", path);
 	if (rc)
 		err_why(err, "it cannot be read: %s", strerror(-rc));
 	else
@@ -169,13 +193,19 @@ static bool prepare_farm(char **path, struct gsnap_err *err)
 	return true;
 }
 
-/* What the detector needs to know; Go programs print text themselves. */
+/* Go programs print text, with Go's symbols. */
+static bool prints_itself(const struct opts *o, enum way way)
+{
+	return (way == WAY_GO || way == WAY_GO_COMMAND) && o->format == FORMAT_TEXT;
+}
+
+/* What the detector needs to know. */
 static void tell_detector(const struct opts *o, enum way way, const struct out *out)
 {
 	char text[64];
 	if (o->no_follow)
 		extend("GORT_RACE", "follow=0", ' ', true);
-	if (way != WAY_C && o->format == FORMAT_TEXT) {
+	if (prints_itself(o, way)) {
 		extend("GORT_RACE", "print=1", ' ', true);
 		if (o->output) {
 			snprintf(text, sizeof text, "log_fd=%d", out->fd);
@@ -266,19 +296,32 @@ static int begin(const struct opts *o, enum way way, struct session *s, struct o
 	}
 	s->learning = o->update_baseline;
 	race_report_begin(&s->report, out, o->format, o->args[0]);
-	s->report.count_only = way != WAY_C && o->format == FORMAT_TEXT;
+	s->report.count_only = prints_itself(o, way);
 	if (wants_findings(o, &s->findings))
 		s->report.findings = &s->findings;
 	return 0;
 }
 
-static int finish(const struct opts *o, struct session *s, struct out *out, int code)
+/* The last line: what was not looked at may race all the same. */
+static void tell_sampled(const struct opts *o, const struct session *s, struct out *out)
 {
+	static const char text[] = "addresses sampled; not a proof of absence\n";
+	if (o->format == FORMAT_TEXT)
+		out_printf(out, "%" PRIu64 " %s", s->sampling.addresses, text);
+	else
+		fprintf(stderr, "%" PRIu64 " %s", s->sampling.addresses, text);
+}
+
+static int finish(const struct opts *o, enum way way, struct session *s, struct out *out, int code)
+{
+	race_sampling_end(&s->sampling);
 	uint32_t found = race_report_end(&s->report);
 	if (s->report.repeats)
 		note(o, "%u more reports of the same pairs not shown", s->report.repeats);
 	if (s->malformed)
 		note(o, "%u records were malformed", s->malformed);
+	if (way == WAY_SAMPLE)
+		tell_sampled(o, s, out);
 	int written = out_close(out);
 	int files = report_write(&s->findings, o, o->verbose);
 	print_matched(&s->findings);
@@ -298,8 +341,8 @@ static int run_instrumented(const struct opts *o, enum way way, char *const *arg
 	int code = begin(o, way, &s, &out, err);
 	if (code)
 		return code;
-	int child_fd = open_socket(&s, err);
-	if (child_fd < 0) {
+	int child_fd = way == WAY_SAMPLE ? -1 : open_socket(&s, err);
+	if (child_fd < 0 && way != WAY_SAMPLE) {
 		out_abort(&out);
 		report_close(&s.findings);
 		return CLI_LAUNCH;
@@ -310,10 +353,13 @@ static int run_instrumented(const struct opts *o, enum way way, char *const *arg
 		.pass_fd = child_fd,
 		.watch_fd = s.fd,
 		.on_ready = on_finding,
+		.tick_ms = way == WAY_SAMPLE ? RACE_SAMPLING_MS : 0,
+		.on_tick = on_tick,
 		.arg = &s};
 	code = launch_run(&l, err);
-	code = finish(o, &s, &out, code);
-	close(s.fd);
+	code = finish(o, way, &s, &out, code);
+	if (s.fd >= 0)
+		close(s.fd);
 	return code;
 }
 
@@ -347,6 +393,21 @@ static enum way wrapped_way(const struct opts *o, struct elfscan *e, struct gsna
 	return WAY_NONE;
 }
 
+/* It tells of no access itself. WAY_NONE with err filled where there are no watchpoints. */
+static enum way sampled_way(struct gsnap_err *err)
+{
+	int error = race_sampling_possible();
+	*err = (struct gsnap_err){0};
+	if (!error)
+		return WAY_SAMPLE;
+	err_what(err, CLI_UNSUPPORTED, "cannot sample accesses: %s", strerror(-error));
+	if (error == -EACCES || error == -EPERM)
+		err_try(err, "sudo sysctl kernel.perf_event_paranoid=2");
+	else
+		err_why(err, "that takes hardware watchpoints, which this machine does not offer");
+	return WAY_NONE;
+}
+
 static int run_race(const struct opts *o)
 {
 	struct gsnap_err err = {0};
@@ -360,16 +421,22 @@ static int run_race(const struct opts *o)
 	enum way way = way_of(path, &e, &err);
 	if (way == WAY_NONE && is_wrapper(path))
 		way = wrapped_way(o, &e, &err);
+	if (way == WAY_NONE && o->sample && may_sample(&e))
+		way = sampled_way(&err);
 	if (way == WAY_C)
 		ready = preload_c(&e, &err);
 	else if (way == WAY_GO)
 		ready = preload_go(&err);
+	else if (way == WAY_SAMPLE)
+		ready = true;
 	else if (way == WAY_GO_COMMAND)
 		ready = (argv = gofarm_args(o->args, o->nargs, &err)) && prepare_farm(&path, &err);
 	if (ready)
 		code = run_instrumented(o, way, argv ? argv : o->args, path, &err);
 	if (err.what[0])
 		err_print(&err);
+	if (way == WAY_NONE)
+		code = err.code;
 	free(argv);
 	free(path);
 	return code;
@@ -380,6 +447,8 @@ static int run_race(const struct opts *o)
 static const struct opt own[] = {
 	{"no-follow", 0, OPT_FLAG, 1, AT(no_follow), NULL,
 		"only the command itself, not what it starts (C and C++)"},
+	{"sample", 0, OPT_FLAG, 1, AT(sample), NULL,
+		"look at some accesses of a program of another build"},
 	{0},
 };
 
@@ -390,7 +459,8 @@ const struct command cmd_race = {
 	.examples = "gort race -- ./app -v                  # reports on standard error\n"
 		    "gort race -f json -o races.json ./app  # reports for a script\n"
 		    "gort race go test ./...                # Go, with gort's detector linked in\n"
-		    "gort race --sarif r.sarif ./app        # a file for CI\n",
+		    "gort race --sarif r.sarif ./app        # a file for CI\n"
+		    "gort race --sample ./server            # as it is, without a rebuild\n",
 	.notes =
 		"The program is one compiled with gcc -fsanitize=thread, or built with go build\n"
 		"-race, or the command go itself: build, install, run or test. Of C programs also\n"
@@ -402,7 +472,13 @@ const struct command cmd_race = {
 		"GORT_RACE=\"name=value ...\" switches them off: report_mutex_bugs=0,\n"
 		"detect_deadlocks=0, report_thread_leaks=0, report_signal_unsafe=0; TSAN_OPTIONS "
 		"and\n"
-		"GORACE are read too, with the suppressions=FILE they name.",
+		"GORACE are read too, with the suppressions=FILE they name.\n"
+		"With --sample a program of another build is run as it is: now and then a thread\n"
+		"stands for a moment before an access, and who then touches the same memory "
+		"races\n"
+		"with it. Most races are not met that way, atomic loads and stores of C11 look "
+		"like\n"
+		"others, and only the program itself is looked at.",
 	.own = own,
 	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_EXIT_CODE | TAKES_REPORT,
 	.min_args = 1,

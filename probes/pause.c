@@ -56,17 +56,18 @@ static int wait_stop(const struct stop *s, int *sig, int64_t *since)
 {
 	const struct timespec pause = {0, POLL_NS};
 	int64_t start = now();
-	int status;
-	pid_t got;
-	while (*since = now(), (got = waitpid(s->tid, &status, __WALL | WNOHANG)) == 0) {
+	siginfo_t si = {0};
+	int rc;
+	while (*since = now(), rc = waitid(P_PID, (id_t)s->tid, &si, PAUSE_STOPS | WNOHANG),
+		!rc && !si.si_pid) {
 		if (*since - start > WAIT_NS)
 			return -ETIMEDOUT;
 		nanosleep(&pause, NULL);
 	}
-	if (got < 0 || !WIFSTOPPED(status))
+	if (rc)
 		return -ESRCH;
 	/* A signal that was on its way stopped it first: it is delivered when it goes on. */
-	*sig = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
+	*sig = si.si_status >> 8 == PTRACE_EVENT_STOP ? 0 : si.si_status;
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * pause.h - stops one thread of another process for some microseconds: what --pause does, and
- * nothing else in gort.
+ * racesample.c.
  */
 #ifndef GORT_PROBES_PAUSE_H
 #define GORT_PROBES_PAUSE_H
@@ -16,10 +16,17 @@
 void pause_hurry(void);
 
 /*
+ * For waitid() in look: of the calling thread's tracees only. The end of a thread may be for its
+ * parent to learn of, which may be another thread here.
+ */
+#define PAUSE_STOPS (WSTOPPED | __WALL | __WNOTHREAD)
+
+/*
  * Stops the thread, calls look with its program counter and stack pointer while it stands, and lets
- * it go on. *ns is how long it stood at most: from when it was last seen not to stand. 0, or -EPERM
- * (not allowed, or traced by another), -ESRCH (it has ended), -ETIMEDOUT (it stood for max_ns
- * before it could be looked at, or did not stop soon; it goes on).
+ * it go on. look is called by the thread that traces it. *ns is how long it stood at most: from
+ * when it was last seen not to stand. 0, or -EPERM (not allowed, or traced by another), -ESRCH (it
+ * has ended), -ETIMEDOUT (it stood for max_ns before it could be looked at, or did not stop soon;
+ * it goes on).
  *
  * The thread goes on whatever happens to gort, SIGKILL included: the kernel lets go of what a
  * tracer holds when the tracer ends (PTRACE_SEIZE without PTRACE_O_EXITKILL).

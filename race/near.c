@@ -25,7 +25,7 @@
 
 #include "front.h"
 #include "sys.h"
-#include "x86.h"
+#include "base/x86.h"
 
 _Static_assert(offsetof(struct thread, tag) == 0 && offsetof(struct thread, sp) == 8 &&
 		       offsetof(struct thread, lim) == 16 && offsetof(struct thread, base) == 24 &&

@@ -67,7 +67,6 @@ static void read_ahead(uintptr_t page)
 void page_first_mark(uintptr_t addr, uint8_t mark)
 {
 	uint8_t old = atomic_fetch_or_explicit(page_marks(addr), mark, memory_order_relaxed);
-	if (mark == PAGE_CELLS && !(old & (PAGE_CELLS | PAGE_PRESENT)) &&
-		has_cells(addr - 4096))
+	if (mark == PAGE_CELLS && !(old & (PAGE_CELLS | PAGE_PRESENT)) && has_cells(addr - 4096))
 		read_ahead(addr & ~4095ul);
 }

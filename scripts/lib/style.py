@@ -45,7 +45,7 @@ MAY_INCLUDE = {
     "leakcheck": (SNAP,),
     "pprof": (SNAP,),
     "race": (ABI, "runtime/base/"),
-    "probes": (ABI, SNAP),
+    "probes": (ABI, SNAP, "runtime/base/x86.h"),
     "cli": ("runtime/include/gort/", "probes/", "pprof/", "leakcheck/"),
 }
 MAY_INCLUDE_ROOM = {"runtime/debug": ("leakcheck/leakcheck.h", "pprof/pprof.h")}

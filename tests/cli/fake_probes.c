@@ -13,6 +13,7 @@
 #include <string.h>
 #include "fake_probes.h"
 #include "probes/probes.h"
+#include "probes/racesample.h"
 
 #define SEC INT64_C(1000000000)
 #define NOW (100000 * SEC)
@@ -724,4 +725,35 @@ int probe_list_core(const char *path, const struct probe_opts *opts, struct prob
 	*out = proc(4121, "checkout", "go1.26.8", 12481);
 	out->rss = out->uptime_ns = GSNAP_UNKNOWN;
 	return 0;
+}
+
+int race_sampler_possible(void)
+{
+	return -EOPNOTSUPP;
+}
+
+int race_sampler_open(struct race_sampler **out, pid_t pid)
+{
+	(void)pid;
+	*out = NULL;
+	return -EOPNOTSUPP;
+}
+
+bool race_sampler_try(struct race_sampler *s, struct race_access *held, struct race_access *other)
+{
+	(void)s;
+	(void)held;
+	(void)other;
+	return false;
+}
+
+uint64_t race_sampler_addresses(const struct race_sampler *s)
+{
+	(void)s;
+	return 0;
+}
+
+void race_sampler_close(struct race_sampler *s)
+{
+	(void)s;
 }

@@ -103,10 +103,13 @@ findings)
 	grep -q 'data race' "$work/report" || fail "no report in the file"
 	;;
 refused)
-	expect 125 gort-race "$dir/child/child_plain"
+	expect 5 gort-race "$dir/child/child_plain"
 	said 'not compiled with -fsanitize=thread'
 	said 'try:  gcc -fsanitize=thread'
-	expect 125 gort-race "$0"
+	said 'gort-race --sample'
+	expect 5 gort-race --sample "$dir/child/child_plain"
+	said 'hardware watchpoints'
+	expect 5 gort-race "$0"
 	said 'script'
 	expect 125 gort-leak "$dir/child/child_plain"
 	said 'neither carries nor needs libgort'

@@ -84,10 +84,11 @@ cases)
 refused)
 	program stripped go build -race '-ldflags=-s -w'
 	program plain go build
-	expect 125 "$gort_race" "$programs/stripped" simple race
+	expect 5 "$gort_race" "$programs/stripped" simple race
 	said 'symbols were stripped'
-	expect 125 "$gort_race" "$programs/plain" simple race
+	expect 5 "$gort_race" "$programs/plain" simple race
 	said 'without -race'
+	expect 5 "$gort_race" --sample "$programs/plain" simple race
 	expect 125 "$gort_race" go vet
 	said 'build, env, install, run and test'
 	printf '#!/bin/sh\nexit 3\n' >"$work/go"

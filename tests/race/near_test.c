@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "access.h"
-#include "x86.h"
+#include "base/x86.h"
 
 #define MEM  0x20000000000ul /* only its shadow is used */
 #define PAGE 4096

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# sampled.sh PROGRAM FORM: gort-race --sample on tests/race/sampled.c. A race is found, whenever
+# that is; of what is none, nothing in as long as it takes to look at some addresses.
+set -u
+program=$1 form=$2
+gort_race=$GORT_BUILD/bin/gort-race
+work=$(mktemp -d) || exit 1
+pid=
+trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null; rm -rf "$work"' EXIT
+out=$work/out err=$work/err
+
+fail() {
+	echo "$form: $*"
+	cat "$out" "$err"
+	exit 1
+}
+"$gort_race" --sample "$program" "$form" >"$out" 2>"$err" &
+pid=$!
+deadline=$((SECONDS + 200))
+await() { # PATTERN FILE
+	until grep -q "$1" "$2" || ((SECONDS > deadline)); do
+		kill -0 "$pid" 2>/dev/null || break
+		sleep 0.1
+	done
+}
+await '^started$' "$out"
+if [ "$form" = race ]; then
+	await 'WARNING: ThreadSanitizer: data race' "$err"
+else
+	sleep 1
+fi
+kill "$pid"
+wait "$pid"
+code=$?
+pid=
+if grep -q 'hardware watchpoints\|perf_event_paranoid' "$err"; then
+	cat "$err"
+	exit 77
+fi
+grep -q '^done$' "$out" || fail "the program did not end by itself"
+tail -n 1 "$err" | grep -qx '[0-9]* addresses sampled; not a proof of absence' || fail "last line"
+if [ "$form" = race ]; then
+	[ $code = 66 ] || fail "exit $code"
+	grep -q '#0 change\(_too\)\? ' "$err" || fail "the accesses are not named"
+	grep -q 'sampled.c:[0-9]' "$err" || fail "no line"
+	exit 0
+fi
+[ $code = 7 ] || fail "exit $code"
+[ "$(wc -l <"$err")" = 1 ] || fail "something was reported"
