@@ -177,7 +177,7 @@ def waiting(gort, pid):
 
 
 def judge(gort, program, oracle, name):
-    """What gort finds and what it should, {goid: site} each; None when the program has ended."""
+    """What gort finds and what it should, {goid: site} each; None when that cannot be told."""
     p = held(program, name)
     if not p:
         return None
@@ -192,6 +192,8 @@ def judge(gort, program, oracle, name):
         sites |= set(finish(p).values()) if p else set()
         if sites.issuperset(ours.values()):
             break
+    if not sites:
+        return None  # a bug that did not come there: nothing to judge by
     return ours, {g: site for g, site in stuck.items() if site in sites}
 
 
