@@ -15,6 +15,7 @@
 #include "gview.h"
 #include "mem/mgcleak.h"
 #include "snapshot.h"
+#include "sched/proc.h"
 #include "sched/proflabel.h"
 #include "sched/runtime2.h"
 
@@ -193,6 +194,7 @@ int snap_leaks(struct gsnap *out, const struct regs *self)
 	gsnap_init(out, GSNAP_GORT);
 	if (!getg())
 		return -EPERM;
+	getgchecked("gort_snapshot_leaks"); /* its P may be gone: taken while it was outside */
 	int err = gleaksfind(self->r[DW_RSP], &leaks) ? 0 : -EAGAIN;
 	if (!err)
 		err = snap_take(out, self);
