@@ -7,8 +7,8 @@
  * that it scans: objects of the heap, global variables, registered roots. Local variables need
  * nothing, unless other goroutines have their address. A program compiled and linked by gort-cc
  * stores as in any C program (p->next = q), and needs this page only for roots. Any other program
- * either leaves that to the kernel, which is the default, or uses gort_store and its kin for each
- * pointer it stores, and GORT_GCMODE=barrier.
+ * is stopped while it is collected, or leaves that to the kernel (GORT_GCMODE=kernel), or uses
+ * gort_store and its kin for each pointer it stores, and GORT_GCMODE=barrier.
  *
  * Nothing here blocks. All of it may be called by any thread, but not by signal handlers.
  */
