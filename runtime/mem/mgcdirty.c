@@ -185,10 +185,8 @@ static void look(uintptr_t lo, uintptr_t hi)
 bool dirtybegin(void)
 {
 	uintptr_t lo, hi;
-	if (dirty.pid != getpid()) {
-		forget();
+	if (dirty.pid != getpid()) /* the parent's stay open: the numbers may be others' by now */
 		dirtyinit();
-	}
 	store_rlx(&dirty.failed, false);
 	store_rlx(&dirty.rounds, 0);
 	beginround();
