@@ -9,8 +9,9 @@
  *
  * Nobody may see that affinity, nor a thread or process inherit it. So only a thread is moved for
  * which the signal is on its way: before it executes anything it is in the handler, and there it
- * stands, or gives the CPU back itself. An affinity that somebody else gives to it meanwhile is
- * lost.
+ * stands, or gives the CPU back itself. What is left: an affinity that somebody else gives to it
+ * meanwhile is lost, and one that the kernel has preempted inside clone, between its look for
+ * signals and the copy of the affinity, passes it on.
  *
  * Memory order: the stopper stores lending.state, then loads m.signalpending; the handler stores
  * that, then loads the state. One sees the other.
