@@ -98,14 +98,6 @@ static void stand(struct stopped *t, uint32_t wanted, const ucontext_t *uc)
 	waitturn(turn); /* one that was taken for blind, too */
 }
 
-/* The pc is at a system call instruction, or behind one. */
-static bool atsyscall(uintptr_t pc)
-{
-	static const unsigned char syscall[] = {0x0f, 0x05};
-	return memcmp((const void *)pc, syscall, 2) == 0 ||
-	       memcmp((const void *)(pc - 2), syscall, 2) == 0;
-}
-
 /* An M with a P: the goroutine stands here, if it may. */
 static bool standwithp(struct m *mp, const ucontext_t *uc)
 {

@@ -10,6 +10,9 @@
  * who finds no P after such a wait gets one on its own thread (exitsyscall). Blocking in libgort's
  * own functions with a lock of that kind held is the program's fault.
  *
+ * Goroutines that are pinned to the thread would wait for the holder's waits, perhaps for one of
+ * them: so who is about to take its first lock goes to another thread.
+ *
  * The count goes up before the lock is taken. Unlocking what another goroutine has locked leaves
  * the counts too high or too low, never below 0; the end of a goroutine clears it.
  *
@@ -63,8 +66,11 @@ static const struct timespec past = {0, 0}, never = {LONG_MAX, 0};
 static inline struct g *locker(void)
 {
 	struct g *gp = getg();
-	if (gp)
-		gcold(gp)->locks++;
+	if (!gp)
+		return NULL;
+	if (unlikely(getm()->pinned.first) && ingoroutine())
+		clearofpinned();
+	gcold(gp)->locks++;
 	return gp;
 }
 

@@ -574,8 +574,8 @@ struct g *findrunnable(struct m *mp)
 		int64_t now = nanotime();
 		store_rlx(&sched.now, now);
 		gp = findlocal(mp->p, now);
-		if (!gp)
-			gp = pinnedget(mp);
+		if (unlikely(mp->pinned.first))
+			gp = gp ? besidepinned(mp, gp) : pinnedget(mp);
 		if (!gp)
 			gp = spin(mp, mp->p, now);
 		if (!gp)

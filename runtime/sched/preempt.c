@@ -251,17 +251,28 @@ static bool markerfollows(uintptr_t pc, uintptr_t end)
 	return memmem((const void *)pc, n, marker, sizeof(marker)) != NULL;
 }
 
-bool instopsafe(const struct g *gp, uintptr_t pc, uintptr_t sp)
+static bool inprogram(uintptr_t pc)
 {
 	uintptr_t end;
-	return sp > gp->stack.lo && sp <= gp->stack.hi && usertext(pc, &end) &&
-	       !markerfollows(pc, end) && readgstatus((struct g *)gp) == _Grunning;
+	return usertext(pc, &end) && !markerfollows(pc, end);
+}
+
+bool instopsafe(const struct g *gp, uintptr_t pc, uintptr_t sp)
+{
+	return sp > gp->stack.lo && sp <= gp->stack.hi && inprogram(pc) &&
+	       readgstatus((struct g *)gp) == _Grunning;
+}
+
+/* Room for the frame, and nothing held. */
+static bool mayswitch(const struct g *gp, uintptr_t sp)
+{
+	uintptr_t need = FRAME_SIZE + preemptfp.size + 64 + SCHED_ROOM;
+	return sp <= gp->stack.hi && sp >= gp->stack.lo + need && gcold(gp)->locks == 0;
 }
 
 static bool asyncsafepoint(const struct g *gp, uintptr_t pc, uintptr_t sp)
 {
-	uintptr_t need = FRAME_SIZE + preemptfp.size + 64 + SCHED_ROOM;
-	return instopsafe(gp, pc, sp) && sp - gp->stack.lo >= need && gcold(gp)->locks == 0;
+	return instopsafe(gp, pc, sp) && mayswitch(gp, sp);
 }
 
 /* Makes the interrupted instruction look like a call of fn. */
@@ -297,6 +308,21 @@ static void meet(struct m *mp, struct p *pp, ucontext_t *uc)
 	}
 }
 
+/*
+ * What signalstranded asked: mp's goroutine, which has no P, lets those go on that are pinned here.
+ * In libgort it is about to do so; where it cannot it is asked again.
+ */
+static void unstrand(struct m *mp, ucontext_t *uc)
+{
+	const greg_t *r = uc->uc_mcontext.gregs;
+	uintptr_t pc = (uintptr_t)r[REG_RIP];
+	if (!mp->curg || load_acq(&mp->gate) != GATE_TAKEN || gorttext(pc) ||
+		!mayswitch(mp->curg, (uintptr_t)r[REG_RSP]))
+		return;
+	if (atsyscall(pc) ? restartable(mp->curg, uc) : inprogram(pc))
+		pushcall(uc, asyncPreempt);
+}
+
 void sigpreempt(ucontext_t *uc)
 {
 	struct m *mp = getm();
@@ -307,6 +333,8 @@ void sigpreempt(ucontext_t *uc)
 	struct p *pp = mp->p;
 	if (pp && mp->curg && wantasync(mp, pp))
 		meet(mp, pp, uc);
+	else if (unlikely(!pp && load_rlx(&mp->stranded)))
+		unstrand(mp, uc);
 	if (unlikely(load_sc(&mp->lending.state)))
 		lendrefuse(mp);
 }
@@ -359,6 +387,8 @@ __attribute__((used)) void asyncpreempt2(void)
 	cold->pending = gort_pending;
 	if (enterwithp(mp))
 		gopreemptasync();
+	else if (load_acq(&mp->gate) == GATE_TAKEN && mp->pinned.first)
+		exitpinned();         /* unstrand */
 	gort_pending = cold->pending; /* the same thread */
 	cold->pending = 0;
 	errno = saved; /* on the same thread again */

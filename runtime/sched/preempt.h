@@ -69,6 +69,12 @@ void preemptwait(struct m *mp);
  */
 void handoffforeign(struct m *mp, struct p *pp, const ucontext_t *uc);
 
+/*
+ * In a handler on gp's thread, which stands at a system call: whether it may make the call later,
+ * after other goroutines have run on this thread. syscall.c
+ */
+bool restartable(const struct g *gp, const ucontext_t *uc);
+
 /* On its own M: a request of preemptone is met, or has been overtaken by another decision. */
 void preempted(struct m *mp);
 /* proc.c: the calling goroutine lets others run, by request. Async: it resumes on this M only. */

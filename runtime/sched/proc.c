@@ -229,6 +229,15 @@ struct g *pinnedget(struct m *mp)
 	return gp;
 }
 
+struct g *besidepinned(struct m *mp, struct g *gp)
+{
+	if (gp && gp != mp->curg && gp->stack.hi && gcold(gp)->unseen && !gp->wired) {
+		gp->wired = true; /* so g0 decides */
+		gcold(gp)->lockedm = NULL;
+	}
+	return gp;
+}
+
 /*
  * A pinned goroutine runs when there is nothing else, or when others have had their turn. It may
  * take its whole slice: before it, timers and ready descriptors are looked at, so that who they
@@ -238,7 +247,7 @@ static struct g *pickpinned(struct m *mp)
 {
 	struct p *pp = mp->p;
 	bool others = load_rlx(&sched.now) - mp->pinnedwhen < PINNED_NS;
-	struct g *gp = others ? runqpick(pp) : NULL;
+	struct g *gp = others ? besidepinned(mp, runqpick(pp)) : NULL;
 	if (gp)
 		return gp;
 	int64_t now = nanotime();
@@ -248,7 +257,7 @@ static struct g *pickpinned(struct m *mp)
 		struct gQueue ready = netpoll(0);
 		injectglist(&ready);
 	}
-	gp = others ? runqpick(pp) : NULL;
+	gp = others ? besidepinned(mp, runqpick(pp)) : NULL;
 	if (gp)
 		return gp;
 	store_rlx(&pp->schedtick, load_rlx(&pp->schedtick) + 1);
@@ -397,6 +406,7 @@ static void goexit0(struct m *mp)
 	endpanics(gcold(gp));
 	gcold(gp)->locks = 0;
 	gcold(gp)->blocking = false;
+	gcold(gp)->unseen = false;
 	gcold(gp)->collecting = false;
 	if (unlikely(gp->wired))
 		exitlocked(mp, gp);
@@ -488,6 +498,11 @@ static bool mayrun(struct m *mp, struct g *gp)
 	}
 	if (likely(!gp->wired))
 		return true;
+	if (!gcold(gp)->lockedm) { /* besidepinned */
+		gp->wired = false;
+		movetom(mp, gp);
+		return false;
+	}
 	if (gcold(gp)->lockedm != mp) {
 		startlockedm(mp, gp);
 		return false;

@@ -49,6 +49,18 @@ static inline struct g *getgchecked(const char *what)
  * pinned. An M read before is stale.
  */
 void leavepinned(void);
+/* The same if there are any, and if it holds nothing of its thread. */
+static inline __attribute__((always_inline)) void clearofpinned(void)
+{
+	const struct m *mp = getm();
+	if (unlikely(mp->pinned.first) && !gcold(mp->curg)->locks)
+		leavepinned();
+}
+/*
+ * mp, which has pinned goroutines, has taken gp off a queue. If gp has blocked its thread unseen
+ * before, it is wired, to no M: then g0 sends it to an M that has nothing pinned. Returns gp.
+ */
+struct g *besidepinned(struct m *mp, struct g *gp);
 /* With sched.lock held: mp is about to park; one of its pinned goroutines goes to the queue. */
 void pinnedsend(struct m *mp);
 /* The next pinned goroutine of mp, NULL when there is none. */
@@ -126,12 +138,16 @@ _Static_assert(offsetof(struct gcold, savedsp) == offsetof(struct gcold, saved) 
 
 void entersyscall(uintptr_t pc, uintptr_t sp, uintptr_t bp);
 void exitsyscall(void);
+/* The calling goroutine, whose P was taken, is pinned to its M, for the others that are. */
+void exitpinned(void);
 void syscallinit(void);
 /*
  * sysmon: the goroutine of pp has made no scheduling decision for a while. If its M sleeps in a
  * system call that the program made, takes pp (status _Pidle, for handoffp) and returns true.
  */
 bool retakesleeping(struct p *pp);
+/* sysmon: signals Ms that block unseen while goroutines are pinned to them. True: there are. */
+bool signalstranded(void);
 
 /* ---- sysmon.c ---- */
 

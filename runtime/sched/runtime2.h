@@ -220,6 +220,7 @@ struct gcold {
 	_Atomic uint32_t gcepoch; /* when its stack was scanned: mgcstack.c */
 	bool collecting;          /* in the collector, which it must not enter again */
 	bool blocking; /* between gort_blocking_begin and _end: the program's code runs */
+	bool unseen;   /* has blocked its M, or looped there, without a word: syscall.c */
 	/* Since entersyscall, for the collector: rbx, rbp, r12 to r15; where the stack began. */
 	uintptr_t saved[6];
 	uintptr_t savedsp;
@@ -291,8 +292,9 @@ struct m {
 	struct m *freelink;  /* sched.mfree */
 
 	/* preempt.c */
-	struct gQueue pinned; /* preempted at an arbitrary instruction: run here or nowhere */
-	int64_t pinnedwhen;   /* nanotime when one of them last ran */
+	struct gQueue pinned;  /* preempted at an arbitrary instruction: run here or nowhere */
+	int64_t pinnedwhen;    /* nanotime when one of them last ran */
+	_Atomic bool stranded; /* they wait for a goroutine that blocked it unseen: syscall.c */
 	_Atomic uint32_t preempttick;   /* p.schedtick of the decision to be cut short */
 	_Atomic uint32_t signalpending; /* a preemption signal is on its way */
 	struct lending lending;         /* lend.c */
@@ -456,6 +458,7 @@ struct schedt {
 	_Atomic bool gcwaiting;      /* the world is stopped, or about to be */
 	_Atomic int32_t stopwait;    /* Ps that have not stopped yet */
 	_Atomic uint32_t sysmonwait; /* how sysmon sleeps, SYSMON_... */
+	_Atomic bool stranded;       /* some M may be; set before m.stranded is looked at */
 	_Atomic int64_t lastpoll;    /* 0 = an M is in netpoll(delay) */
 	_Atomic int64_t pollUntil;   /* when that M wakes by itself, 0 = not by time */
 	_Atomic int64_t now; /* nanotime of a moment ago: at most 10 ms old while a P runs */

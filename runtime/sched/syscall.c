@@ -36,6 +36,13 @@
  * as libgort calls libc too, by the number: it waits there with a P only for memory (m.noretake
  * marks the exception), and no program blocks in these for long.
  *
+ * Goroutines that are pinned to an M which blocks unseen (preempt.c) can go on nowhere else, and
+ * who blocks it may wait for one of them. So it is signalled: the call is restarted, or gives EINTR
+ * as after any signal, once the goroutine gets its turn again; until then it is pinned behind the
+ * others. It must not be in the middle of something in libc that another goroutine of the thread
+ * could walk into: restartable. And who has blocked so once (gcold.unseen) no longer runs on an M
+ * with pinned goroutines (besidepinned), so that this is rare.
+ *
  * Looping where it cannot be preempted: in libc, say, whose locks and data belong to the thread
  * (text.c). The signal that asks for a preemption (preempt.c) finds the M there again and again;
  * after 10 ms its handler does in the M's place what entersyscall would have done, and sysmon takes
@@ -48,6 +55,7 @@
  * membarrier: it takes a word that says where the M is.
  * Rejected: a word that says "inside libgort" stored at each entry and exit.
  */
+#include <linux/futex.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +64,7 @@
 #include "base/task.h"
 #include "base/throw.h"
 #include "gort/errno.h"
+#include "debug/module.h"
 #include "debug/unwind.h"
 #include "debug/usdt.h"
 #include "mem/mgc.h"
@@ -70,11 +79,8 @@
 
 void entersyscall(uintptr_t pc, uintptr_t sp, uintptr_t bp)
 {
+	clearofpinned(); /* they would wait for as long as the system call lasts */
 	struct m *mp = getm();
-	if (unlikely(mp->pinned.first) && !gcold(mp->curg)->locks) {
-		leavepinned(); /* they would wait for as long as the system call lasts */
-		mp = getm();
-	}
 	if (unlikely(load_rlx(&mp->startarmed)))
 		startclockstop(mp);
 	struct g *gp = mp->curg;
@@ -128,6 +134,20 @@ static bool reacquire(struct m *mp, struct g *gp)
 	return true;
 }
 
+/* gp is where others find it, and may run there once this stack is left; g0 has no P. */
+static void leavewithoutp(struct m *mp, struct g *gp)
+{
+	struct g *g0 = mp->g0;
+	mp->curg = NULL;
+	store_rlx(&mp->gate, GATE_OPEN);
+	if (unlikely(raceenabled))
+		raceswitch(mp, NULL);
+	san_leave(gp, g0->stack.lo, g0->stack.hi);
+	goswitch(&gp->sched, &g0->sched);
+	san_enter(gp);
+	usdt_syscall_exit(gp);
+}
+
 void exitsyscall(void)
 {
 	struct m *mp = getm();
@@ -138,16 +158,18 @@ void exitsyscall(void)
 		usdt_syscall_exit(gp);
 		return;
 	}
-	/* gp may already run elsewhere once this stack is left; g0 finds no P and parks the M. */
-	struct g *g0 = mp->g0;
-	mp->curg = NULL;
-	store_rlx(&mp->gate, GATE_OPEN);
-	if (unlikely(raceenabled))
-		raceswitch(mp, NULL);
-	san_leave(gp, g0->stack.lo, g0->stack.hi);
-	goswitch(&gp->sched, &g0->sched);
-	san_enter(gp);
-	usdt_syscall_exit(gp);
+	leavewithoutp(mp, gp);
+}
+
+void exitpinned(void)
+{
+	struct m *mp = getm();
+	struct g *gp = mp->curg;
+	mp->oldp = NULL; /* sysmon has it, or takes it from _Psyscall */
+	store_rlx(&gp->atomicstatus, _Grunnable);
+	gp->m = NULL;
+	pin(mp, gp);
+	leavewithoutp(mp, gp);
 }
 
 intptr_t errnooffset;
@@ -214,6 +236,7 @@ struct g *getgslow(const char *what)
 			what);
 	case GATE_TAKEN:
 		exitsyscall();
+		clearofpinned();
 		break;
 	case GATE_PREEMPT:
 		preempted(mp);
@@ -296,8 +319,12 @@ static void syscallfor(struct m *mp, struct p *pp, const struct asleep *a)
 	mp->oldp = pp;
 	mp->p = NULL;
 	pp->m = NULL;
+	gcold(gp)->unseen = true;
+	store_rlx(&mp->stranded, mp->pinned.first != NULL);
 	store_rel(&pp->status, _Psyscall);
 	store_rel(&mp->gate, GATE_TAKEN); /* pairs with getgslow */
+	if (mp->pinned.first)
+		store_rel(&sched.stranded, true); /* pairs with signalstranded */
 }
 
 static bool probe(struct m *mp)
@@ -373,4 +400,57 @@ void handoffforeign(struct m *mp, struct p *pp, const ucontext_t *uc)
 	if (single)
 		gort_elide = GORT_GATED;
 	syscallfor(mp, pp, &at);
+}
+
+/* ---- goroutines pinned to an M that blocks unseen ---- */
+
+/* From the call to the system call for a semaphore or the end of a thread. */
+#define WAITFRAMES 4
+
+/* The calls of functions of libc that gp is in, outermost the program's; -1 if that is not all. */
+static int libframes(const struct g *gp, const ucontext_t *uc)
+{
+	struct unwinder u;
+	struct regs regs;
+	uintptr_t end;
+	regs_of_ucontext(uc, &regs);
+	unwind_init(&u, &regs, gp->stack.lo, gp->stack.hi, false);
+	for (int n = 0; n <= WAITFRAMES; n++) {
+		if (usertext(u.regs.r[DW_RIP], &end))
+			return n;
+		if (gorttext(u.regs.r[DW_RIP]) || !unwind_next(&u))
+			return -1;
+	}
+	return -1;
+}
+
+/*
+ * Waits for another thread or goroutine, and is not in line for one of libc's own locks, which
+ * libc waits for by FUTEX_WAIT. About to be made once more: the registers are those of the call.
+ */
+static bool futexwait(const greg_t *r)
+{
+	return r[REG_RAX] == SYS_futex && (r[REG_RSI] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+}
+
+bool restartable(const struct g *gp, const ucontext_t *uc)
+{
+	int n = libframes(gp, uc);
+	return n == 0 || n == 1 || (n > 1 && futexwait(uc->uc_mcontext.gregs));
+}
+
+bool signalstranded(void)
+{
+	bool found = false;
+	if (likely(!load_rlx(&sched.stranded)) || load_acq(&sched.gcwaiting))
+		return load_rlx(&sched.stranded);
+	textrefresh();
+	modules_refresh();
+	xchg_acqrel(&sched.stranded, false); /* pairs with syscallfor: who comes later sets it */
+	for (struct m *mp = load_acq(&allm); mp; mp = mp->alllink)
+		if (load_rlx(&mp->stranded) && load_acq(&mp->gate) == GATE_TAKEN)
+			found |= signalthread(mp->procid);
+	if (found)
+		store_rlx(&sched.stranded, true);
+	return found;
 }

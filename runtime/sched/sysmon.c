@@ -51,6 +51,9 @@
 #define SYSCALL_NS 10000000
 /* Nor keeps a P that others wait for, when it blocked without saying so. */
 #define ASLEEP_NS 1000000
+/* An M to which goroutines are pinned that it cannot run is signalled again after so long. */
+#define STRANDED_NS    10000000
+#define MAXSTRANDED_NS 1000000000
 /* Ready descriptors are looked for at least this often. */
 #define POLL_NS 10000000
 /* A P that made no more decisions than this between two looks has long slices. */
@@ -114,7 +117,25 @@ static bool retakeunannounced(struct p *pp, int64_t now)
 	if (!retakesleeping(pp))
 		return false;
 	takesyscall(pp);
+	signalstranded();
 	return true;
+}
+
+/*
+ * Who could not let the goroutines go on that are pinned behind it is asked again, and ever less
+ * often, as that may interrupt a system call each time.
+ */
+static int64_t watchstranded(int64_t now)
+{
+	static int64_t last, wait;
+	if (likely(!load_rlx(&sched.stranded))) {
+		wait = STRANDED_NS;
+	} else if (now - last > wait) {
+		wait = wait < MAXSTRANDED_NS ? 2 * wait : wait;
+		last = now;
+		signalstranded();
+	}
+	return load_rlx(&sched.stranded) ? ACTIVE_NS : NEVER;
 }
 
 /* Whether somebody waits for pp's goroutine to end its slice. */
@@ -276,6 +297,12 @@ static bool sysmonsleep(struct m *mp, const struct rounds *r)
 	return deepsleep(SYSMON_DEEP, deeptime());
 }
 
+static int64_t soonest(int64_t a, int64_t b, int64_t c)
+{
+	int64_t ab = a < b ? a : b;
+	return ab < c ? ab : c;
+}
+
 /* Of two spans of time, of which -1 is endless. */
 static int64_t sooner(int64_t a, int64_t b)
 {
@@ -296,8 +323,7 @@ static void *sysmon(void *arg)
 		finwake();
 		if (unlikely(debug.schedtrace))
 			schedtracetick(now);
-		int64_t poller = watchpoller(now), pace = watch(now);
-		r.pace = poller < pace ? poller : pace;
+		r.pace = soonest(watchpoller(now), watch(now), watchstranded(now));
 		r.quiet = r.pace != NEVER || woken ? 0 : r.quiet + 1;
 		r.asleep = load_rlx(&sched.npidle) == gomaxprocs ? r.asleep + 1 : 0;
 	}

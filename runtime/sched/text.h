@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /*
  * Brings the table up to date with the loaded modules. Takes the loader's lock for a moment: not in
@@ -20,7 +21,13 @@ bool gorttext(uintptr_t pc);
  * where its section ends. Async-signal-safe.
  */
 bool usertext(uintptr_t pc, uintptr_t *end);
-/* Whether pc is in libgort. Async-signal-safe. */
-bool gorttext(uintptr_t pc);
+
+/* Whether pc, which is in some code, is at a system call instruction or behind one. */
+static inline bool atsyscall(uintptr_t pc)
+{
+	static const unsigned char syscall[] = {0x0f, 0x05};
+	return memcmp((const void *)pc, syscall, 2) == 0 ||
+	       memcmp((const void *)(pc - 2), syscall, 2) == 0;
+}
 
 #endif

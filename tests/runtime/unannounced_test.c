@@ -11,9 +11,13 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
+
+#include "base/asan.h"
 
 static int fds[2];
 static chan(int) done;
@@ -164,6 +168,132 @@ static int keeps_errno(int argc, char **argv)
 	return 0;
 }
 
+/* ---- who ends the wait is pinned to the thread that waits ---- */
+
+/*
+ * With one P, the spinner is preempted before the waiter can run, at an instruction of its loop: so
+ * it can go on on the waiter's thread only, where the waiter then blocks.
+ */
+static volatile int entered;
+static sem_t sem;
+
+static void wait_read(void)
+{
+	char c;
+	REQUIRE(syscall(SYS_read, fds[0], &c, 1) == 1);
+}
+
+static void end_read(void)
+{
+	REQUIRE(syscall(SYS_write, fds[1], "x", 1) == 1);
+}
+
+static void wait_sem(void)
+{
+	REQUIRE(sem_wait(&sem) == 0);
+}
+
+static void end_sem(void)
+{
+	REQUIRE(sem_post(&sem) == 0);
+}
+
+/* libc's functions, with a lock of the thread held. */
+static void wait_locked(void)
+{
+	char c;
+	REQUIRE(pthread_mutex_lock(&plock) == 0);
+	entered = 2;
+	REQUIRE(read(fds[0], &c, 1) == 1);
+	REQUIRE(pthread_mutex_unlock(&plock) == 0);
+}
+
+static const struct wait {
+	void (*wait)(void), (*end)(void);
+	int inside; /* entered when it is about to wait */
+} waits[] = {{wait_read, end_read, 1}, {wait_sem, end_sem, 1}, {wait_locked, end_read, 2}};
+
+static void enter_and_wait(const struct wait *w)
+{
+	entered = 1;
+	w->wait();
+	chan_send(done, 1);
+}
+
+static int pinned_behind(const struct wait *w)
+{
+	REQUIRE(pipe(fds) == 0 && sem_init(&sem, 0, 0) == 0);
+	done = make_chan(int, 0);
+	for (int i = 0; i < 4; i++) {
+		entered = 0;
+		go(enter_and_wait, w);
+		while (entered != w->inside)
+			;
+		w->end();
+		REQUIRE(chan_recv(done) == 1);
+	}
+	return 0;
+}
+
+static int behind_read(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	return pinned_behind(&waits[0]);
+}
+
+#ifndef GORT_ASAN /* whose functions stand between, and are not libgort's */
+static int behind_sem(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	return pinned_behind(&waits[1]);
+}
+
+static int behind_lock(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	return pinned_behind(&waits[2]);
+}
+#endif
+
+/*
+ * Known from an earlier wait, it moves away before: a signal, of which poll tells, must come at the
+ * most once, should the spinner have been preempted before the first wait.
+ */
+static int interrupted;
+
+static void poll_often(int rounds)
+{
+	for (int i = 0; i < rounds; i++) {
+		char c;
+		struct pollfd p = {.fd = fds[0], .events = POLLIN};
+		gort_gosched(); /* the spinner spins */
+		entered = i;
+		while (syscall(SYS_poll, &p, 1, -1) != 1) {
+			REQUIRE(errno == EINTR);
+			interrupted++;
+		}
+		REQUIRE(syscall(SYS_read, fds[0], &c, 1) == 1);
+		chan_send(done, i);
+	}
+}
+
+static int behind_known(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	REQUIRE(pipe(fds) == 0);
+	done = make_chan(int, 0);
+	go(poll_often, 5);
+	gort_sleep(1 * ms); /* mostly until the waiter has lost the only P */
+	for (int i = 0; i < 5; i++) {
+		while (entered != i)
+			;
+		end_read();
+		REQUIRE(chan_recv(done) == i);
+	}
+	REQUIRE(interrupted <= 1);
+	return 0;
+}
+
 /* ---- not asleep, but where it cannot be preempted ---- */
 
 typedef void loopfn(const volatile int *word, int value);
@@ -226,6 +356,18 @@ START_TEST(test_sleeping)
 }
 END_TEST
 
+START_TEST(test_pinned)
+{
+	expect_code(behind_read, 0);
+	struct child *c = run_child(behind_known, 1);
+	ck_assert_msg(c->code == 0, "known: exit %d: %s", c->code, c->text);
+#ifndef GORT_ASAN
+	expect_code(behind_sem, 0);
+	expect_code(behind_lock, 0);
+#endif
+}
+END_TEST
+
 START_TEST(test_errno)
 {
 	expect_code(keeps_errno, 0);
@@ -265,6 +407,7 @@ static Suite *test_suite(void)
 {
 	Suite *s = suite_create("unannounced");
 	add(s, "sleeping", test_sleeping);
+	add(s, "pinned", test_pinned);
 	add(s, "looping", test_looping);
 	add(s, "errno", test_errno);
 	add(s, "fork", test_fork);
