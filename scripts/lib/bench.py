@@ -23,7 +23,9 @@ LIMIT = 180       # seconds for one sample
 
 class Row:
     def __init__(self, fields):
-        self.id, self.run, self.unit, one, two, _, over = fields
+        self.id, self.run, unit, one, two, _, over = fields
+        self.unit, _, ideal = unit.partition("-")
+        self.ideal = float(ideal or 0)
         self.floors = {1: one, 2: two}
         self.over = over
 
@@ -35,6 +37,7 @@ class Row:
         return self.floors[min(procs, 2)] != "-"
 
     def join(self, values, best):
+        values = [abs(value - self.ideal) for value in values]
         if self.over == "max":
             return max(values)
         return min(values) if best else statistics.median(values)
