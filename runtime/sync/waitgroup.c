@@ -12,6 +12,7 @@
 
 #include "base/throw.h"
 #include "gort/sync.h"
+#include "lang/panic.h"
 #include "sched/park.h"
 #include "sched/proc.h"
 #include "sched/race.h"
@@ -99,13 +100,25 @@ void gort_wg_waitslow(gort_waitgroup *g)
 
 /* ---- WaitGroup.Go ---- */
 
-/* What a goroutine of gort_wg_go runs. The defer is for calls that end by gort_goexit. */
+/*
+ * Not done after a panic that nobody has recovered and no gort_goexit has overtaken: it ends the
+ * program, and who waits could do that before, without a word of it.
+ */
+static void wgended(gort_waitgroup *wg)
+{
+	const struct gcold *c = gcold(getgchecked("gort_wg_go"));
+	const struct gpanic *p = c->_panic;
+	if (!p || p->recovered || (c->goexitsp && c->goexitsp < (uintptr_t)p))
+		(gort_wg_done)(wg);
+}
+
+/* What a goroutine of gort_wg_go runs. The defer is for calls that do not return. */
 static void wgrun(
 	gort_waitgroup *wg, void (*fn)(void), uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
 	struct gort_call call = {.fn = fn, .n = 4, .w = {a, b, c, d}};
 	struct gort_defer done = {
-		.call = {.fn = (void (*)(void))(gort_wg_done), .n = 1, .w = {(uintptr_t)wg}},
+		.call = {.fn = (void (*)(void))wgended, .n = 1, .w = {(uintptr_t)wg}},
 	};
 	gort_defer_push(&done);
 	gort_call6(&call);

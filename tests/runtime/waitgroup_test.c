@@ -69,6 +69,81 @@ static int go_goexit(int argc, char **argv)
 	return 0;
 }
 
+/*
+ * A call that panics is never done: else who waits could end the program, as if nothing was wrong,
+ * while the panic is still asked for its text.
+ */
+static const char *slow_text(gort_error err)
+{
+	(void)err;
+	for (int i = 0; i < 100; i++)
+		gort_gosched();
+	return "slow";
+}
+
+GORT_ERROR_TYPE(slow, .text = slow_text);
+
+static void panics(void)
+{
+	static const struct gort_errorobj slow = {&gort_errortype_slow};
+	gort_panic(&slow);
+}
+
+static int go_panic(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	waitgroup wg = {0};
+	wg_go(&wg, panics);
+	wg_wait(&wg);
+	return 0;
+}
+
+static void leaves_and_panics(void)
+{
+	defer(panics);
+	gort_goexit();
+}
+
+static int go_goexit_panic(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	waitgroup wg = {0};
+	wg_go(&wg, leaves_and_panics);
+	wg_wait(&wg);
+	return 0;
+}
+
+static void recover_it(_Atomic long *n)
+{
+	*n += gort_recover() != NULL;
+}
+
+static void panics_and_recovers(_Atomic long *n)
+{
+	defer(recover_it, n);
+	gort_panictext("recovered");
+}
+
+static void panics_and_leaves(_Atomic long *n)
+{
+	defer(exits, n);
+	gort_panictext("overtaken");
+}
+
+static int go_recover(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	waitgroup wg = {0};
+	_Atomic long n = 0;
+	for (int i = 0; i < 20; i++) {
+		wg_go(&wg, panics_and_recovers, &n);
+		wg_go(&wg, panics_and_leaves, &n);
+	}
+	wg_wait(&wg);
+	REQUIRE(n == 40);
+	return 0;
+}
+
 static void four(long a, const char *b, int *c, unsigned long d)
 {
 	*c = a == -7 && strcmp(b, "text") == 0 && d == ~0ul;
@@ -104,7 +179,10 @@ START_TEST(test_go)
 	expect_code(go_counts, 0);
 	expect_code(go_nests, 0);
 	expect_code(go_goexit, 0);
+	expect_code(go_recover, 0);
 	expect_code(go_arguments, 0);
+	expect_fatal(go_panic, "panic: slow");
+	expect_fatal(go_goexit_panic, "panic: slow");
 	expect_fatal(too_many_words, "fatal error: gort_wg_go: 5 argument words, at most 4");
 }
 END_TEST

@@ -19,8 +19,8 @@ extern "C" {
 
 /*
  * Adds one to the counter of wg and starts a goroutine that calls *c and is then done, also when
- * the call ends by gort_goexit. At most four argument words. wg_go(wg, f, args...) in go.h fills
- * in the call. Go's sync.WaitGroup.Go.
+ * the call ends by gort_goexit, but not when it panics, which ends the program. At most four
+ * argument words. wg_go(wg, f, args...) in go.h fills in the call. Go's sync.WaitGroup.Go.
  */
 GORT_API void gort_wg_go(gort_waitgroup *wg, const struct gort_call *c);
 
