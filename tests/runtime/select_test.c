@@ -298,10 +298,10 @@ END_TEST
 
 #define NCASE 8
 
-/* chi squared of n equal cells must stay below the value that chance exceeds once in 10^6 times. */
+/* chi squared of n equal cells must stay below the value that chance exceeds once in 10^9 times. */
 static void require_uniform(const long *count, const bool *in, int cells, long draws)
 {
-	static const double limit[] = {0, 0, 23.9, 27.6, 30.7, 33.4, 35.9, 38.3, 40.5};
+	static const double limit[] = {0, 0, 37.3, 41.4, 44.8, 47.9, 50.7, 53.3, 55.9};
 	double want = (double)draws / cells, chi = 0;
 	for (int i = 0; i < NCASE; i++) {
 		double d = (double)count[i] - want;
@@ -320,7 +320,7 @@ static int uniform(int argc, char **argv)
 	gort_chan_close(closed);
 	for (unsigned set = 3; set < 1u << NCASE; set += 7) {
 		struct gort_case cases[NCASE] = {{0}};
-		long count[NCASE] = {0}, draws = 4000;
+		long count[NCASE] = {0}, draws = 10000;
 		bool in[NCASE];
 		for (int i = 0; i < NCASE; i++) {
 			in[i] = set >> i & 1;
