@@ -5,12 +5,12 @@
  * shown as C's and as Go's. It is our use of libdw that is tested here, and that a damaged file of
  * somebody else's process cannot take the tool down.
  */
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include "probes/cunwind.h"
 #include "probes/dwlayout.h"
@@ -20,46 +20,59 @@
 
 #define BASE 0x400000u
 
-static char proc[64], exe[96];
+static char proc[64];
+static int exe_fd, maps_fd;
+
+static const char *const files[] = {"exe", "maps"};
+
+static const char *file_of_proc(const char *name)
+{
+	static char path[128];
+	snprintf(path, sizeof path, "%s/1/%s", proc, name);
+	return path;
+}
 
 static void clean_up(void)
 {
-	char path[128];
-	unlink(exe);
-	snprintf(path, sizeof path, "%s/1/maps", proc);
-	unlink(path);
-	snprintf(path, sizeof path, "%s/1", proc);
-	rmdir(path);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		unlink(file_of_proc(files[i]));
+	rmdir(file_of_proc(""));
 	rmdir(proc);
+}
+
+/* A file system would spend more on a new file for each input than all the readers do. */
+static int in_memory(const char *name)
+{
+	char fd_path[64];
+	int fd = memfd_create(name, MFD_CLOEXEC);
+	snprintf(fd_path, sizeof fd_path, "/proc/self/fd/%d", fd);
+	if (fd < 0 || symlink(fd_path, file_of_proc(name)))
+		abort();
+	return fd;
 }
 
 static void make_proc(void)
 {
-	char path[128];
+	struct stat st;
+	char line[128];
 	snprintf(proc, sizeof proc, "/tmp/gort-fuzzXXXXXX");
-	if (!mkdtemp(proc))
+	if (!mkdtemp(proc) || mkdir(file_of_proc(""), 0700))
 		abort();
-	snprintf(path, sizeof path, "%s/1", proc);
-	mkdir(path, 0700);
-	snprintf(exe, sizeof exe, "%s/1/exe", proc);
+	exe_fd = in_memory("exe");
+	maps_fd = in_memory("maps");
 	atexit(clean_up);
+	if (fstat(exe_fd, &st))
+		abort();
+	int n = snprintf(line, sizeof line, "%x-%x r-xp 00000000 00:00 %llu /program\n", BASE,
+		BASE + 0x10000, (unsigned long long)st.st_ino);
+	if (pwrite(maps_fd, line, (size_t)n, 0) != n)
+		abort();
 }
 
-static void write_files(const uint8_t *data, size_t size)
+static void write_exe(const uint8_t *data, size_t size)
 {
-	char path[128];
-	struct stat st;
-	int fd = open(exe, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size || fstat(fd, &st))
+	if (ftruncate(exe_fd, 0) || pwrite(exe_fd, data, size, 0) != (ssize_t)size)
 		abort();
-	close(fd);
-	snprintf(path, sizeof path, "%s/1/maps", proc);
-	FILE *f = fopen(path, "we");
-	if (!f)
-		abort();
-	fprintf(f, "%x-%x r-xp 00000000 00:00 %llu /program\n", BASE, BASE + 0x10000,
-		(unsigned long long)st.st_ino);
-	fclose(f);
 }
 
 static void no_memory(void *ctx, struct tmem_read_at *reads, size_t n)
@@ -69,12 +82,11 @@ static void no_memory(void *ctx, struct tmem_read_at *reads, size_t n)
 		reads[i].ok = false;
 }
 
-static void unwind(struct modules *ms, uint64_t pc)
+static void unwind(struct cunwind *u, uint64_t pc)
 {
 	uint64_t words[64];
 	struct cframe frames[16];
 	size_t n;
-	struct cunwind *u = cunwind_new(ms);
 	struct cregs regs = {.r = {[CREG_RSP] = 0x1000, [CREG_RBP] = 0x1010, [CREG_RA] = pc}};
 	for (size_t i = 0; i < 64; i++)
 		words[i] = i % 2 ? pc : 0x1000 + i * 8 + 16;
@@ -84,7 +96,6 @@ static void unwind(struct modules *ms, uint64_t pc)
 		.copy = (uint8_t *)words,
 		.len = sizeof words};
 	cunwind_stack(u, &regs, false, &s, frames, 16, &n);
-	cunwind_free(u);
 }
 
 static bool type_name(void *ctx, uint64_t type, char *buf, size_t size)
@@ -135,23 +146,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct gortabi abi;
 	if (!proc[0])
 		make_proc();
-	write_files(data, size);
+	write_exe(data, size);
 	struct target t;
 	target_init(&t, 1, proc);
 	struct modules *ms = modules_open(&t);
 	struct symbolizer *sym = symbolizer_over(ms);
+	struct cunwind *u = cunwind_new(ms);
 	const char *member;
 	struct golayout layout;
 	dwlayout_read(ms, &layout, &member);
 	if (gortfind_table(ms, &mem, &abi) == 0)
 		__builtin_trap();
 	/* The code of the seeds is at the start of their second, third or fourth page. */
+	uint64_t step = module_elf(modules_main(ms)) ? 5 : 0x60;
 	for (uint64_t page = BASE; page < BASE + 0x4000; page += 0x1000)
-		for (uint64_t pc = page; pc < page + 0x60; pc += 5) {
+		for (uint64_t pc = page; pc < page + 0x60; pc += step) {
 			symbolizer_find(sym, pc);
-			unwind(ms, pc);
+			unwind(u, pc);
 			variables(ms, pc, pc % 2);
 		}
+	cunwind_free(u);
 	symbolizer_close(sym);
 	modules_close(ms);
 	return 0;
