@@ -20,7 +20,6 @@
 #define MAX_DEPTH 4096
 #define SUDOG_MAX 128
 #define CHAN_MAX  128
-#define MAX_QUEUE (1u << 20)
 
 /* sudog and hchan, the same in all versions. */
 enum { SUDOG_G = 0, SUDOG_NEXT = 8, SUDOG_PREV = 16 };
@@ -31,6 +30,7 @@ struct chans {
 	struct gsnap *out;
 	struct waits w;
 	struct idmap cases; /* sudog in a select -> index of its wait + 1 */
+	uint64_t budget;    /* sudogs that may still be met in queues */
 	bool oom;
 };
 
@@ -171,11 +171,16 @@ static void add_conds(struct chans *c)
 
 /* ---- what is known of an object ---- */
 
-/* Which cases of selects are in this queue. */
-static void walk_queue(struct chans *c, uint64_t sg, enum gsnap_op op)
+/*
+ * Which cases of selects are in the queue of this channel. A queue that changes while it is read
+ * leads into others', and from there back: without end, but for the budget.
+ */
+static void walk_queue(struct chans *c, uint64_t chan, uint64_t sg, enum gsnap_op op)
 {
 	uint8_t raw[SUDOG_MAX];
-	for (unsigned n = 0; sg && n < MAX_QUEUE && read_sudog(c, sg, raw); n++) {
+	for (; sg && c->budget && read_sudog(c, sg, raw); c->budget--) {
+		if (word(raw, c->g->lay->sudog_c) != chan)
+			return;
 		uint32_t wait = idmap_get(&c->cases, sg);
 		if (wait)
 			c->out->waits[wait - 1].op = (uint8_t)op;
@@ -201,8 +206,8 @@ static void fill_chan(struct chans *c, struct gsnap_obj *o, bool selected)
 	if (gotype_name(c->g, word(raw, l->chan_elemtype), name, sizeof name))
 		o->elem = gsnap_str(c->out, name, strlen(name));
 	if (selected) {
-		walk_queue(c, word(raw, l->chan_recvq), GSNAP_RECV);
-		walk_queue(c, word(raw, l->chan_sendq), GSNAP_SEND);
+		walk_queue(c, o->addr, word(raw, l->chan_recvq), GSNAP_RECV);
+		walk_queue(c, o->addr, word(raw, l->chan_sendq), GSNAP_SEND);
 	}
 }
 
@@ -227,6 +232,7 @@ static void fill_objects(struct chans *c)
 {
 	uint8_t *selected = calloc(c->out->nobjs + 1, 1);
 	c->oom |= !selected;
+	c->budget = 2 * (uint64_t)c->out->nwaits + 1024;
 	for (uint32_t i = 0; selected && i < c->out->nwaits; i++)
 		selected[c->out->waits[i].obj] |= c->out->waits[i].in_select;
 	for (uint32_t i = 0; selected && i < c->out->nobjs; i++) {

@@ -32,8 +32,9 @@ struct gospan {
 	uint64_t *scanned;  /* the marker: of those marked, which were looked into */
 	uint32_t nelems, freeindex, divmul;
 	uint8_t spanclass, kind;
-	bool opaque; /* the marker: some of its objects are not to be looked into */
-	bool queued; /* the marker: some are to be */
+	bool opaque : 1;  /* the marker: some of its objects are not to be looked into */
+	bool watched : 1; /* the marker: goroutines wait for some of them */
+	bool queued;      /* the marker: some are to be looked into */
 
 	uint64_t size, type, specials;
 	uint64_t mspan; /* address of the structure itself */

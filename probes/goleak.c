@@ -117,34 +117,59 @@ static void mark_roots(struct golook *p)
 }
 
 /*
- * Adds those that may be woken; true when there was one. Once one of whom it is not sure is among
- * them, all that come after may be reached from that one only.
+ * Marks from a goroutine that may be woken; whether it is one. Once one of whom it is not sure is
+ * among them, all that come after may be reached from that one only.
  */
-static bool wake(struct golook *p, enum golive at_least)
+static bool wake(struct golook *p, size_t i, enum golive at_least)
+{
+	if (p->state[i] != GOLOOK_BLOCKED && p->state[i] != GOLOOK_LIKELY)
+		return false;
+	enum golive it = p->l->ops->live(p, i);
+	if (it == GO_DEAD || (at_least == GO_LIVE && it != GO_LIVE))
+		return false;
+	p->unsure |= it != GO_LIVE;
+	p->state[i] = p->unsure ? GOLOOK_UNSURE : GOLOOK_WOKEN;
+	mark_goroutine(p, &p->now.v[i], false);
+	return true;
+}
+
+static bool wake_all(struct golook *p, enum golive at_least)
 {
 	bool any = false;
-	for (size_t i = 0; i < p->now.n; i++) {
-		if (p->state[i] != GOLOOK_BLOCKED && p->state[i] != GOLOOK_LIKELY)
-			continue;
-		enum golive it = p->l->ops->live(p, i);
-		if (it == GO_DEAD || (at_least == GO_LIVE && it != GO_LIVE))
-			continue;
-		p->unsure |= it != GO_LIVE;
-		p->state[i] = p->unsure ? GOLOOK_UNSURE : GOLOOK_WOKEN;
-		mark_goroutine(p, &p->now.v[i], false);
-		any = true;
-	}
+	for (size_t i = 0; i < p->now.n; i++)
+		any |= wake(p, i, at_least);
 	drain(p);
 	return any;
 }
 
-/* Those of whom it is not sure come last: they are named, with whom they alone could wake. */
+/* Those who wait for what was reached; what they lead to in turn is added to that. */
+static void wake_reached(struct golook *p)
+{
+	struct gomark *m = &p->mark;
+	for (size_t n = 0; n < m->nreached;) {
+		uint32_t k = idmap_get(&p->waits.things, m->reached[n++]);
+		for (; k; k = p->waits.keys[k - 1].same)
+			wake(p, p->waits.keys[k - 1].gi, GO_LIVE);
+		if (n == m->nreached)
+			drain(p);
+	}
+	m->nreached = 0;
+}
+
+/*
+ * In a chain of goroutines each is reached from the one before only: asking all of them for each
+ * one that is woken would take the square of their number. So those are asked who wait for what
+ * was reached, and all only to see that nobody was left out.
+ *
+ * Those of whom it is not sure come last: they are named, with whom they alone could wake.
+ */
 static void fixed_point(struct golook *p)
 {
+	p->mark.nreached = 0; /* by roots: all are asked */
 	do
-		while (wake(p, GO_LIVE))
-			;
-	while (wake(p, GO_UNSURE));
+		while (wake_all(p, GO_LIVE))
+			wake_reached(p);
+	while (wake_all(p, GO_UNSURE));
 }
 
 /* ---- verdict ---- */
@@ -237,10 +262,11 @@ static const char *lost(const struct golook *p)
 
 static int judge(struct golook *p, const char **why)
 {
+	gowaits_index(&p->waits, p->l->ops->name, p);
 	drain(p);
 	mark_roots(p);
 	fixed_point(p);
-	if (p->mark.oom)
+	if (p->mark.oom || p->waits.oom)
 		return -ENOMEM;
 	*why = lost(p);
 	if (!*why)
@@ -358,6 +384,12 @@ static bool go_more(struct golook *p)
 	return false;
 }
 
+static uint64_t go_name(void *look, uint64_t addr)
+{
+	struct golook *p = look;
+	return gomark_watch(&p->mark, addr);
+}
+
 /* A word of the goroutine's own stack that points to what lies before the lock in its block. */
 static bool holds_neighbour(const struct gocopy *c, uint64_t key)
 {
@@ -403,7 +435,7 @@ static const char *go_distrust(const struct golook *p)
 }
 
 static const struct golook_ops go_ops = {
-	go_goroutines, go_heap, go_roots, go_mark, go_more, go_live, go_distrust};
+	go_goroutines, go_heap, go_roots, go_mark, go_more, go_name, go_live, go_distrust};
 
 void goleaker_init(struct goleaker *l, const struct gotarget *g)
 {

@@ -31,6 +31,8 @@ struct golook_ops {
 	void (*mark)(struct golook *p, const struct gocopy *c, bool moved);
 	/* After all that was told is marked: true when that has led to more. */
 	bool (*more)(struct golook *p);
+	/* What the marker calls the thing at an address that a goroutine waits for; 0: none. */
+	uint64_t (*name)(void *look, uint64_t addr);
 	/* Whether blocked goroutine i may be woken. */
 	enum golive (*live)(struct golook *p, size_t i);
 	/* Why the process is not understood well enough; NULL: it is. */

@@ -32,7 +32,8 @@ void gomark_init(struct gomark *m, struct goheap *heap)
 	*m = (struct gomark){.heap = heap, .types = {.g = heap->g}};
 	m->types.most = tmem_size(heap->mem);
 	m->spans = malloc((heap->nspans + 1) * sizeof *m->spans);
-	m->oom = !m->spans;
+	m->reached = malloc(GOMARK_REACHED * sizeof *m->reached);
+	m->oom = !m->spans || !m->reached;
 }
 
 void gomark_free(struct gomark *m)
@@ -42,6 +43,7 @@ void gomark_free(struct gomark *m)
 	idmap_free(&m->tiny);
 	free(m->queue);
 	free(m->spans);
+	free(m->reached);
 	if (m->holders)
 		munmap(m->holders, (m->heap->nslots + 1) * sizeof *m->holders);
 	*m = (struct gomark){0};
@@ -69,6 +71,21 @@ void gomark_opaque(struct gomark *m, uint64_t addr)
 		return;
 	o.span->opaque = true;
 	m->oom |= !idmap_put(&m->opaque, goobj_base(o), 1);
+}
+
+uint64_t gomark_watch(struct gomark *m, uint64_t addr)
+{
+	struct goobj o;
+	if (!goheap_find(m->heap, addr, &o))
+		return 0;
+	o.span->watched = true;
+	return goobj_base(o);
+}
+
+void gomark_reached(struct gomark *m, uint64_t name)
+{
+	if (m->nreached < GOMARK_REACHED)
+		m->reached[m->nreached++] = name;
 }
 
 static void enqueue(struct gomark *m, struct goobj o, uint64_t from)
@@ -106,19 +123,29 @@ static bool by_span(const struct gospan *s)
 	return s->kind == GOSPAN_BITMAP || (s->kind == GOSPAN_WORDS && s->nelems > 1);
 }
 
+/* Of a block of tiny objects it matters where each word leads, also once it is marked. */
+static void visit_tiny(struct gomark *m, struct goobj o, uint64_t addr)
+{
+	if (o.span->watched && !idmap_get(&m->tiny, addr))
+		gomark_reached(m, goobj_base(o));
+	m->oom |= !idmap_put(&m->tiny, addr, 1);
+}
+
 static void visit(struct gomark *m, struct gospan *s, uint32_t i, uint64_t addr)
 {
 	if (i >= s->nelems)
 		return;
 	uint64_t *cell = &s->marks[i / 64], bit = 1ull << i % 64;
+	struct goobj o = {s, i};
 	if (s->spanclass == GO_TINY_SPAN && gospan_inuse(s, i))
-		m->oom |= !idmap_put(&m->tiny, addr, 1);
+		visit_tiny(m, o, addr);
 	if (*cell & bit || !gospan_inuse(s, i))
 		return;
 	*cell |= bit;
+	if (s->watched)
+		gomark_reached(m, goobj_base(o));
 	if (m->holders)
 		m->holders[s->first + i] = m->owner ? m->owner : m->slot;
-	struct goobj o = {s, i};
 	if (by_span(s))
 		enqueue_span(m, s);
 	else if (s->kind != GOSPAN_NOSCAN && !is_opaque(m, o))

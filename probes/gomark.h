@@ -10,7 +10,8 @@
 #include "gotype.h"
 #include "idmap.h"
 
-#define GOMARK_AHEAD 32
+#define GOMARK_AHEAD   32
+#define GOMARK_REACHED 65536
 
 /* A part of a larger object that waits to be looked into. */
 struct gowork {
@@ -43,6 +44,9 @@ struct gomark {
 	void (*stray)(void *ctx, uint64_t addr);
 	void *strayctx;
 	uint64_t straylo, strays;
+	/* What was reached of what goroutines wait for, and beside it: gomark_watch's names. */
+	uint64_t *reached;
+	size_t nreached; /* of GOMARK_REACHED; more are left out */
 	bool oom;
 };
 
@@ -66,6 +70,14 @@ void gomark_free(struct gomark *m);
 
 /* Before any mark: the object that addr lies in leads nowhere. */
 void gomark_opaque(struct gomark *m, uint64_t addr);
+
+/*
+ * A goroutine waits for what is at addr: when the object that holds it is marked, its name is added
+ * to those reached. The name, 0: it is none of the heap.
+ */
+uint64_t gomark_watch(struct gomark *m, uint64_t addr);
+/* Adds what is no object. */
+void gomark_reached(struct gomark *m, uint64_t name);
 
 /* Everything that gomark_ptr and the others are told is marked by the next gomark_drain. */
 void gomark_ptr(struct gomark *m, uint64_t addr);

@@ -10,13 +10,14 @@
 #include "holders.h"
 #include "waits.h"
 
-#define MAX_QUEUE (1u << 20)
+#define MAX_QUEUED (1u << 20)
 
 struct chans {
 	const struct gortread *r;
 	struct gsnap *out;
 	struct waits w;
 	struct idmap cases; /* select and object -> wait + 1 */
+	unsigned budget;    /* sudogs that may still be met in queues */
 	bool oom;
 };
 
@@ -64,11 +65,17 @@ static void add_waiting(struct chans *c, uint32_t gi, const struct waitmeaning *
 		add(c, gi, m, at);
 }
 
-/* Selects in the queue of a channel: which way they wait, and those that are not known of here. */
+/*
+ * Selects in the queue of a channel: which way they wait, and those that are not known of here. A
+ * queue that changes while it is read leads into others', and from there back: without end, but for
+ * the budget.
+ */
 static void walk_queue(struct chans *c, uint32_t obj, uint64_t sg, enum gsnap_op op)
 {
 	const struct glayout *lay = &c->r->lay;
-	for (unsigned n = 0; sg && n < MAX_QUEUE; n++) {
+	for (; sg && c->budget; c->budget--) {
+		if (member_at(c->r, sg, lay->sudog[W_C]) != c->out->objs[obj].addr)
+			return;
 		uint32_t gi = waits_g(&c->w, member_at(c->r, sg, lay->sudog[W_G]));
 		const struct waitmeaning *m =
 			gi == GSNAP_NONE ? NULL : waits_meaning(&c->out->gs[gi]);
@@ -120,7 +127,7 @@ static uint64_t stack_end(void *ctx, const struct gsnap_g *gp)
 
 int gortread_waits(struct gortread *r, struct gsnap *out)
 {
-	struct chans c = {.r = r, .out = out};
+	struct chans c = {.r = r, .out = out, .budget = MAX_QUEUED};
 	c.oom = !waits_init(&c.w, out);
 	for (uint32_t i = 0; i < out->ngs && !c.oom; i++) {
 		const struct waitmeaning *m = waits_meaning(&out->gs[i]);

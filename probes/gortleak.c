@@ -25,6 +25,8 @@ struct stack {
 
 struct gortstacks {
 	size_t n;
+	uint32_t *todo; /* reached and not yet marked: indices in v, room for all */
+	size_t ntodo;
 	struct stack v[]; /* by lo */
 };
 
@@ -63,12 +65,14 @@ static struct stack *owner(const struct golook *p, uint64_t addr)
 /* It is marked later: one stack may lead to the next, without end. */
 static void stray(void *ctx, uint64_t addr)
 {
-	const struct golook *p = ctx;
+	struct golook *p = ctx;
 	struct stack *s = owner(p, addr);
 	if (!s || s->reached)
 		return;
 	s->reached = true;
 	s->from = p->mark.owner ? p->mark.owner : p->mark.slot;
+	p->stacks->todo[p->stacks->ntodo++] = (uint32_t)(s - p->stacks->v);
+	gomark_reached(&p->mark, s->lo);
 }
 
 uint64_t gortleak_from(const struct golook *p, const struct gocopy *c)
@@ -79,10 +83,11 @@ uint64_t gortleak_from(const struct golook *p, const struct gocopy *c)
 
 static int gather_stacks(struct golook *p)
 {
-	struct gortstacks *s = calloc(1, sizeof *s + p->now.n * sizeof *s->v);
+	struct gortstacks *s = calloc(1, sizeof *s + p->now.n * (sizeof *s->v + sizeof *s->todo));
 	p->stacks = s;
 	if (!s)
 		return -ENOMEM;
+	s->todo = (uint32_t *)&s->v[p->now.n];
 	for (size_t i = 0; i < p->now.n; i++) {
 		const struct gocopy *c = &p->now.v[i];
 		if (p->state[i] == GOLOOK_BLOCKED && c->kind != GOWAIT_OTHER && c->len)
@@ -191,8 +196,11 @@ static void mark(struct golook *p, const struct gocopy *c, bool moved)
 {
 	struct stack *s = c->len ? owner(p, c->base) : NULL;
 	(void)moved;
-	if (s && p->now.v[s->i].addr == c->addr)
+	if (s && p->now.v[s->i].addr == c->addr) {
+		if (!s->reached)
+			gomark_reached(&p->mark, s->lo);
 		s->reached = s->marked = true;
+	}
 	p->mark.owner = c->addr;
 	for (unsigned i = 0; i < GORT_NREFS; i++)
 		gomark_ptr(&p->mark, c->refs[i]);
@@ -206,15 +214,21 @@ static void mark(struct golook *p, const struct gocopy *c, bool moved)
 
 static bool more(struct golook *p)
 {
-	bool any = false;
-	for (size_t i = 0; p->stacks && i < p->stacks->n; i++) {
-		struct stack *s = &p->stacks->v[i];
-		if (!s->reached || s->marked)
-			continue;
-		any = true;
-		mark(p, &p->now.v[s->i], false);
+	struct gortstacks *s = p->stacks;
+	bool any = s && s->ntodo;
+	while (s && s->ntodo) {
+		const struct stack *it = &s->v[s->todo[--s->ntodo]];
+		if (!it->marked)
+			mark(p, &p->now.v[it->i], false);
 	}
 	return any;
+}
+
+static uint64_t name(void *look, uint64_t addr)
+{
+	struct golook *p = look;
+	const struct stack *on = owner(p, addr);
+	return on ? on->lo : gomark_watch(&p->mark, addr);
 }
 
 static enum golive key_live(struct golook *p, size_t i, uint64_t addr)
@@ -242,7 +256,7 @@ static enum golive live(struct golook *p, size_t i)
 	return best;
 }
 
-static const struct golook_ops ops = {goroutines, heap, roots, mark, more, live, gorttorn};
+static const struct golook_ops ops = {goroutines, heap, roots, mark, more, name, live, gorttorn};
 
 void gortleaker_init(struct goleaker *l, const struct gortread *r, const struct target *t)
 {

@@ -75,7 +75,7 @@ void gowaits_add(struct gowaits *w, size_t gi, uint64_t addr)
 		w->keys = bigger;
 		w->cap = cap;
 	}
-	w->keys[w->n] = (struct gowaitkey){addr, w->first[gi]};
+	w->keys[w->n] = (struct gowaitkey){addr, w->first[gi], (uint32_t)gi, 0};
 	w->first[gi] = (uint32_t)++w->n;
 }
 
@@ -84,6 +84,8 @@ static void add_channels(struct gowaits *w, size_t gi, struct gomark *m)
 	const struct golayout *l = m->heap->g->lay;
 	uint64_t sg = w->gs->v[gi].waiting;
 	for (unsigned n = 0; sg && n < MAX_CASES; n++) {
+		if (goheap_word(m->heap, sg + SUDOG_G) != w->gs->v[gi].addr)
+			return; /* somebody else's by now, or no sudog at all */
 		gomark_opaque(m, sg);
 		gowaits_add(w, gi, goheap_word(m->heap, sg + l->sudog_c));
 		sg = goheap_word(m->heap, sg + l->sudog_waitlink);
@@ -253,9 +255,21 @@ int gowaits_find(
 	return w->oom ? -ENOMEM : 0;
 }
 
+void gowaits_index(struct gowaits *w, uint64_t (*name)(void *ctx, uint64_t addr), void *ctx)
+{
+	for (size_t k = 0; k < w->n; k++) {
+		uint64_t thing = name(ctx, w->keys[k].addr);
+		if (!thing)
+			continue;
+		w->keys[k].same = idmap_get(&w->things, thing);
+		w->oom |= !idmap_put(&w->things, thing, (uint32_t)k + 1);
+	}
+}
+
 void gowaits_free(struct gowaits *w)
 {
 	idmap_free(&w->by_addr);
+	idmap_free(&w->things);
 	free(w->first);
 	free(w->keys);
 	*w = (struct gowaits){0};

@@ -21,6 +21,8 @@ void gowait_kinds(const struct gotarget *g, struct gocopies *gs);
 struct gowaitkey {
 	uint64_t addr; /* of the channel, the semaphore or the Cond */
 	uint32_t next; /* index + 1 of the goroutine's next one */
+	uint32_t gi;   /* whose it is: an index in gs */
+	uint32_t same; /* index + 1 of the next one that lies in the same thing */
 };
 
 struct gowaits {
@@ -29,6 +31,7 @@ struct gowaits {
 	uint32_t *first;      /* per goroutine: index + 1 of its first key, 0: none is known */
 	struct gowaitkey *keys;
 	size_t n, cap;
+	struct idmap things; /* the marker's name of what keys lie in -> index + 1 of one */
 	bool oom;
 };
 
@@ -39,6 +42,9 @@ struct gowaits {
 int gowaits_find(
 	struct gowaits *w, const struct gocopies *gs, struct gomark *m, struct gostackmap *stacks);
 void gowaits_free(struct gowaits *w);
+
+/* Once all keys are there: sorts them by the things they lie in; name: of that at an address, 0. */
+void gowaits_index(struct gowaits *w, uint64_t (*name)(void *ctx, uint64_t addr), void *ctx);
 
 /* Makes w ready for keys, and adds them one by one. */
 bool gowaits_init(struct gowaits *w, const struct gocopies *gs);

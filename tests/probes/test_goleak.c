@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * goheap.c, gomark.c, gowait.c and goleak.c on the process of goheapimage.h, whole and damaged.
- * With GOIMAGE_WRITE=DIR the case `seed` writes the seed of the fuzz target instead of comparing.
+ * goheap.c, gomark.c, gowait.c, goleak.c and gochans.c on the process of goheapimage.h, whole and
+ * damaged. With GOIMAGE_WRITE=DIR the case `seed` writes the seed of the fuzz target instead of
+ * comparing.
  */
 #include <check.h>
 #include <errno.h>
@@ -153,6 +154,127 @@ START_TEST(circular)
 }
 END_TEST
 
+static size_t nreads;
+
+static void count_reads(void *ctx, struct tmem_read_at *reads, size_t n)
+{
+	nreads += n;
+	gomemory_readv(ctx, reads, n);
+}
+
+static void add_select(struct gsnap *s, uint64_t goid, size_t at)
+{
+	struct gsnap_g *gp = GSNAP_PUSH(s, gs, cap_gs);
+	ck_assert_ptr_nonnull(gp);
+	*gp = (struct gsnap_g){.id = goid,
+		.addr = addr_of(at),
+		.status = GSTATUS_WAITING,
+		.reason = "select",
+		.stack = GSNAP_NONE};
+}
+
+/* Of two selects on one channel each is behind the other in its queue. */
+START_TEST(circular_queue)
+{
+	struct gsnap s;
+	goheapimage_make(&im);
+	goheapimage_open(&g, &t, &memory);
+	t.mem.readv = count_reads;
+	for (unsigned i = 0; i < 2; i++) {
+		size_t at = IM_SMALL + (2 + i) * SMALL;
+		hput64(&im, at + g.lay->sudog_c, addr_of(IM_CHAN_A));
+		hput64(&im, at + 8, addr_of(IM_SMALL + (3 - i) * SMALL));
+	}
+	hput64(&im, IM_CHAN_A + g.lay->chan_recvq, addr_of(IM_SMALL + 2 * SMALL));
+	gsnap_init(&s, GSNAP_GO);
+	add_select(&s, 5, IM_GS + 0x200);
+	add_select(&s, 6, IM_GS + 2 * 0x200);
+	nreads = 0;
+	ck_assert_int_eq(gosnap_waits(&g, &s), 0);
+	ck_assert_uint_eq(s.nwaits, 2);
+	ck_assert_uint_eq(s.waits[0].op, GSNAP_RECV);
+	ck_assert_uint_eq(s.waits[1].op, GSNAP_RECV);
+	ck_assert_uint_lt(nreads, 10000);
+	gsnap_free(&s);
+}
+END_TEST
+
+/* Goroutine i of a chain waits for channel i, and has the next one. */
+static void make_chain(size_t n)
+{
+	const struct golayout *l = g.lay;
+	hput64(&im, IM_ALLGS + 8, n + 1);
+	for (size_t i = 0; i < n; i++) {
+		size_t sudog = IM_SMALL + (40 + i) * SMALL, stack = IM_STACKS + (i + 1) * 0x200;
+		size_t at = IM_GS + (i + 1) * 0x200;
+		goheapimage_goroutine(
+			&im, l, (unsigned)i + 1, 100 - i, GSTATUS_WAITING, addr_of(sudog));
+		hput64(&im, at + G_STACKLO, addr_of(stack));
+		hput64(&im, at + G_STACKHI, addr_of(stack + 0x200));
+		hput64(&im, at + G_SCHEDSP, addr_of(stack + 0x1c0));
+		hput64(&im, stack + 0x1f0, addr_of(IM_SMALL + (i + 1) * SMALL));
+		hput64(&im, sudog, addr_of(at));
+		hput64(&im, sudog + l->sudog_c, addr_of(IM_SMALL + i * SMALL));
+	}
+	hput64(&im, IM_GS + G_STACKHI, addr_of(IM_STACKS + 0x200));
+	hput64(&im, IM_STACKS + 0x1f0, addr_of(IM_SMALL)); /* the first is reached */
+}
+
+static const struct golook_ops *counted;
+static unsigned asked;
+
+static enum golive count_live(struct golook *p, size_t i)
+{
+	asked++;
+	return counted->live(p, i);
+}
+
+/* There is no executable that has maps of these stacks. */
+static const char *no_maps(const struct golook *p)
+{
+	(void)p;
+	return NULL;
+}
+
+/* Each of a chain is reached from the one before only, and yet nobody is asked again and again. */
+START_TEST(chain)
+{
+	enum { LENGTH = 15 };
+	struct goleaker l;
+	struct probe_leaks leaks;
+	struct golook_ops ops;
+	const char *why;
+	goheapimage_make(&im);
+	goheapimage_open(&g, &t, &memory);
+	make_chain(LENGTH);
+	goleaker_init(&l, &g);
+	counted = l.ops;
+	ops = *counted;
+	ops.live = count_live;
+	ops.distrust = no_maps;
+	l.ops = &ops;
+	ck_assert_int_eq(goleaker_pass(&l, &leaks, &why), 0);
+	ck_assert_uint_eq(leaks.blocked, LENGTH);
+	ck_assert_uint_eq(leaks.n, 0);
+	ck_assert_uint_le(asked, 3 * LENGTH);
+	probe_leaks_free(&leaks);
+	hput64(&im, IM_STACKS + 0x200 * 8 + 0x1f0, 0); /* it breaks in the middle */
+	ck_assert_int_eq(goleaker_pass(&l, &leaks, &why), 0);
+	ck_assert_uint_eq(leaks.n, LENGTH - 8);
+	probe_leaks_free(&leaks);
+	goleaker_free(&l);
+}
+END_TEST
+
+/* A sudog that is another goroutine's by now says nothing: who waits is not called leaked. */
+START_TEST(reused_sudog)
+{
+	goheapimage_make(&im);
+	hput64(&im, IM_SMALL + 2 * SMALL, addr_of(IM_GS + 2 * 0x200));
+	expect_leaked(0, NULL);
+}
+END_TEST
+
 /* Up to Go 1.25 semtable has who waits for a lock. Without it the heap still has their sudogs. */
 START_TEST(lost_waiters)
 {
@@ -241,6 +363,9 @@ Suite *test_suite(void)
 	tcase_add_test(tc, distrusted);
 	tcase_add_test(tc, too_much);
 	tcase_add_test(tc, circular);
+	tcase_add_test(tc, circular_queue);
+	tcase_add_test(tc, chain);
+	tcase_add_test(tc, reused_sudog);
 	tcase_add_test(tc, lost_waiters);
 	tcase_add_test(tc, tiny);
 	tcase_add_test(tc, intersection);
