@@ -23,12 +23,11 @@
 #include "goread.h"
 #include "gorunning.h"
 
-#define BATCH     GATHER_MAX
-#define RETRIES   3
-#define MAX_STACK ARENA       /* bytes read of one stack */
-#define ARENA     (64u << 20) /* bytes of stacks in one batch */
-#define MAX_GS    (1u << 26)
-#define MAX_MS    70000
+#define BATCH   GATHER_MAX
+#define RETRIES 3
+#define ARENA   (64u << 20) /* bytes of stacks in one batch, if there are so many */
+#define MAX_GS  (1u << 26)
+#define MAX_MS  70000
 
 /* What is read of one g, and the reading of its stack. */
 struct gread {
@@ -62,7 +61,7 @@ struct goreader {
 	struct gread gs[BATCH];
 	struct tmem_read_at reads[BATCH];
 	uint8_t *arena;
-	size_t used;
+	size_t room, used;     /* bytes of it */
 	const uint32_t *slots; /* where read_batch puts its goroutines, NULL: at the end */
 };
 
@@ -125,11 +124,11 @@ static bool same_place(const struct gread *a, const struct gread *b)
 	       a->lo == b->lo;
 }
 
-static size_t stack_room(const struct gread *r)
+static size_t stack_room(const struct goreader *rd, const struct gread *r)
 {
 	if (!r->live || !r->sp)
 		return 0;
-	return r->hi - r->sp < MAX_STACK ? r->hi - r->sp : MAX_STACK;
+	return r->hi - r->sp < rd->room ? r->hi - r->sp : rd->room;
 }
 
 /*
@@ -141,8 +140,8 @@ static size_t read_stacks(struct goreader *rd, size_t from, size_t n)
 	rd->used = 0;
 	for (; i < n; i++) {
 		struct gread *r = &rd->gs[i];
-		r->stacklen = stack_room(r);
-		if (rd->used + r->stacklen > ARENA)
+		r->stacklen = stack_room(rd, r);
+		if (rd->used + r->stacklen > rd->room)
 			break;
 		r->stack = rd->arena + rd->used;
 		rd->used += r->stacklen;
@@ -163,8 +162,8 @@ static bool reread_once(struct goreader *rd, struct gread *r)
 {
 	const struct golayout *l = rd->g->lay;
 	uint8_t before[G_MAXSIZE], after[G_MAXSIZE];
-	size_t len = stack_room(r);
-	if (rd->used + len > ARENA)
+	size_t len = stack_room(rd, r);
+	if (rd->used + len > rd->room)
 		return false;
 	struct tmem_read_at reads[3] = {
 		{.at = {r->addr}, .buf = before, .len = l->g_size},
@@ -396,7 +395,8 @@ struct goreader *goreader_open(struct gotarget *g, struct gsnap *out, unsigned w
 	rd->out = out;
 	rd->stacks = what & PROBE_STACKS;
 	rd->args = what & PROBE_ARGS;
-	rd->arena = rd->stacks ? malloc(ARENA) : NULL;
+	rd->room = tmem_size(&g->t->mem) < ARENA ? tmem_size(&g->t->mem) : ARENA;
+	rd->arena = rd->stacks ? malloc(rd->room + 1) : NULL;
 	rd->labels = what & PROBE_LABELS ? golabels_open(g, out) : NULL;
 	gounwind_init(&rd->unwind, g, out);
 	rd->unwind.symbols = what & PROBE_SYMBOLS;

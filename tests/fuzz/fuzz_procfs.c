@@ -4,13 +4,13 @@
  * byte 0xff: everything that reads /proc/PID reads them, whoever may have had a say in them.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli/procstat.h"
+#include "memfiles.h"
 #include "probes/gorunning.h"
 #include "probes/lookslike.h"
 #include "probes/mappings.h"
@@ -23,6 +23,7 @@ static const char *const names[] = {
 enum { NFILES = sizeof names / sizeof *names };
 
 static char proc[64];
+static int fds[NFILES];
 
 static char *path_of(const char *name, char path[128])
 {
@@ -50,20 +51,17 @@ static void make_proc(void)
 	mkdir(path_of("", path), 0700);
 	mkdir(path_of("task", path), 0700);
 	mkdir(path_of("task/7", path), 0700);
+	for (size_t i = 0; i < NFILES; i++)
+		fds[i] = memfile_make(path_of(names[i], path));
 	atexit(clean_up);
 }
 
 static void write_files(const uint8_t *data, size_t size)
 {
-	char path[128];
 	for (size_t i = 0; i < NFILES; i++) {
 		const uint8_t *end = size ? memchr(data, 0xff, size) : NULL;
 		size_t len = end ? (size_t)(end - data) : size;
-		int fd = open(
-			path_of(names[i], path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-		if (fd < 0 || write(fd, data, len) != (ssize_t)len)
-			abort();
-		close(fd);
+		memfile_write(fds[i], data, len);
 		data += end ? len + 1 : len;
 		size -= end ? len + 1 : len;
 	}

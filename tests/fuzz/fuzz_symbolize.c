@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include "memfiles.h"
 #include "probes/cunwind.h"
 #include "probes/dwlayout.h"
 #include "probes/gortfind.h"
@@ -40,17 +40,6 @@ static void clean_up(void)
 	rmdir(proc);
 }
 
-/* A file system would spend more on a new file for each input than all the readers do. */
-static int in_memory(const char *name)
-{
-	char fd_path[64];
-	int fd = memfd_create(name, MFD_CLOEXEC);
-	snprintf(fd_path, sizeof fd_path, "/proc/self/fd/%d", fd);
-	if (fd < 0 || symlink(fd_path, file_of_proc(name)))
-		abort();
-	return fd;
-}
-
 static void make_proc(void)
 {
 	struct stat st;
@@ -58,21 +47,14 @@ static void make_proc(void)
 	snprintf(proc, sizeof proc, "/tmp/gort-fuzzXXXXXX");
 	if (!mkdtemp(proc) || mkdir(file_of_proc(""), 0700))
 		abort();
-	exe_fd = in_memory("exe");
-	maps_fd = in_memory("maps");
+	exe_fd = memfile_make(file_of_proc("exe"));
+	maps_fd = memfile_make(file_of_proc("maps"));
 	atexit(clean_up);
 	if (fstat(exe_fd, &st))
 		abort();
 	int n = snprintf(line, sizeof line, "%x-%x r-xp 00000000 00:00 %llu /program\n", BASE,
 		BASE + 0x10000, (unsigned long long)st.st_ino);
-	if (pwrite(maps_fd, line, (size_t)n, 0) != n)
-		abort();
-}
-
-static void write_exe(const uint8_t *data, size_t size)
-{
-	if (ftruncate(exe_fd, 0) || pwrite(exe_fd, data, size, 0) != (ssize_t)size)
-		abort();
+	memfile_write(maps_fd, (const uint8_t *)line, (size_t)n);
 }
 
 static void no_memory(void *ctx, struct tmem_read_at *reads, size_t n)
@@ -146,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct gortabi abi;
 	if (!proc[0])
 		make_proc();
-	write_exe(data, size);
+	memfile_write(exe_fd, data, size);
 	struct target t;
 	target_init(&t, 1, proc);
 	struct modules *ms = modules_open(&t);

@@ -20,6 +20,7 @@ import ctypes
 import itertools
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -33,7 +34,8 @@ COMMANDS = ["stacks", "stacks --go", "stacks --json --all", "stacks --pause --go
 WAYS = {"busy": "-n 500 -busy 200", "exec": "-n 300 -busy 20 -restless exec",
         "fork": "-n 300 -busy 20 -restless fork", "exit": "-n 300 -busy 20 -restless exit"}
 CODES = {0: "ok", 1: "undecided", 3: "gone", 5: "not readable", 66: "findings"}
-TIMEOUT = 120  # seconds of one look, on a machine that is busy with other things
+TIMEOUT = 120  # seconds of one look, without those in which it only waits for a CPU
+CPU_MAX = 60  # seconds of CPU of one look: it takes 0.2
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None)
 
@@ -41,6 +43,36 @@ libc = ctypes.CDLL(None)
 def die_with_parent():
     """Holds across exec; children that a program forks in between end by themselves."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def look_limits():
+    die_with_parent()
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_MAX, CPU_MAX + 1))
+
+
+def starved(pid):
+    """Seconds that the threads of a process were ready to run and had no CPU."""
+    waited = 0
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        try:
+            waited = max(waited, int(path.read_text().split()[1]))
+        except (OSError, IndexError):
+            pass  # it has just ended
+    return waited / 1e9
+
+
+def wait_for(process):
+    """What it wrote to standard error; None when it did not end."""
+    begun = time.monotonic()
+    while True:
+        try:
+            return process.communicate(timeout=TIMEOUT / 10)[1]
+        except subprocess.TimeoutExpired:
+            if time.monotonic() - begun - starved(process.pid) < TIMEOUT:
+                continue
+        process.kill()
+        process.communicate()
+        return None
 
 
 class Target:
@@ -76,16 +108,16 @@ def look(gort, command, pid, work, seen):
     env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:exitcode=99",
                UBSAN_OPTIONS="halt_on_error=1:exitcode=99")
     words += [] if command == "ps" else [pid]
-    try:
-        done = subprocess.run([gort, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                              text=True, env=env, timeout=TIMEOUT, check=False)
-    except subprocess.TimeoutExpired:
+    done = subprocess.Popen([gort, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                            text=True, env=env, preexec_fn=look_limits)
+    stderr = wait_for(done)
+    if stderr is None:
         print(f"gort {' '.join(words)}: still there after {TIMEOUT} s")
         return False
     seen[command.split()[0], CODES.get(done.returncode, str(done.returncode))] += 1
-    if done.returncode in CODES and "Sanitizer" not in done.stderr:
+    if done.returncode in CODES and "Sanitizer" not in stderr:
         return True
-    print(f"gort {' '.join(words)}: exit {done.returncode}\n{done.stderr[-3000:]}")
+    print(f"gort {' '.join(words)}: exit {done.returncode}\n{stderr[-3000:]}")
     return False
 
 
