@@ -14,6 +14,7 @@
 #include "group.h"
 #include "human.h"
 #include "json.h"
+#include "objtext.h"
 #include "out.h"
 #include "stacktext.h"
 #include "target.h"
@@ -21,13 +22,6 @@
 
 #define IDS_SHOWN     5
 #define CIRCLES_SHOWN 8
-
-static const char *kind_name(const struct gsnap_obj *o)
-{
-	static const char *const names[] = {
-		"chan", "mutex", "rwmutex", "wait group", "cond", "semaphore"};
-	return o->addr ? names[o->kind] : "nil chan";
-}
 
 static const char *op_name(const struct gsnap_wait *w)
 {
@@ -37,9 +31,8 @@ static const char *op_name(const struct gsnap_wait *w)
 	return plain[w->op];
 }
 
-static void print_where(struct out *out, const struct gsnap *s, uint32_t g)
+static void print_frame(struct out *out, const struct gsnap_frame *f)
 {
-	const struct gsnap_frame *f = top_frame(s, s->gs[g].stack);
 	if (!f)
 		out_printf(out, "-");
 	else if (f->file)
@@ -48,28 +41,25 @@ static void print_where(struct out *out, const struct gsnap *s, uint32_t g)
 		out_printf(out, "%s", base_name(f->func));
 }
 
-/* What only this kind of object has: capacity, whether it is locked, counters. */
-static void print_state(struct out *out, const struct gsnap_obj *o)
+/* How it waits. */
+static void print_where(struct out *out, const struct gsnap *s, uint32_t g)
 {
-	if (o->kind == GSNAP_CHAN && o->addr)
-		out_printf(out, "  cap %s  len %s%s", human_count(o->cap).s, human_count(o->len).s,
-			o->set ? "  closed" : "");
-	else if (o->kind == GSNAP_MUTEX || o->kind == GSNAP_RWMUTEX)
-		out_printf(out, "  %s", o->set ? "locked" : "not locked");
-	if (o->kind == GSNAP_RWMUTEX && o->counter != GSNAP_UNKNOWN)
-		out_printf(out, "  %s readers", human_count(o->counter).s);
-	if (o->kind == GSNAP_WAITGROUP)
-		out_printf(out, "  counter %s", human_count(o->counter).s);
+	print_frame(out, top_frame(s, s->gs[g].stack));
+}
+
+/* Who it is. */
+static void print_who(struct out *out, const struct gsnap *s, uint32_t g)
+{
+	print_frame(out, own_frame(s, s->gs[g].stack));
 }
 
 static void print_holders(struct out *out, const struct gsnap *s, uint32_t obj)
 {
 	const char *sep = "   seems held by";
-	for (uint32_t i = 0; i < s->nholds; i++) {
-		if (s->holds[i].obj != obj)
-			continue;
-		out_printf(out, "%s goroutine %" PRIu64 " (", sep, s->gs[s->holds[i].g].id);
-		print_where(out, s, s->holds[i].g);
+	uint32_t n;
+	for (const struct gsnap_hold *h = holds_of(s, obj, &n); n; n--, h++) {
+		out_printf(out, "%s goroutine %" PRIu64 " (", sep, s->gs[h->g].id);
+		print_who(out, s, h->g);
 		out_printf(out, ")");
 		sep = " or";
 	}
@@ -102,11 +92,11 @@ static void print_group(struct out *out, const struct gsnap *s, const struct wai
 	out_style(out, STYLE_ACCENT);
 	if (group->n > 1)
 		out_printf(out, "%s x ", human_count(group->n).s);
-	out_printf(out, "%s%s%s", kind_name(o), o->elem ? " " : "", o->elem ? o->elem : "");
+	print_object_kind(out, o);
 	if (group->n == 1 && o->addr)
 		out_printf(out, " 0x%" PRIx64, o->addr);
 	out_style(out, STYLE_PLAIN);
-	print_state(out, o);
+	print_object_state(out, o);
 	print_holders(out, s, group->obj);
 	out_printf(out, "\n");
 	for (uint32_t i = 0; i < group->nrows; i++)
@@ -124,11 +114,11 @@ static void print_circle(struct out *out, const struct gsnap *s, const struct ci
 	for (uint32_t i = 0; i < c->n; i++) {
 		const struct gsnap_obj *o = &s->objs[c->obj[i]];
 		out_printf(out, "  goroutine %" PRIu64 " at ", s->gs[c->g[i]].id);
-		print_where(out, s, c->g[i]);
+		print_who(out, s, c->g[i]);
 		out_printf(out,
 			"\n    waits for %s 0x%" PRIx64 ", which goroutine %" PRIu64
 			" seems to hold\n",
-			kind_name(o), o->addr, s->gs[c->g[(i + 1) % c->n]].id);
+			object_kind(o), o->addr, s->gs[c->g[(i + 1) % c->n]].id);
 	}
 }
 
@@ -179,7 +169,7 @@ static void json_waits(struct json *j, const struct gsnap *s, const struct waitg
 static void json_facts(struct json *j, const struct gsnap *s, uint32_t obj)
 {
 	const struct gsnap_obj *o = &s->objs[obj];
-	jw_str(j, "kind", kind_name(o));
+	jw_str(j, "kind", object_kind(o));
 	jw_hex(j, "address", o->addr);
 	if (o->kind == GSNAP_CHAN) {
 		jw_str(j, "element", o->elem);
@@ -191,9 +181,9 @@ static void json_facts(struct json *j, const struct gsnap *s, uint32_t obj)
 		jw_int(j, "counter", o->counter);
 	}
 	jw_array(j, "seem_to_hold");
-	for (uint32_t i = 0; i < s->nholds; i++)
-		if (s->holds[i].obj == obj)
-			jw_uint(j, NULL, s->gs[s->holds[i].g].id);
+	uint32_t n;
+	for (const struct gsnap_hold *h = holds_of(s, obj, &n); n; n--, h++)
+		jw_uint(j, NULL, s->gs[h->g].id);
 	jw_close_array(j);
 }
 
@@ -294,7 +284,7 @@ static int run_chans(const struct opts *o)
 }
 
 static const struct opt own[] = {
-	{"count", 'n', OPT_NUMBER, 0, offsetof(struct opts, count), "N",
+	{"count", 'n', OPT_NUMBER, 1, offsetof(struct opts, count), "N",
 		"only the N most waited for"},
 	{0},
 };

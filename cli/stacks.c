@@ -14,10 +14,12 @@
 #include "gselect.h"
 #include "human.h"
 #include "json.h"
+#include "objtext.h"
 #include "out.h"
 #include "stacks.h"
 #include "stacktext.h"
 #include "target.h"
+#include "waitfacts.h"
 
 /* Ids listed in a group's header. */
 #define IDS_SHOWN 5
@@ -28,7 +30,7 @@ static const struct gsnap_g *member(
 	return &s->gs[gs->order[g->first + i]];
 }
 
-/* The parent all members share, or 0; likewise what they wait on. */
+/* The parent all members share, or 0. */
 static uint64_t common_parent(const struct gsnap *s, const struct groups *gs, const struct group *g)
 {
 	uint64_t parent = member(s, gs, g, 0)->parent;
@@ -36,15 +38,6 @@ static uint64_t common_parent(const struct gsnap *s, const struct groups *gs, co
 		if (member(s, gs, g, i)->parent != parent)
 			return 0;
 	return parent;
-}
-
-static uint64_t common_waiton(const struct gsnap *s, const struct groups *gs, const struct group *g)
-{
-	uint64_t waiton = member(s, gs, g, 0)->waiton;
-	for (uint32_t i = 1; i < g->n; i++)
-		if (member(s, gs, g, i)->waiton != waiton)
-			return 0;
-	return waiton;
 }
 
 /* Labels that all members share, as a Go program's goroutines do that one Do has started. */
@@ -78,9 +71,23 @@ static void print_ids(
 		out_printf(out, " \"%s\"", member(s, gs, g, 0)->name);
 }
 
-/* What the members have in common when they are grouped by one thing only. */
-static void print_by(struct out *out, const struct gsnap *s, const struct gsnap_g *gp, int by)
+/* "waiting on chan int 0xc000123000  cap 0  len 0", or the address alone. */
+static void print_waiton(struct out *out, const char *lead, const struct gsnap_obj *o, uint64_t at)
 {
+	out_text(out, lead);
+	if (o)
+		print_object_kind(out, o);
+	if (at)
+		out_printf(out, "%s0x%" PRIx64, o ? " " : "", at);
+	if (o)
+		print_object_state(out, o);
+}
+
+/* What the members have in common when they are grouped by one thing only. */
+static void print_by(struct out *out, const struct gsnap *s, const struct gsnap_g *gp,
+	const struct waitfacts *facts, int by)
+{
+	const struct gsnap_obj *o = facts->of[gp - s->gs];
 	struct gsnap_frame f = created_frame(s, gp->created);
 	if (by == BY_CREATED && f.func[0])
 		out_printf(out, " created by %s (%s:%" PRIu32 ")", f.func, f.file ? f.file : "?",
@@ -88,18 +95,18 @@ static void print_by(struct out *out, const struct gsnap *s, const struct gsnap_
 	else if (by == BY_CREATED)
 		out_printf(out, " created by an unknown go statement");
 	else if (by == BY_WAITING_ON && gp->waiton)
-		out_printf(out, " waiting on 0x%" PRIx64, gp->waiton);
+		print_waiton(out, " waiting on ", o, gp->waiton);
 	else if (by == BY_WAITING_ON)
 		out_printf(out, " waiting on no channel or lock");
 }
 
 static void print_header(struct out *out, const struct opts *o, const struct gsnap *s,
-	const struct groups *gs, const struct group *g)
+	const struct groups *gs, const struct group *g, const struct waitfacts *facts)
 {
 	const struct gsnap_g *first = member(s, gs, g, 0);
 	out_style(out, STYLE_ACCENT);
 	out_printf(out, "%s goroutine%s", human_count(g->n).s, g->n == 1 ? "" : "s");
-	print_by(out, s, first, o->by);
+	print_by(out, s, first, facts, o->by);
 	out_printf(out, " [");
 	if (o->by == BY_ALL || o->by == BY_STATE)
 		out_printf(out, "%s, ", g_state(first));
@@ -147,13 +154,13 @@ static const struct gsnap_g *commonest(const struct gsnap *s, const struct group
 }
 
 static void print_group(struct out *out, const struct opts *o, const struct gsnap *s,
-	const struct groups *gs, const struct group *g)
+	const struct groups *gs, const struct group *g, const struct waitfacts *facts)
 {
 	uint32_t n, distinct;
 	const struct gsnap_g *gp = commonest(s, gs, g, &n, &distinct);
 	uint64_t waiton = common_waiton(s, gs, g);
 	out_printf(out, "\n");
-	print_header(out, o, s, gs, g);
+	print_header(out, o, s, gs, g, facts);
 	if (distinct > 1)
 		out_printf(out, "%s distinct stacks; the commonest, of %s:\n",
 			human_count(distinct).s, human_count(n).s);
@@ -167,13 +174,15 @@ static void print_group(struct out *out, const struct opts *o, const struct gsna
 		out_printf(out, "...additional frames elided...\n");
 	if (o->by == BY_ALL)
 		print_created(out, s, gp->created, common_parent(s, gs, g));
-	if (waiton && o->by != BY_WAITING_ON)
-		out_printf(out, "waiting on 0x%" PRIx64 "\n", waiton);
+	if (waiton && o->by != BY_WAITING_ON) {
+		print_waiton(out, "waiting on ", facts->of[gs->order[g->first]], waiton);
+		out_text(out, "\n");
+	}
 	print_common_labels(out, s, gs, g);
 }
 
 static void print_grouped(struct out *out, const struct opts *o, const struct gsnap *s,
-	const struct gselection *sel, const struct groups *gs)
+	const struct gselection *sel, const struct groups *gs, const struct waitfacts *facts)
 {
 	print_title(out, "stacks", s);
 	out_printf(out, "\n%s goroutine%s in %s group%s", human_count(sel->n).s,
@@ -183,7 +192,7 @@ static void print_grouped(struct out *out, const struct opts *o, const struct gs
 	if (!s->has_lines)
 		out_printf(out, "-: no file and line: the program carries no line table\n");
 	for (uint32_t i = 0; i < gs->n; i++)
-		print_group(out, o, s, gs, &gs->group[i]);
+		print_group(out, o, s, gs, &gs->group[i], facts);
 }
 
 static void print_go(struct out *out, const struct gsnap *s, const struct gselection *sel)
@@ -356,40 +365,50 @@ static void print_locals(struct out *out, const struct opts *o, const struct gsn
 	}
 }
 
-static void print_as(struct out *out, const struct opts *o, const struct gsnap *s,
-	const struct gselection *sel, const struct groups *gs, struct probe *probe)
+/* What is printed of a process. */
+struct view {
+	const struct opts *o;
+	struct gsnap s;
+	struct gselection sel;
+	struct probe *probe;
+	struct waitfacts facts; /* of all when they are grouped by it, else of groups */
+};
+
+static void print_as(struct out *out, struct view *v, const struct groups *gs)
 {
+	const struct opts *o = v->o;
+	struct probe *locals = o->locals ? v->probe : NULL;
 	if (o->format == FORMAT_JSON)
-		print_json(out, o, s, sel, gs, probe);
+		print_json(out, o, &v->s, &v->sel, gs, locals);
 	else if (o->format == FORMAT_NDJSON)
-		print_ndjson(out, o, s, gs, probe);
+		print_ndjson(out, o, &v->s, gs, locals);
 	else if (o->go)
-		print_go(out, s, sel);
-	else if (probe)
-		print_locals(out, o, s, sel, probe);
+		print_go(out, &v->s, &v->sel);
+	else if (locals)
+		print_locals(out, o, &v->s, &v->sel, locals);
+	else if (v->facts.of || !waitfacts_groups(&v->facts, v->probe, &v->s, gs))
+		print_grouped(out, o, &v->s, &v->sel, gs, &v->facts);
 	else
-		print_grouped(out, o, s, sel, gs);
+		out->error = ENOMEM;
 }
 
-/* probe: the variables are wanted, too; else NULL. */
-static int print_selected(const struct opts *o, const struct gsnap *s, const struct gselection *sel,
-	struct probe *probe)
+static int print_selected(struct view *v)
 {
 	static struct out out;
 	struct gsnap_err err;
 	struct groups gs;
-	if (sel->n == 0)
-		return gselect_nothing(o, s, sel);
-	if (groups_build(s, sel->g, sel->n, o->by, &gs)) {
+	if (v->sel.n == 0)
+		return gselect_nothing(v->o, &v->s, &v->sel);
+	if (groups_build(&v->s, v->sel.g, v->sel.n, v->o->by, &gs)) {
 		err_what(&err, CLI_FAIL, "not enough memory to group %" PRIu32 " goroutines",
-			sel->n);
+			v->sel.n);
 		return err_print(&err);
 	}
 	int code = CLI_OK;
-	if (out_open(&out, o, STDOUT_FILENO, &err)) {
+	if (out_open(&out, v->o, STDOUT_FILENO, &err)) {
 		code = err_print(&err);
 	} else {
-		print_as(&out, o, s, sel, &gs, probe);
+		print_as(&out, v, &gs);
 		code = out_close(&out);
 	}
 	groups_free(&gs);
@@ -439,41 +458,42 @@ static int check_layout(const struct opts *o)
 }
 
 /* Without debug information nothing is printed but the reason. */
-static int print_opened(
-	const struct opts *o, struct target *t, const struct gsnap *s, const struct gselection *sel)
+static int print_opened(struct view *v)
 {
 	struct gsnap_err err;
 	struct probe_locals locals;
-	if (!o->locals)
-		return print_selected(o, s, sel, NULL);
-	if (sel->n && probe_locals(t->probe, s, &s->gs[sel->g[0]], &locals, &err))
+	if (!v->o->locals || !v->sel.n)
+		return print_selected(v);
+	if (probe_locals(v->probe, &v->s, &v->s.gs[v->sel.g[0]], &locals, &err))
 		return err_print(&err);
-	if (sel->n)
-		probe_locals_free(&locals);
-	return print_selected(o, s, sel, t->probe);
+	probe_locals_free(&locals);
+	return print_selected(v);
 }
 
 static int run_stacks(const struct opts *o)
 {
 	struct gsnap_err err = {0};
-	struct gsnap s;
-	struct gselection sel;
+	struct view v = {.o = o};
 	struct target t;
 	int code = check_layout(o);
 	if (code)
 		return code;
 	if (target_open(o, &t, &err))
 		return err_print(&err);
-	unsigned what = PROBE_STACKS | PROBE_LABELS | (o->go ? PROBE_ARGS : 0);
-	if (target_snapshot(o, &t, what, &s, &err)) {
+	v.probe = t.probe;
+	bool by_waits = o->by == BY_WAITING_ON;
+	unsigned what = PROBE_STACKS | PROBE_LABELS | (o->go ? PROBE_ARGS : 0) |
+			(by_waits ? PROBE_WAITS : 0);
+	if (target_snapshot(o, &t, what, &v.s, &err)) {
 		target_close(&t);
 		return err_print(&err);
 	}
 	code = CLI_FAIL;
-	if (gselect(o, &s, &sel) == 0)
-		code = print_opened(o, &t, &s, &sel);
-	gselect_free(&sel);
-	gsnap_free(&s);
+	if (gselect(o, &v.s, &v.sel) == 0 && !(by_waits && waitfacts_all(&v.facts, &v.s)))
+		code = print_opened(&v);
+	waitfacts_free(&v.facts);
+	gselect_free(&v.sel);
+	gsnap_free(&v.s);
 	target_close(&t);
 	return code;
 }

@@ -22,6 +22,19 @@
 #include "pprof/pprof.h"
 #include "stacktext.h"
 
+/* The library's half of what fast.h inlines into programs: gort_mutex_lockslow. */
+static bool slow_path(const char *func)
+{
+	static const char *const halves[] = {"slow", "_fast", "_elided"};
+	size_t n = strlen(func);
+	for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
+		size_t k = strlen(halves[i]);
+		if (n > k && !strcmp(func + n - k, halves[i]))
+			return true;
+	}
+	return false;
+}
+
 /*
  * libgort's own: defined in a room of its runtime/ folder and not part of its public interface, or
  * inlined from its public headers, or what these call in assembly.
@@ -35,6 +48,8 @@ static bool libgort_frame(const struct gsnap_frame *f)
 		return true;
 	const char *suffix = runtime ? strrchr(runtime, '.') : NULL;
 	bool assembly = suffix && !strcmp(suffix, ".S");
+	if (!strncmp(f->func, "gort_", 5) && slow_path(f->func))
+		return true;
 	if (!runtime || (!assembly && !strncmp(f->func, "gort_", 5)))
 		return false;
 	for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)
@@ -114,17 +129,33 @@ static const struct gsnap_frame *walk_next(struct walk *w)
 	return NULL;
 }
 
+/* Between what the program called, such as sync.(*Mutex).Lock, and the runtime. */
+static bool plumbing(const struct gsnap *s, const struct gsnap_frame *f)
+{
+	static const char *const packages[] = {"sync.", "internal/poll."};
+	if (s->kind != GSNAP_GO)
+		return false;
+	if (!strncmp(f->func, "internal/sync.", 14))
+		return true;
+	for (size_t i = 0; i < sizeof packages / sizeof *packages; i++)
+		if (!strncmp(f->func, packages[i], strlen(packages[i])))
+			return islower((unsigned char)strrchr(f->func, '.')[1]);
+	return false;
+}
+
 const struct gsnap_frame *top_frame(const struct gsnap *s, uint32_t stack)
 {
 	struct walk w = walk_of(s, stack, NULL);
-	const struct gsnap_frame *f, *first = NULL;
+	const struct gsnap_frame *f, *first = NULL, *within = NULL;
 	while ((f = walk_next(&w))) {
-		if (!runtime_frame(s, f))
+		if (runtime_frame(s, f))
+			first = first ? first : f;
+		else if (!plumbing(s, f))
 			return f;
-		if (!first)
-			first = f;
+		else
+			within = within ? within : f;
 	}
-	return first;
+	return within ? within : first;
 }
 
 static void print_place(
@@ -254,6 +285,25 @@ uint32_t shown_frames(
 		if (shown(s, f, all))
 			out[n++] = f;
 	return n;
+}
+
+/* Not Go's own: those have no dot before the first slash of their path. Not libgort's either. */
+static bool of_the_program(const struct gsnap *s, const char *func)
+{
+	size_t n = strcspn(func, "/");
+	if (s->kind == GSNAP_GORT)
+		return strncmp(func, "gort_", 5) || !strncmp(func, "gort_main", 9);
+	return !strncmp(func, "main.", 5) || (func[n] && memchr(func, '.', n));
+}
+
+const struct gsnap_frame *own_frame(const struct gsnap *s, uint32_t stack)
+{
+	const struct gsnap_frame *f[16];
+	uint32_t n = shown_frames(s, stack, f, sizeof f / sizeof *f);
+	for (uint32_t i = 0; i < n; i++)
+		if (of_the_program(s, f[i]->func))
+			return f[i];
+	return top_frame(s, stack);
 }
 
 struct gsnap_frame created_frame(const struct gsnap *s, uint32_t created)

@@ -23,6 +23,8 @@ uint32_t shown_frames(
 
 /* First frame a reader of the program cares about, NULL when the stack is not known. */
 const struct gsnap_frame *top_frame(const struct gsnap *s, uint32_t stack);
+/* The innermost call of the program's own code: who it is, not how it waits. */
+const struct gsnap_frame *own_frame(const struct gsnap *s, uint32_t stack);
 /* The go statement: name of the function that owns the frame, place of the innermost call. */
 struct gsnap_frame created_frame(const struct gsnap *s, uint32_t created);
 

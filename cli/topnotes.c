@@ -5,8 +5,9 @@
  * Both want more memory of the target than a refresh reads: a proof of leaks its heap and its
  * stacks, owners all stacks. So each is done anew only after SHARE times what it cost the last
  * time, the first time after SHARE times what it may cost; top as a whole stays as cheap as it was.
- * Who asks for it (--leaks, the key l) gets it at once. A leak is what two looks agree on, as for
- * `gort leaks`.
+ * On a big target that would be an hour: what is not known at all yet comes after LATEST_NS, and
+ * what is comes again then if it costs no more than a hundredth of a CPU. Who asks for it (--leaks,
+ * the key l) gets it at once. A leak is what two looks agree on, as for `gort leaks`.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "topdata.h"
 
 #define SHARE          500
+#define LATEST_NS      INT64_C(120000000000)
 #define NS_A_GOROUTINE INT64_C(4000) /* guesses of the first cost, high ones */
 #define NS_A_LEAK_LOOK INT64_C(2000000)
 
@@ -148,7 +150,19 @@ static int64_t own_cpu_ns(void)
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
-static bool due(struct chore *c, const struct topdata *d, enum topchore which, int64_t now)
+int64_t topnotes_interval(int64_t cost, bool known)
+{
+	int64_t latest = known && cost > LATEST_NS / 100 ? cost * 100 : LATEST_NS;
+	return cost < latest / SHARE ? cost * SHARE : latest;
+}
+
+static bool known(const struct topnotes *notes, enum topchore which)
+{
+	return which == CHORE_LEAKS ? notes->proved : notes->chore[which].cost != 0;
+}
+
+static bool due(const struct topnotes *notes, struct chore *c, const struct topdata *d,
+	enum topchore which, int64_t now)
 {
 	if (!c->last)
 		c->last = now;
@@ -159,14 +173,14 @@ static bool due(struct chore *c, const struct topdata *d, enum topchore which, i
 		cost = d->view.s.ngs * NS_A_GOROUTINE;
 	if (!c->cost && which == CHORE_LEAKS)
 		cost += NS_A_LEAK_LOOK + (heap > 0 ? heap : 0);
-	return (now - c->last) / SHARE >= cost;
+	return now - c->last >= topnotes_interval(cost, known(notes, which));
 }
 
 /* Done when it is due; what cannot be had is not tried again. */
 static bool do_chore(struct topnotes *notes, const struct topdata *d, enum topchore which)
 {
 	struct chore *c = &notes->chore[which];
-	if (!due(c, d, which, monotonic_now()))
+	if (!due(notes, c, d, which, monotonic_now()))
 		return false;
 	int64_t before = own_cpu_ns();
 	if (which == CHORE_LOCKS) {
@@ -270,24 +284,6 @@ static const char *leak_reason(const char *state, uint8_t class)
 		if (!strncmp(state, reasons[i].prefix, strlen(reasons[i].prefix)))
 			return reasons[i].why;
 	return "what it waits for is unreachable";
-}
-
-/* Whether a package is not Go's own: those have no dot before the first slash of their path. */
-static bool of_the_program(const char *func)
-{
-	size_t n = strcspn(func, "/");
-	return !strncmp(func, "main.", 5) || (func[n] && memchr(func, '.', n));
-}
-
-/* The innermost call of the program's own code: who it is, not how it waits. */
-static const struct gsnap_frame *own_frame(const struct gsnap *s, uint32_t stack)
-{
-	const struct gsnap_frame *f[16];
-	uint32_t n = shown_frames(s, stack, f, sizeof f / sizeof *f);
-	for (uint32_t i = 0; i < n && s->kind == GSNAP_GO; i++)
-		if (of_the_program(f[i]->func))
-			return f[i];
-	return top_frame(s, stack);
 }
 
 static void lock_text(const struct groupnote *note, const struct gsnap *s, char *buf, size_t size)

@@ -55,6 +55,8 @@ void topnotes_group(struct topnotes *notes, const struct topdata *d);
 void topnotes_free(struct topnotes *notes);
 /* Leaks are looked for at the next two refreshes, whatever it costs. */
 void topnotes_ask(struct topnotes *notes);
+/* After what time something of that cost is done again; known: it is not the first time. */
+int64_t topnotes_interval(int64_t cost, bool known);
 /* NULL when there is nothing to say. */
 const struct groupnote *topnotes_of(
 	const struct topnotes *notes, const struct topdata *d, const struct livegroup *g);

@@ -10,6 +10,22 @@
 #include <string.h>
 #include "stacktext.h"
 
+const struct gsnap_hold *holds_of(const struct gsnap *s, uint32_t obj, uint32_t *n)
+{
+	uint32_t lo = 0, hi = s->nholds, end;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if (s->holds[mid].obj < obj)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (end = lo; end < s->nholds && s->holds[end].obj == obj;)
+		end++;
+	*n = end - lo;
+	return s->holds + lo;
+}
+
 /* What makes two waits alike. */
 struct key {
 	uint32_t obj, wait;
@@ -74,10 +90,9 @@ static uint64_t sign_of(const struct gsnap *s, const struct waitgroup *g, const 
 		h = gsnap_mix(h + row->n * 16 + k->op * 2 + k->in_select);
 		h = gsnap_mix(h + (uintptr_t)k->at);
 	}
-	for (uint32_t i = 0; i < s->nholds; i++)
-		if (s->holds[i].obj == g->obj)
-			return gsnap_mix(h + g->obj + 1);
-	return h;
+	uint32_t nholds;
+	holds_of(s, g->obj, &nholds);
+	return nholds ? gsnap_mix(h + g->obj + 1) : h;
 }
 
 static void make_rows(const struct gsnap *s, const struct key *keys, struct waitgraph *wg)
@@ -187,11 +202,10 @@ static bool visit(struct search *f, uint32_t g)
 	f->color[g] = ON_PATH;
 	f->path[f->n++] = g;
 	bool closed = false;
-	for (uint32_t i = 0; f->lock[g] && i < f->s->nholds && !closed; i++) {
-		const struct gsnap_hold *h = &f->s->holds[i];
-		if (h->obj != f->lock[g] - 1)
-			continue;
-		uint32_t from = 0;
+	uint32_t n = 0, from;
+	const struct gsnap_hold *h = f->lock[g] ? holds_of(f->s, f->lock[g] - 1, &n) : NULL;
+	for (; n && !closed; n--, h++) {
+		from = 0;
 		while (from < f->n && f->path[from] != h->g)
 			from++;
 		if (from < f->n) {

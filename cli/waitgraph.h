@@ -27,6 +27,9 @@ struct waitgraph {
 	uint32_t ngroups;
 };
 
+/* Who seems to hold an object: the first of *n. */
+const struct gsnap_hold *holds_of(const struct gsnap *s, uint32_t obj, uint32_t *n);
+
 /* 0 or -ENOMEM; freed with waitgraph_free also then. */
 int waitgraph_build(const struct gsnap *s, struct waitgraph *wg);
 void waitgraph_free(struct waitgraph *wg);

@@ -58,7 +58,7 @@ static void claim_pages(struct goheap *h, uint32_t i)
 
 static int map_pages(struct goheap *h)
 {
-	h->lo = UINT64_MAX;
+	h->lo = h->nspans ? UINT64_MAX : 0;
 	h->hi = 0;
 	for (uint32_t i = 0; i < h->nspans; i++) {
 		const struct gospan *s = &h->spans[i];
@@ -67,6 +67,8 @@ static int map_pages(struct goheap *h)
 	}
 	if (h->hi - h->lo > ARENA_MAX)
 		return -EPROTO;
+	if (!h->nspans)
+		return 0;
 	h->pages = map_memory((h->hi - h->lo) / GO_PAGE * sizeof *h->pages);
 	if (!h->pages)
 		return -ENOMEM;
@@ -80,7 +82,7 @@ static int map_pages(struct goheap *h)
 /* Of each span a bit a slot, three times: marked, looked into, in use. */
 static int make_bits(struct goheap *h)
 {
-	size_t n = 0; /* words */
+	size_t n = 1; /* words; some, although there may be no span */
 	for (uint32_t i = 0; i < h->nspans; i++)
 		n += h->spans[i].nelems / 64 + 1;
 	h->nbits = 3 * n * sizeof(uint64_t);
@@ -200,11 +202,12 @@ static bool fits(const struct goheap *h, const struct gospans *s)
 	return bytes / 8 * 7 <= tmem_size(h->mem);
 }
 
-/* Those of one sweep; there are some, and no more than can be. */
+/* Those of one sweep: no more than can be. Go always has some, libgort once it is asked for any. */
 static int sweep(struct goheap *h, struct gospans *out)
 {
 	int err = h->ops->read_spans(h, out);
-	return err ? err : out->n && fits(h, out) ? 0 : -EPROTO;
+	bool some = out->n || h->r;
+	return err ? err : some && fits(h, out) ? 0 : -EPROTO;
 }
 
 int goheap_copy(struct goheap *h, const struct goheap_ops *ops, const struct tmem *mem)

@@ -168,6 +168,11 @@ static void fill_process(struct gortsnap *s, struct gsnap *out)
 	out->pie = gortsnap_pie(s);
 }
 
+int gortsnap_waits(struct gortsnap *s, struct gsnap *out)
+{
+	return gortread_waits(&s->read, out);
+}
+
 int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct gsnap_err *err)
 {
 	fill_process(s, out);
@@ -179,7 +184,7 @@ int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct g
 		gortread_sched(&s->read, out);
 	int error = what & PROBE_NO_GS ? 0 : gortread_goroutines(&s->read, what, out);
 	if (!error && what & PROBE_WAITS)
-		error = gortread_waits(&s->read, out);
+		error = gortsnap_waits(s, out);
 	if (what & PROBE_MAPS)
 		mappings_add(s->ms, out);
 	if (error == -EFAULT && !modules_alive(s->ms)) {

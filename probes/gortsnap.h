@@ -22,6 +22,9 @@ void gortsnap_close(struct gortsnap *s);
  */
 int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct gsnap_err *err);
 
+/* As probe_waits. */
+int gortsnap_waits(struct gortsnap *s, struct gsnap *out);
+
 /* Appends the variables of a goroutine of l->s, which has its stack. */
 struct locals;
 void gortsnap_locals(struct gortsnap *s, struct locals *l, const struct gsnap_g *gp);

@@ -55,6 +55,14 @@ static void hold(struct search *s, uint32_t g, uint32_t obj)
 	s->found[obj]++;
 }
 
+static int by_object(const void *a, const void *b)
+{
+	const struct gsnap_hold *x = a, *y = b;
+	if (x->obj != y->obj)
+		return x->obj < y->obj ? -1 : 1;
+	return (x->g > y->g) - (x->g < y->g);
+}
+
 int holders_find(const struct tmem *mem, struct gsnap *out,
 	uint64_t (*stack_end)(void *, const struct gsnap_g *), void *ctx)
 {
@@ -75,6 +83,8 @@ int holders_find(const struct tmem *mem, struct gsnap *out,
 				hold(&s, i, obj - 1);
 		}
 	}
+	if (out->nholds)
+		qsort(out->holds, out->nholds, sizeof *out->holds, by_object);
 	free(stack);
 	free(s.found);
 	idmap_free(&s.locks);

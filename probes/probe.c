@@ -242,6 +242,11 @@ static int snapshot_go(struct probe *p, unsigned what, struct gsnap *out)
 	return e;
 }
 
+int probe_waits(struct probe *p, struct gsnap *s)
+{
+	return p->kind == GSNAP_GO ? gosnap_waits(&p->go, s) : gortsnap_waits(p->gort, s);
+}
+
 static int64_t now(void)
 {
 	struct timespec ts;

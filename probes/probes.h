@@ -68,6 +68,12 @@ void probe_remark(const struct probe *p, char *text, size_t size);
 /* Fills *out (freed with gsnap_free by the caller, also after a failure). */
 int probe_snapshot(struct probe *p, unsigned what, struct gsnap *out, struct gsnap_err *err);
 
+/*
+ * What the goroutines of *s wait for: objs and waits, which are empty, are filled in. It may be a
+ * few goroutines of another snapshot of p. 0 or a negative errno.
+ */
+int probe_waits(struct probe *p, struct gsnap *s);
+
 /* A profile that a Go program takes of itself, whether it serves it or not. */
 enum probe_profile_kind {
 	PROBE_PROFILE_HEAP,         /* allocations: one in about MemProfileRate bytes */

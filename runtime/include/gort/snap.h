@@ -301,7 +301,7 @@ struct gsnap {
 	uint32_t nobjs;
 	struct gsnap_wait *waits;
 	uint32_t nwaits;
-	struct gsnap_hold *holds;
+	struct gsnap_hold *holds; /* ascending by obj */
 	uint32_t nholds;
 	struct gsnap_sample *samples; /* of a profile, when asked for */
 	uint32_t nsamples;
