@@ -78,7 +78,7 @@ enum opt_kind {
 	OPT_STRING,   /* const char *, a file */
 	OPT_TEXT,     /* const char * that nothing can complete */
 	OPT_DURATION, /* int64_t nanoseconds: "2s", "250ms", "1h30m", "1.5" (seconds) */
-	OPT_NUMBER,   /* int64_t >= 0 */
+	OPT_NUMBER,   /* int64_t >= value */
 	OPT_IDS,      /* adds to opts.ids; "4711,4713" */
 	OPT_FEATURES, /* adds to the unsigned bits of field; "bpf,..." */
 	OPT_IGNORE,   /* adds to opts.ignores */

@@ -322,7 +322,7 @@ static int run_gc(const struct opts *o)
 
 static const struct opt own[] = {
 	{"watch", 'w', OPT_FLAG, 1, AT(watch), NULL, "a line every -d (1s) until Ctrl-C"},
-	{"count", 'n', OPT_NUMBER, 0, AT(count), "N", "end after N lines"},
+	{"count", 'n', OPT_NUMBER, 1, AT(count), "N", "end after N lines"},
 	{0},
 };
 

@@ -162,7 +162,7 @@ static int run_heap(const struct opts *o)
 #define AT(field) offsetof(struct opts, field)
 
 static const struct opt own[] = {
-	{"count", 'n', OPT_NUMBER, 0, AT(count), "N", "how many kinds (30)"},
+	{"count", 'n', OPT_NUMBER, 1, AT(count), "N", "how many kinds (30)"},
 	{"all", 0, OPT_FLAG, 1, AT(all), NULL, "all kinds"},
 	{0},
 };

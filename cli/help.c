@@ -183,7 +183,7 @@ static int print_topic(struct out *out, const char *name, struct gsnap_err *err)
 	const char *near = command_nearest(name);
 	if (near)
 		err_try(err, "gort help %s", near);
-	err_try(err, "gort help targets|permissions|exit-codes|formats|environment");
+	err_try(err, "gort help targets|permissions|exit-codes|formats|suppressions|environment");
 	return -1;
 }
 

@@ -212,7 +212,7 @@ static bool set(const struct opt *row, struct opts *o, const char *arg)
 	case OPT_DURATION:
 		return (*(int64_t *)field = parse_duration(arg)) >= 0;
 	case OPT_NUMBER:
-		if (!number(arg, &n) || n > INT32_MAX)
+		if (!number(arg, &n) || n > INT32_MAX || n < (uint64_t)row->value)
 			return false;
 		*(int64_t *)field = n;
 		return true;

@@ -94,7 +94,7 @@ static void none(const char *name, const struct probe_proc *ps, size_t n, struct
 	bool file = strchr(name, '/');
 	err_what(err, CLI_GONE, "no %sprocess is called '%s'", file ? "file and no " : "", name);
 	err_why(err, "a target is a pid, the name of a process, or the path of a core file");
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; name[0] && i < n; i++) {
 		unsigned d = edit_distance(name, ps[i].comm);
 		if (d < nearest) {
 			nearest = d;

@@ -213,7 +213,7 @@ static int run_top(const struct opts *o)
 static const struct opt own[] = {
 	{"once", 0, OPT_FLAG, 1, AT(once), NULL, "print one screen and exit"},
 	{"batch", 'b', OPT_FLAG, 1, AT(batch), NULL, "print a screen every -d (1s)"},
-	{"count", 'n', OPT_NUMBER, 0, AT(count), "N", "end after N screens"},
+	{"count", 'n', OPT_NUMBER, 1, AT(count), "N", "end after N screens"},
 	{"leaks", 0, OPT_FLAG, 1, AT(leaks), NULL, "look for leaked goroutines at once"},
 	{0},
 };
