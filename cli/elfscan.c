@@ -83,6 +83,10 @@ static void scan_sections(const struct image *im, const Elf64_Ehdr *eh, struct e
 			out->go = true;
 		else if (!strcmp(name, ".gort.abi"))
 			out->libgort = true;
+		else if (!strcmp(name, ".note.gort.stamp"))
+			out->gort_cc = true;
+		else if (!strcmp(name, ".note.gort.race"))
+			out->gort_race = true;
 		else if (sh.sh_type == SHT_SYMTAB || sh.sh_type == SHT_DYNSYM)
 			scan_symbols(im, eh, &sh, out);
 	}

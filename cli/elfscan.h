@@ -12,6 +12,8 @@ struct elfscan {
 	bool go;          /* built by the Go toolchain */
 	bool go_race;     /* with -race, says its build information */
 	bool libgort;     /* carries or needs libgort */
+	bool gort_cc;     /* linked by gort-cc: calls libgort's hooks before its stores */
+	bool gort_race;   /* with --race: before all accesses */
 	bool tsan_inside; /* defines __tsan_init itself: clang's static runtime, go build -race */
 	char tsan[64];    /* the ThreadSanitizer runtime it needs ("libtsan.so.2"), or "" */
 };

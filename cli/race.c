@@ -4,7 +4,7 @@
  *
  *  - C and C++ compiled with -fsanitize=thread: libgort-race.so is preloaded, together with a
  *    library that carries the name of the ThreadSanitizer runtime the program needs, so that the
- *    real one is never mapped.
+ *    real one is never mapped. So it is into programs of gort-cc --race, which call libgort.
  *  - Go built with -race: libgort-race-go.so is preloaded and takes the place of Go's detector.
  *  - a program that nothing was compiled into, with --sample: it is looked at from outside
  *    (probes/racesample.h).
@@ -45,20 +45,53 @@ struct session {
 	struct race_sampling sampling;
 	bool learning; /* --update-baseline: nothing fails */
 	uint32_t malformed;
+	uint64_t brought; /* a hash of the suppressions that a program sent last */
 };
+
+/* What its children send again is not added again. */
+static void take_suppressions(struct session *s, struct gort_suppressions *m, size_t n)
+{
+	const char *wrong;
+	size_t len = n - offsetof(struct gort_suppressions, text);
+	uint64_t hash = 1;
+	for (size_t i = 0; i < len; i++)
+		hash = gsnap_mix(hash + (unsigned char)m->text[i]);
+	if (hash == s->brought)
+		return;
+	s->brought = hash;
+	unsigned line = report_brought(&s->findings, m->text, len, &wrong);
+	if (line)
+		fprintf(stderr, "gort-race: __tsan_default_suppressions, line %u: %s\n", line,
+			wrong);
+	s->report.findings = &s->findings;
+}
+
+static bool is_suppressions(const void *message, size_t n)
+{
+	const struct gort_suppressions *m = message;
+	return n > offsetof(struct gort_suppressions, text) && n <= sizeof *m &&
+	       m->magic == GORT_SUPPRESSIONS_MAGIC && m->size == n;
+}
 
 /* Takes all records that have arrived and releases their senders. */
 static void on_finding(void *arg)
 {
-	static struct gort_finding f;
+	static union {
+		struct gort_finding f;
+		struct gort_suppressions suppressions;
+	} m;
 	struct session *s = arg;
 	for (;;) {
-		ssize_t n = recv(s->fd, &f, sizeof f, MSG_DONTWAIT);
+		ssize_t n = recv(s->fd, &m, sizeof m, MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return;
-		int hidden = race_report_add(&s->report, &f, n);
+		if (is_suppressions(&m, (size_t)n)) {
+			take_suppressions(s, &m.suppressions, (size_t)n);
+			continue;
+		}
+		int hidden = race_report_add(&s->report, &m.f, n);
 		s->malformed += hidden < 0;
 		char answer = hidden > 0 || s->learning ? GORT_ANSWER_SUPPRESSED : GORT_ANSWER_TOLD;
 		send(s->fd, &answer, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -85,12 +118,16 @@ static bool may_sample(const struct elfscan *e)
 
 static void why_not(const struct elfscan *e, struct gsnap_err *err)
 {
-	const char *build = "gcc -fsanitize=thread -g ...      (then gort-race ./program)";
+	const char *build =
+		e->gort_cc ? "gort-cc --race -g ...      (then gort-race ./program)"
+			   : "gcc -fsanitize=thread -g ...      (then gort-race ./program)";
 	if (!e->elf64)
 		err_why(err, "it is no x86-64 ELF program but a script or something else");
 	else if (e->go)
 		err_why(err, e->go_race ? "it was built with -race, but its symbols were stripped"
 					: "it is a Go program built without -race");
+	else if (e->gort_cc)
+		err_why(err, "gort-cc compiled it without --race, so its reads are unseen");
 	else if (e->tsan_inside)
 		err_why(err, "clang linked its own ThreadSanitizer runtime into it");
 	else if (!e->dynamic)
@@ -104,7 +141,7 @@ static void why_not(const struct elfscan *e, struct gsnap_err *err)
 		err_try(err, "%s", build);
 	else
 		err_try(err, "gort-race PROGRAM      (the program itself, not a wrapper of it)");
-	if (e->tsan_inside && !e->go)
+	if (e->tsan_inside && !e->go && !e->gort_cc)
 		err_try(err, "clang -fsanitize=thread -shared-libsan -g ...");
 	if (may_sample(e))
 		err_try(err, "gort-race --sample ...      (looks at some accesses, from outside)");
@@ -113,7 +150,7 @@ static void why_not(const struct elfscan *e, struct gsnap_err *err)
 static enum way way_of(const char *path, struct elfscan *e, struct gsnap_err *err)
 {
 	int rc = elfscan_file(path, e);
-	if (!rc && e->elf64 && e->dynamic && e->tsan[0] && !e->tsan_inside)
+	if (!rc && e->dynamic && (e->gort_race || (e->tsan[0] && !e->tsan_inside)))
 		return WAY_C;
 	if (!rc && e->go && e->dynamic && e->tsan_inside)
 		return WAY_GO;
@@ -150,19 +187,26 @@ static void extend(const char *name, const char *text, char separator, bool behi
 	}
 }
 
+/* The library that has the name of the runtime the program needs. */
+static bool preload_stand_in(const char *tsan, struct gsnap_err *err)
+{
+	char alias[PATH_MAX], name[96];
+	snprintf(name, sizeof name, "gort-race/%s", tsan);
+	if (launch_library(name, alias, sizeof alias)) {
+		extend("LD_PRELOAD", alias, ':', false);
+		return true;
+	}
+	err_what(err, CLI_LAUNCH, "no stand-in for %s beside " LIBRARY, tsan);
+	err_why(err, "the program needs that runtime, and gort has to take its place");
+	err_try(err, "gcc -fsanitize=thread -g ...      (gcc 9 or later)");
+	return false;
+}
+
 static bool preload_c(const struct elfscan *e, struct gsnap_err *err)
 {
-	char lib[PATH_MAX], alias[PATH_MAX], name[96];
-	snprintf(name, sizeof name, "gort-race/%s", e->tsan);
-	if (!need_library(LIBRARY, lib, err))
+	char lib[PATH_MAX];
+	if (!need_library(LIBRARY, lib, err) || (e->tsan[0] && !preload_stand_in(e->tsan, err)))
 		return false;
-	if (!launch_library(name, alias, sizeof alias)) {
-		err_what(err, CLI_LAUNCH, "no stand-in for %s beside " LIBRARY, e->tsan);
-		err_why(err, "the program needs that runtime, and gort has to take its place");
-		err_try(err, "gcc -fsanitize=thread -g ...      (gcc 9 or later)");
-		return false;
-	}
-	extend("LD_PRELOAD", alias, ':', false);
 	extend("LD_PRELOAD", lib, ':', false);
 	return true;
 }

@@ -412,6 +412,15 @@ int report_foreign(struct report *r, const char *path, struct gsnap_err *err)
 	return rc;
 }
 
+unsigned report_brought(struct report *r, const char *text, size_t len, const char **wrong)
+{
+	unsigned line;
+	r->bare = true;
+	int rc = report_suppressions(r, text, len, &line, wrong);
+	r->bare = false;
+	return rc ? line : 0;
+}
+
 /* A baseline that is yet to be written need not be there. */
 static int read_baseline(struct report *r, const struct opts *o, struct gsnap_err *err)
 {

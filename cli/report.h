@@ -112,6 +112,9 @@ bool report_baseline(struct report *r, const char *text, size_t len);
 /* Adds the suppressions of another tool's file. 0, or -errno with err filled. */
 int report_foreign(struct report *r, const char *path, struct gsnap_err *err);
 
+/* The same of a text that the program brings along. 0, or the line that is none and why. */
+unsigned report_brought(struct report *r, const char *text, size_t len, const char **wrong);
+
 /* Whether pattern is found in text: * is anything, ^ the start, $ the end. */
 bool report_match(const char *pattern, const char *text);
 

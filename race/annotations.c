@@ -404,28 +404,24 @@ static struct pool fibers = {.size = sizeof(struct thread), .link = offsetof(str
 /* Where the state of the running fiber goes when it is switched away from. */
 static __thread struct thread *current __attribute__((tls_model("initial-exec")));
 
-EXPORT void *__tsan_get_current_fiber(void);
-EXPORT void *__tsan_create_fiber(unsigned flags);
-
-EXPORT void *__tsan_get_current_fiber(void)
+struct thread *fiber_current(void)
 {
 	if (!current)
 		current = pool_get(&fibers);
 	return current;
 }
 
-EXPORT void *__tsan_create_fiber(unsigned flags)
+struct thread *fiber_create(uint64_t pc)
 {
-	(void)flags;
 	if (!me.tag)
 		front_start();
 	struct thread *f = pool_get(&fibers);
-	*f = (struct thread){0};
-	thread_begin(f, thread_fork(&me, ctx_of(&me, PC)), sys_gettid());
+	*f = (struct thread){.moves = 1};
+	thread_begin(f, thread_fork(&me, ctx_of(&me, pc)), sys_gettid());
 	return f;
 }
 
-ANNOTATE(__tsan_destroy_fiber, struct thread *f)
+void fiber_destroy(struct thread *f)
 {
 	struct life *life = f->life;
 	thread_end(f);
@@ -435,25 +431,57 @@ ANNOTATE(__tsan_destroy_fiber, struct thread *f)
 	pool_put(&fibers, f);
 }
 
-ANNOTATE(__tsan_switch_to_fiber, struct thread *f, unsigned flags)
+void fiber_switch(struct thread *f)
 {
-	struct thread *from = __tsan_get_current_fiber();
-	if (f == from)
-		return;
-	if (!(flags & FIBER_NO_SYNC))
-		sync_merge(&me, (uintptr_t)f);
+	struct thread *from = fiber_current();
+	int32_t ostid = me.life ? me.life->past->ostid : 0;
 	*from = me;
 	me = *f;
 	current = f;
+	if (me.life && ostid)
+		me.life->past->ostid = ostid;
+}
+
+void fiber_name(struct thread *f, const char *name)
+{
+	struct life *life = f == fiber_current() ? me.life : f->life;
+	if (life)
+		name_thread(life->past, name);
+}
+
+EXPORT void *__tsan_get_current_fiber(void);
+EXPORT void *__tsan_create_fiber(unsigned flags);
+
+EXPORT void *__tsan_get_current_fiber(void)
+{
+	return fiber_current();
+}
+
+EXPORT void *__tsan_create_fiber(unsigned flags)
+{
+	(void)flags;
+	return fiber_create(PC);
+}
+
+ANNOTATE(__tsan_destroy_fiber, struct thread *f)
+{
+	fiber_destroy(f);
+}
+
+ANNOTATE(__tsan_switch_to_fiber, struct thread *f, unsigned flags)
+{
+	if (f == fiber_current())
+		return;
+	if (!(flags & FIBER_NO_SYNC))
+		sync_merge(&me, (uintptr_t)f);
+	fiber_switch(f);
 	if (!(flags & FIBER_NO_SYNC))
 		sync_acquire(&me, (uintptr_t)f);
 }
 
 ANNOTATE(__tsan_set_fiber_name, struct thread *f, const char *name)
 {
-	struct life *life = f == __tsan_get_current_fiber() ? me.life : f->life;
-	if (life)
-		name_thread(life->past, name);
+	fiber_name(f, name);
 }
 
 ANNOTATE(__tsan_flush_memory, void)

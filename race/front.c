@@ -128,10 +128,17 @@ const struct past *main_owner(uintptr_t addr, uint32_t *flags)
 	return addr < main_tls && main_tls - addr <= tls_size ? main_past : NULL;
 }
 
-/* A program's own goes before this one. */
+/* The program's own go before these. */
 EXPORT __attribute__((weak)) const char *__tsan_default_options(void);
 
 EXPORT __attribute__((weak)) const char *__tsan_default_options(void)
+{
+	return "";
+}
+
+EXPORT __attribute__((weak)) const char *__tsan_default_suppressions(void);
+
+EXPORT __attribute__((weak)) const char *__tsan_default_suppressions(void)
 {
 	return "";
 }
@@ -157,6 +164,7 @@ __attribute__((constructor)) static void read_environment(void)
 	free(malloc(1)); /* looked up now: dlsym() frees what it said of a failure before */
 	options_parse(__tsan_default_options());
 	report_init(option_names, sizeof option_names / sizeof *option_names);
+	report_hide(__tsan_default_suppressions());
 	if (!options.follow)
 		stay_in_first();
 	dl_iterate_phdr(note_module, NULL);

@@ -157,6 +157,16 @@ void name_thread(struct past *who, const char *name);
 /* pc is in the C library or the loader. */
 bool in_libc(uint64_t pc);
 
+/*
+ * Fibers: threads of the core that the program switches among itself, without order. One that is
+ * the calling thread's own stands for it when it runs no other. Created at pc.
+ */
+struct thread *fiber_current(void);
+struct thread *fiber_create(uint64_t pc);
+void fiber_destroy(struct thread *f);
+void fiber_switch(struct thread *f);
+void fiber_name(struct thread *f, const char *name);
+
 /* The end of the process: the code to exit with, given the program's. */
 int exit_code(int code);
 

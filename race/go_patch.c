@@ -29,7 +29,6 @@
 #include "sys.h"
 #include "text.h"
 
-#define PAGE           4096ull
 #define NEAR_STEP      (1ull << 20)
 #define NEAR_FROM      (256ull << 20) /* leaves room for brk */
 #define NEAR_TO        (1792ull << 20)

@@ -17,7 +17,6 @@
 #include "sys.h"
 
 #define LARGE    65536
-#define PAGE     4096ul
 #define MAX_BACK (256ul << 20)
 #define MARKED   1024
 
@@ -65,10 +64,9 @@ bool block_find(uintptr_t addr, struct block *b)
 /* Reading shadow never written would map it; most new memory is in pages without a mark. */
 static void forget_words(uintptr_t lo, uintptr_t hi)
 {
-	for (uintptr_t next; lo < hi; lo = next) {
+	for (uintptr_t next; (lo = next_marked(lo, hi, PAGE_CELLS | PAGE_RECORDS)) < hi;
+		lo = next) {
 		next = (lo | (PAGE - 1)) + 1;
-		if (!(load_rlx(page_marks(lo)) & (PAGE_CELLS | PAGE_RECORDS)))
-			continue;
 		xadd_sc(times_forgotten(lo), 1);
 		struct cell *c = cell_of(lo), *end = c + ((hi < next ? hi : next) - lo + 7) / 8;
 		for (; c < end; c++) {
@@ -90,15 +88,14 @@ static void give_back(const void *table, size_t n)
 static void forget_pages(uintptr_t lo, uintptr_t hi)
 {
 	uint8_t any = 0;
-	for (uintptr_t p = lo; p < hi; p += PAGE) {
+	for (uintptr_t p = lo; (p = next_marked(p, hi, 0xff)) < hi; p += PAGE) {
 		uint8_t marks = load_rlx(page_marks(p));
 		any |= marks;
 		if (marks & PAGE_CELLS)
 			xadd_sc(times_forgotten(p), 1);
 		if (marks & PAGE_RECORDS)
 			forget_words(p, p + PAGE);
-		if (marks)
-			store_rlx(page_marks(p), 0);
+		store_rlx(page_marks(p), 0);
 	}
 	if (!any)
 		return;

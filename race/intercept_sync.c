@@ -113,9 +113,14 @@ static inline void lock_wait(const volatile void *obj, uint64_t pc)
 		lock_wanted(&me, OBJ(obj), pc);
 }
 
-/* After fork() the child's locks may carry its parent's number: then owners are not looked at. */
+/*
+ * libc knows owners by the OS's threads. After fork() the child's locks may carry its parent's
+ * number: then owners are not looked at.
+ */
 static inline bool is_mine(const pthread_mutex_t *m)
 {
+	if (unlikely(me.moves))
+		return lock_held(&me, OBJ(m));
 	return m->__data.__owner == me.life->past->ostid;
 }
 

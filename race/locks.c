@@ -432,14 +432,10 @@ static void forget_line(uintptr_t line_addr, uintptr_t lo, uintptr_t hi)
 
 void locks_forget(uintptr_t addr, size_t n)
 {
-	uintptr_t end = addr + n;
+	uintptr_t end = addr + n, a = addr & ~63ul;
 	if (n > WINDOW_MASK / 2)
 		return;
-	for (uintptr_t a = addr & ~63ul; a < end; a += 64) {
-		if (!(load_rlx(page_marks(a)) & PAGE_LOCKS)) {
-			a = (a | 4095) - 63; /* nothing in this page: its last line */
-			continue;
-		}
+	for (; (a = next_marked(a, end, PAGE_LOCKS)) < end; a += 64) {
 		lock(&order.lock);
 		forget_line(a, addr, end);
 		unlock(&order.lock);

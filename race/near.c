@@ -35,7 +35,6 @@ _Static_assert(SHADOW_CELLS == 0x100000000000 && (WINDOW_MASK & ~7ull) == 0xffff
 		       HASH_MUL == 0x9e3779b97f4a7c15 && TAG_READ == 0x100 && TAG_MASK == 0xff,
 	"near.S knows these");
 
-#define PAGE      4096ul
 #define NEAR_STEP (1l << 20)
 #define NEAR_FROM (256l << 20) /* leaves room for brk */
 #define NEAR_TO   (1536l << 20)

@@ -74,6 +74,20 @@ void report_init(const char *const *names, uint32_t n)
 		report.fd = (int)options_number(fd);
 }
 
+void report_hide(const char *text)
+{
+	static struct gort_suppressions s;
+	size_t n = 0;
+	while (text[n] && n < sizeof s.text)
+		n++;
+	if (report.fd < 0 || !n)
+		return;
+	s.magic = GORT_SUPPRESSIONS_MAGIC;
+	s.size = (uint32_t)(offsetof(struct gort_suppressions, text) + n);
+	race_memcpy(s.text, text, n);
+	rawsyscall6(SYS_sendto, report.fd, (long)&s, s.size, MSG_NOSIGNAL, 0, 0);
+}
+
 void report_reset(void)
 {
 	store_rlx(&report.lock.key, 0);

@@ -16,7 +16,7 @@ static void no_shadow(long err)
 {
 	if (err == -EEXIST)
 		race_fatal(
-			"the range of the shadow memory, 0x100000000000-0x480100000000, is in use",
+			"the range of the shadow memory, 0x100000000000-0x480100100000, is in use",
 			"run without other libraries that map fixed addresses (sanitizers, "
 			"emulators)");
 	race_fatal("cannot reserve 56 TiB of address space for the shadow memory",
@@ -54,19 +54,36 @@ static bool has_cells(uintptr_t page)
 static void read_ahead(uintptr_t page)
 {
 	uint32_t ahead = AHEAD_MIN;
-	while (ahead < AHEAD_MAX && has_cells(page - ahead * 4096ul))
+	while (ahead < AHEAD_MAX && has_cells(page - ahead * PAGE))
 		ahead *= 2;
+	store_rlx(region_mark(page), 1);
+	store_rlx(region_mark(page + (ahead - 1) * PAGE), 1);
 	for (uint32_t i = 0; i < ahead; i++)
 		atomic_fetch_or_explicit(
-			page_marks(page + i * 4096ul), PAGE_PRESENT, memory_order_relaxed);
+			page_marks(page + i * PAGE), PAGE_PRESENT, memory_order_relaxed);
 	const struct cell *first = cell_of(page), *end = first + ahead * 512;
 	make_present(first, end);
 	make_present(wctx_of(first), wctx_of(end));
 }
 
+uintptr_t next_marked(uintptr_t addr, uintptr_t hi, uint8_t marks)
+{
+	while (addr < hi) {
+		if (!load_rlx(region_mark(addr)))
+			addr = (addr | (REGION - 1)) + 1;
+		else if (!(load_rlx(page_marks(addr)) & marks))
+			addr = (addr | (PAGE - 1)) + 1;
+		else
+			return addr;
+	}
+	return hi;
+}
+
+/* The region's first: whoever finds the page's mark finds the region's. */
 void page_first_mark(uintptr_t addr, uint8_t mark)
 {
+	store_rlx(region_mark(addr), 1);
 	uint8_t old = atomic_fetch_or_explicit(page_marks(addr), mark, memory_order_relaxed);
-	if (mark == PAGE_CELLS && !(old & (PAGE_CELLS | PAGE_PRESENT)) && has_cells(addr - 4096))
-		read_ahead(addr & ~4095ul);
+	if (mark == PAGE_CELLS && !(old & (PAGE_CELLS | PAGE_PRESENT)) && has_cells(addr - PAGE))
+		read_ahead(addr & ~(PAGE - 1));
 }

@@ -12,6 +12,7 @@
  *   0x380000000000  read stacks    4 bytes a word: depot id of slot r
  *   0x400000000000  heap blocks    8 bytes per 16: who allocated the block here (heap.h)
  *   0x480000000000  page marks     1 byte per 4 KiB page
+ *   0x480100000000  region marks   1 byte per 4096 pages: some of them are marked
  *
  * Two addresses that differ only above bit 43 share a cell. The kernel's layout keeps the program
  * and its mappings in windows that do not meet except with a chance of (bytes used) / 2^44.
@@ -49,13 +50,14 @@
 
 #define INLINE inline __attribute__((always_inline))
 
-#define WINDOW_MASK   0xfffffffffffull
-#define SHADOW_CELLS  0x100000000000ull
-#define SHADOW_WCTX   0x300000000000ull
-#define SHADOW_RCTX   0x380000000000ull
-#define SHADOW_BLOCKS 0x400000000000ull
-#define SHADOW_PAGES  0x480000000000ull
-#define SHADOW_END    0x480100000000ull
+#define WINDOW_MASK    0xfffffffffffull
+#define SHADOW_CELLS   0x100000000000ull
+#define SHADOW_WCTX    0x300000000000ull
+#define SHADOW_RCTX    0x380000000000ull
+#define SHADOW_BLOCKS  0x400000000000ull
+#define SHADOW_PAGES   0x480000000000ull
+#define SHADOW_REGIONS 0x480100000000ull
+#define SHADOW_END     0x480100100000ull
 
 #define TAG_MASK     0xffull
 #define TAG_READ     0x100ull
@@ -67,6 +69,9 @@
 
 #define TAG_VERSION_STEP (1ull << 12)
 #define TAG_VERSION_MASK 0xfffff000ull
+
+#define PAGE   4096ul
+#define REGION (PAGE * 4096)
 
 /*
  * Marks of a page: cells may be used, or inflated; sync objects, heap blocks or locks may start in
@@ -103,6 +108,17 @@ static inline _Atomic uint8_t *page_marks(uintptr_t addr)
 {
 	return (_Atomic uint8_t *)((addr & WINDOW_MASK) / 4096 + SHADOW_PAGES);
 }
+
+static inline _Atomic uint8_t *region_mark(uintptr_t addr)
+{
+	return (_Atomic uint8_t *)((addr & WINDOW_MASK) / REGION + SHADOW_REGIONS);
+}
+
+/*
+ * The first address in [addr, hi) in a page that has one of the marks; hi when there is none.
+ * Regions without any are passed over: a program may reserve terabytes.
+ */
+uintptr_t next_marked(uintptr_t addr, uintptr_t hi, uint8_t marks);
 
 /* Slow half of page_mark: a page that has not this mark yet. */
 void page_first_mark(uintptr_t addr, uint8_t mark);

@@ -207,10 +207,7 @@ static void forget_line(uintptr_t line_addr, uintptr_t lo, uintptr_t hi)
 void sync_forget(uintptr_t addr, size_t n)
 {
 	uintptr_t end_addr = addr + n;
-	for (uintptr_t a = addr & ~63ul; a < end_addr; a += 64) {
-		if (load_rlx(page_marks(a)) & PAGE_SYNC)
-			forget_line(a, addr, end_addr);
-		else
-			a = (a | 4095) - 63; /* nothing in this page: its last line */
-	}
+	uintptr_t a = addr & ~63ul;
+	for (; (a = next_marked(a, end_addr, PAGE_SYNC)) < end_addr; a += 64)
+		forget_line(a, addr, end_addr);
 }

@@ -98,6 +98,7 @@ struct thread {
 	uint8_t in_signal;        /* an asynchronous one's handler runs */
 	uint8_t accessed;         /* something was recorded in this epoch */
 	uint8_t in_vptr;          /* an object is being constructed or destroyed, or called */
+	uint8_t moves;            /* a fiber: not always run by the same thread of the OS */
 	struct held_set *held;    /* the C front end's: locks.h */
 };
 

@@ -127,25 +127,55 @@ void __tsan_write_range(void *p, size_t n)
 
 /* ---- atomic operations, which are made here: all of them sequentially consistent ---- */
 
-#define BEFORE(p, n, how) before(p, n, GORT_ACCESS_ATOMIC | (how), RETURN_PC)
+/*
+ * A fence can make any relaxed operation before or after it release or acquire: from the first one
+ * on, all of this module do.
+ */
+static volatile bool fenced;
+
+static inline uint32_t releases(int order)
+{
+	return (order & 0x7fff) >= __ATOMIC_RELEASE || fenced ? GORT_ACCESS_RELEASE : 0;
+}
+
+static inline void begin(const volatile void *p, size_t n, uint32_t how, uintptr_t pc)
+{
+	before(p, n, GORT_ACCESS_ATOMIC | how, pc);
+}
+
+static inline void end(const volatile void *p, size_t n, int order, uintptr_t pc)
+{
+	if (__builtin_expect(gort_race.access == NULL, 1))
+		return;
+	order &= 0x7fff;
+	if ((order != __ATOMIC_RELAXED && order != __ATOMIC_RELEASE) || fenced)
+		gort_race.access((const void *)p, n, GORT_ACCESS_ATOMIC | GORT_ACCESS_ACQUIRE, pc);
+}
+
+#define LOADS(p)         begin(p, sizeof(*(p)), GORT_ACCESS_READ, RETURN_PC)
+#define STORES(p, order) begin(p, sizeof(*(p)), GORT_ACCESS_WRITE | releases(order), RETURN_PC)
+#define END(p, order)    end(p, sizeof(*(p)), order, RETURN_PC)
 
 #define FETCH(bits, T, op)                                                 \
 	T __tsan_atomic##bits##_fetch_##op(volatile T *p, T v, int order); \
 	T __tsan_atomic##bits##_fetch_##op(volatile T *p, T v, int order)  \
 	{                                                                  \
-		(void)order;                                               \
-		BEFORE(p, sizeof(T), GORT_ACCESS_WRITE);                   \
-		return __atomic_fetch_##op(p, v, __ATOMIC_SEQ_CST);        \
+		STORES(p, order);                                          \
+		v = __atomic_fetch_##op(p, v, __ATOMIC_SEQ_CST);           \
+		END(p, order);                                             \
+		return v;                                                  \
 	}
 
 #define EXCHANGE(bits, T, name, weak)                                                         \
 	int __tsan_atomic##bits##_##name(volatile T *p, T *old, T v, int order, int failure); \
 	int __tsan_atomic##bits##_##name(volatile T *p, T *old, T v, int order, int failure)  \
 	{                                                                                     \
-		(void)order, (void)failure;                                                   \
-		BEFORE(p, sizeof(T), GORT_ACCESS_WRITE);                                      \
-		return __atomic_compare_exchange_n(                                           \
+		(void)failure;                                                                \
+		STORES(p, order);                                                             \
+		bool done = __atomic_compare_exchange_n(                                      \
 			p, old, v, weak, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                 \
+		END(p, order);                                                                \
+		return done;                                                                  \
 	}
 
 #define ATOMIC(bits, T)                                                         \
@@ -156,13 +186,14 @@ void __tsan_write_range(void *p, size_t n)
 		volatile T *p, T old, T v, int order, int failure);             \
 	T __tsan_atomic##bits##_load(const volatile T *p, int order)            \
 	{                                                                       \
-		(void)order;                                                    \
-		BEFORE(p, sizeof(T), GORT_ACCESS_READ);                         \
-		return __atomic_load_n(p, __ATOMIC_SEQ_CST);                    \
+		LOADS(p);                                                       \
+		T v = __atomic_load_n(p, __ATOMIC_SEQ_CST);                     \
+		END(p, order);                                                  \
+		return v;                                                       \
 	}                                                                       \
 	void __tsan_atomic##bits##_store(volatile T *p, T v, int order)         \
 	{                                                                       \
-		BEFORE(p, sizeof(T), GORT_ACCESS_WRITE);                        \
+		STORES(p, order);                                               \
 		if (order == __ATOMIC_SEQ_CST)                                  \
 			__atomic_store_n(p, v, __ATOMIC_SEQ_CST);               \
 		else                                                            \
@@ -170,17 +201,19 @@ void __tsan_write_range(void *p, size_t n)
 	}                                                                       \
 	T __tsan_atomic##bits##_exchange(volatile T *p, T v, int order)         \
 	{                                                                       \
-		(void)order;                                                    \
-		BEFORE(p, sizeof(T), GORT_ACCESS_WRITE);                        \
-		return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);             \
+		STORES(p, order);                                               \
+		v = __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);                \
+		END(p, order);                                                  \
+		return v;                                                       \
 	}                                                                       \
 	T __tsan_atomic##bits##_compare_exchange_val(                           \
 		volatile T *p, T old, T v, int order, int failure)              \
 	{                                                                       \
-		(void)order, (void)failure;                                     \
-		BEFORE(p, sizeof(T), GORT_ACCESS_WRITE);                        \
+		(void)failure;                                                  \
+		STORES(p, order);                                               \
 		__atomic_compare_exchange_n(                                    \
 			p, &old, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
+		END(p, order);                                                  \
 		return old;                                                     \
 	}                                                                       \
 	EXCHANGE(bits, T, compare_exchange_strong, false)                       \
@@ -203,6 +236,7 @@ void __tsan_atomic_signal_fence(int order);
 void __tsan_atomic_thread_fence(int order)
 {
 	(void)order;
+	fenced = true;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 

@@ -354,7 +354,10 @@ void *maplookup(struct gort_map *m, const void *key)
 
 void *gort_map_get(struct gort_map *m, const void *key)
 {
-	if (!m || !m->len)
+	if (!m)
+		return NULL;
+	RACEREAD(m);
+	if (!m->len)
 		return NULL;
 	if (unlikely(!unwritten(m)))
 		gort_map_readrace();
@@ -389,6 +392,7 @@ void *gort_map_at(struct gort_map *m, const void *key)
 	if (unlikely(!m))
 		gort_map_nilwrite();
 	uint64_t h = hashkey(m, key); /* may panic */
+	RACEWRITE(m);
 	beginwrite(m);
 	char *slot = mapfind(m, key, h), *val = slot ? slot + m->voff : gort_map_insert(m, key, h);
 	if (slot && m->kt->update)
@@ -418,6 +422,7 @@ void gort_map_delete(struct gort_map *m, const void *key)
 	if (!m)
 		return;
 	uint64_t h = hashkey(m, key);
+	RACEWRITE(m);
 	beginwrite(m);
 	char *slot = m->len ? mapfind(m, key, h) : NULL;
 	if (slot) {
@@ -432,6 +437,7 @@ void gort_map_clear(struct gort_map *m)
 {
 	if (!m)
 		return;
+	RACEWRITE(m);
 	beginwrite(m);
 	for (uint64_t i = 0; i <= m->dirmask; i++) {
 		struct gort_maptable *t = m->dir[i];

@@ -4,6 +4,7 @@
 #define GORT_LANG_MAP_H
 
 #include "gort/map.h"
+#include "sched/race.h"
 
 /* A number that nobody can guess. */
 uint64_t gort_maprandom(void);
@@ -17,5 +18,13 @@ static inline unsigned slotsinuse(const struct gort_maptable *t, uint64_t i)
 /* The slot of key, whose hash is h; NULL when there is none. */
 void *mapfind(struct gort_map *m, const void *key, uint64_t h);
 void *maplookup(struct gort_map *m, const void *key);
+
+/*
+ * To a race detector `writing` is the whole map, as it is to what is inlined into the program: who
+ * looks a key up reads it, who changes anything writes it.
+ */
+#define RACEREAD(m)  raceread(&(m)->writing, sizeof((m)->writing), CALLER)
+#define RACEWRITE(m) racewrite(&(m)->writing, sizeof((m)->writing), CALLER)
+#define CALLER       ((uintptr_t)__builtin_return_address(0))
 
 #endif

@@ -155,6 +155,7 @@ static bool visitbit(struct gort_mapiter *it, bool current)
 
 bool gort_mapiter_slow(struct gort_mapiter *it)
 {
+	RACEREAD(it->m);
 	bool current = refresh(it);
 	for (;;) {
 		while (it->bits) {
@@ -175,7 +176,10 @@ bool gort_mapiter_slow(struct gort_mapiter *it)
 void gort_mapiter_begin(struct gort_mapiter *it, struct gort_map *m)
 {
 	*it = (struct gort_mapiter){.m = m};
-	if (!m || !m->len)
+	if (!m)
+		return;
+	RACEREAD(m);
+	if (!m->len)
 		return;
 	if (unlikely(m->writing))
 		fatal("concurrent map iteration and map write");

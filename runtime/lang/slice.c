@@ -17,6 +17,9 @@
 #include "mem/malloc.h"
 #include "mem/memclr.h"
 #include "mem/sizeclasses.h"
+#include "sched/race.h"
+
+#define CALLER ((uintptr_t)__builtin_return_address(0)) /* of a function that is exported */
 
 #define MINHEADERSIZE 512u /* Go's heapBitsInSpan: objects with pointers above it have a header */
 #define HEADERSIZE    8u
@@ -82,6 +85,8 @@ struct gort_array gort_growslice(const void *old, gort_isize len, gort_isize cap
 	size_t size, enum gort_scan scan)
 {
 	size_t bytes;
+	if (len > 0)
+		raceread(old, (size_t)len * size, CALLER);
 	if (unlikely(n < 0))
 		gopanic_text("runtime error: growslice: len out of range");
 	if (size == 0)
@@ -114,15 +119,20 @@ gort_isize gort_copyslice(void *dst, gort_isize dstlen, const void *src, gort_is
 	size_t size, enum gort_scan scan)
 {
 	gort_isize n = dstlen < srclen ? dstlen : srclen;
-	if (n > 0)
+	if (n > 0) {
+		raceread(src, (size_t)n * size, CALLER);
+		racewrite(dst, (size_t)n * size, CALLER);
 		(scan ? gort_memmove : memmove)(dst, src, (size_t)n * size);
+	}
 	return n;
 }
 
 void gort_clearslice(void *p, gort_isize len, size_t size, enum gort_scan scan)
 {
-	if (len > 0)
-		(scan ? gort_memset : memset)(p, 0, (size_t)len * size);
+	if (len <= 0)
+		return;
+	racewrite(p, (size_t)len * size, CALLER);
+	(scan ? gort_memset : memset)(p, 0, (size_t)len * size);
 }
 
 /* ---- bounds ---- */

@@ -14,6 +14,7 @@
 #include "mem/mgc.h"
 #include "mem/mheap.h"
 #include "mem/mspecial.h"
+#include "sched/race.h"
 
 #define POISON 0xdb
 
@@ -32,6 +33,15 @@ static void poison(const struct mspan *s, uint64_t freed, uint32_t first)
 	}
 }
 
+/* For a race detector they are other objects when they are given out again. */
+static void racefreed(const struct mspan *s, uint64_t freed, uint32_t first)
+{
+	for (; freed && gort_race.freed; freed &= freed - 1) {
+		uint32_t i = first + (uint32_t)__builtin_ctzll(freed);
+		gort_race.freed((void *)(s->startAddr + i * s->elemsize), s->elemsize);
+	}
+}
+
 void sweepspan(struct mspan *s)
 {
 	uint32_t live = 0;
@@ -45,6 +55,8 @@ void sweepspan(struct mspan *s)
 				(void *)s->startAddr);
 		if (unlikely(debug.clobberfree))
 			poison(s, s->bits[w].alloc & ~mark, w * 64);
+		if (unlikely(raceenabled))
+			racefreed(s, s->bits[w].alloc & ~mark, w * 64);
 		s->bits[w].alloc = mark;
 		store_rlx(&s->bits[w].mark, 0);
 		live += popcount(mark);

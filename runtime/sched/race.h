@@ -37,6 +37,19 @@ static inline void raceacquire(const void *key)
 		raceacquirekey(key);
 }
 
+/* What the caller of libgort, at pc, reads or writes there by its help. */
+static inline void raceread(const void *p, size_t n, uintptr_t pc)
+{
+	if (unlikely(raceenabled))
+		gort_race.access(p, n, GORT_ACCESS_READ, pc);
+}
+
+static inline void racewrite(const void *p, size_t n, uintptr_t pc)
+{
+	if (unlikely(raceenabled))
+		gort_race.access(p, n, GORT_ACCESS_WRITE, pc);
+}
+
 /* A detector takes libc's functions over, and would see accesses that locks of libgort order. */
 static inline void copyunseen(void *dst, const void *src, size_t n)
 {
@@ -81,7 +94,7 @@ static inline const void *racein(const struct g *gp)
 
 /* ---- tsan.c ---- */
 
-/* Fills in gort_race if the program is linked with the thread sanitizer's runtime. */
+/* Fills in gort_race if there is a detector in the process. */
 bool tsaninit(void);
 /* How many threads that runtime has started for itself. */
 extern int tsanthreads;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tsan.c - goroutines for the stock runtime of ThreadSanitizer: each is one of its fibers.
+ * tsan.c - who is told of goroutines: libgort-race.so, which has a table of functions for that, or
+ * the stock runtime of ThreadSanitizer, to which each is one of its fibers.
  *
  * Nothing of it is linked to libgort. A program that is built with -fsanitize=thread has the
  * functions, in libtsan.so or, as clang links it, in itself and then in its dynamic symbols. They
@@ -33,6 +34,8 @@ static struct {
 	void (*setname)(void *fiber, const char *name);
 	void (*acquire)(void *addr);
 	void (*release)(void *addr);
+	void (*read)(void *addr, size_t n, void *pc);
+	void (*write)(void *addr, size_t n, void *pc);
 } tsan;
 
 int tsanthreads;
@@ -79,6 +82,12 @@ static void tsanrelease(void *fiber, const void *key)
 static void tsanname(void *fiber, const char *name)
 {
 	tsan.setname(fiber, name);
+}
+
+static void tsanaccess(const void *p, size_t n, uint32_t how, uintptr_t pc)
+{
+	void (*f)(void *, size_t, void *) = how & GORT_ACCESS_WRITE ? tsan.write : tsan.read;
+	f((void *)(uintptr_t)p, n, (void *)pc);
 }
 
 /* ---- where it runs ---- */
@@ -192,6 +201,8 @@ static int findall(struct dl_phdr_info *info, size_t size, void *arg)
 		{"__tsan_set_fiber_name", &tsan.setname},
 		{"__tsan_acquire", &tsan.acquire},
 		{"__tsan_release", &tsan.release},
+		{"__tsan_read_range_pc", &tsan.read},
+		{"__tsan_write_range_pc", &tsan.write},
 	};
 	struct symbols s = symbolsof(info);
 	unsigned *found = arg;
@@ -224,12 +235,29 @@ static int withprogram(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
+static int finddetector(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct symbols s = symbolsof(info);
+	const struct gort_race_hooks *hooks = s.hash ? find(info, &s, "gort_race_detector") : NULL;
+	(void)size;
+	(void)arg;
+	if (!hooks)
+		return 0;
+	gort_race = *hooks;
+	findbounds(info);
+	racelayer = true;
+	return 1;
+}
+
 bool tsaninit(void)
 {
 	unsigned found = 0;
-	if (!dl_iterate_phdr(findall, &found))
+	bool ours = dl_iterate_phdr(finddetector, NULL);
+	if (!ours && !dl_iterate_phdr(findall, &found))
 		return false;
 	dl_iterate_phdr(withprogram, &racelocks);
+	if (ours)
+		return true;
 	tsanthreads = 1;
 	gort_race = (struct gort_race_hooks){
 		.go_start = tsanstart,
@@ -240,6 +268,7 @@ bool tsaninit(void)
 		.release_merge = tsanrelease,
 		.thread = tsanthread,
 		.go_name = tsanname,
+		.access = tsanaccess,
 	};
 	return true;
 }

@@ -580,6 +580,14 @@ static void at_exit(void)
 	other++;
 }
 
+/* What the detector is to hide; tests/race/report.sh says it in the environment. */
+const char *__tsan_default_suppressions(void) __attribute__((visibility("default")));
+const char *__tsan_default_suppressions(void)
+{
+	const char *text = getenv("CASES_SUPPRESSIONS");
+	return text ? text : "";
+}
+
 int main(int argc, char **argv)
 {
 	if (atexit(at_exit))

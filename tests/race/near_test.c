@@ -10,8 +10,7 @@
 #include "access.h"
 #include "base/x86.h"
 
-#define MEM  0x20000000000ul /* only its shadow is used */
-#define PAGE 4096
+#define MEM 0x20000000000ul /* only its shadow is used */
 
 extern char near_begin[], near_end[];
 extern uint64_t near_me, near_slow_read, near_slow_write, near_slow_entry;
@@ -68,7 +67,7 @@ static void (*copied(void (*fn)(void)))(uintptr_t)
 static void setup(void)
 {
 	copy = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ck_assert(copy != MAP_FAILED && near_end - near_begin <= PAGE);
+	ck_assert(copy != MAP_FAILED && (size_t)(near_end - near_begin) <= PAGE);
 	memcpy(copy, near_begin, (size_t)(near_end - near_begin));
 	set(&near_me, (uintptr_t)&me - (uintptr_t)__builtin_thread_pointer());
 	set(&near_slow_read, (uintptr_t)slow_read);

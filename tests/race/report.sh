@@ -48,6 +48,13 @@ suppress() {
 	echo 'race:^data$ # the variable' >ours
 	want 0 0 --suppressions ours "$cases" counter race
 	printf '# of TSan\nrace:nothing\nrace:late_acc*s\n' >theirs
+	export CASES_SUPPRESSIONS=$'# of the program\nrace:late_access\n'
+	want 0 0 "$cases" counter race
+	grep -q 'suppressed by race:late_access' err || fail "the program's own suppression"
+	CASES_SUPPRESSIONS=$'race:nothing\nnonsense\n'
+	want 66 1 "$cases" counter race
+	grep -q '__tsan_default_suppressions, line 2' err || fail "a bad line"
+	unset CASES_SUPPRESSIONS
 	export TSAN_OPTIONS="verbosity=0:suppressions='$work/theirs'"
 	want 0 0 "$cases" counter race
 	echo 'deadlock:lock_ab' >theirs

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # sampled.sh PROGRAM FORM: gort-race --sample on tests/race/sampled.c. A race is found, whenever
-# that is; of what is none, nothing in as long as it takes to look at some addresses.
+# that is; of what is none, nothing in as long as it takes to look at some addresses, and beside
+# atomic operations in as long as it takes to find the race.
 set -u
 program=$1 form=$2
 gort_race=$GORT_BUILD/bin/gort-race
@@ -24,12 +25,23 @@ await() { # PATTERN FILE
 		sleep 0.1
 	done
 }
+# As long as it takes to find the race under the same load, or 20 s.
+find_race() {
+	local run end=$((SECONDS + 20))
+	"$gort_race" --sample "$program" race >/dev/null 2>"$work/control" &
+	run=$!
+	until grep -q 'WARNING' "$work/control" || ((SECONDS > end)); do
+		sleep 0.1
+	done
+	kill "$run"
+	wait "$run"
+}
 await '^started$' "$out"
-if [ "$form" = race ]; then
-	await 'WARNING: ThreadSanitizer: data race' "$err"
-else
-	sleep 1
-fi
+case $form in
+race) await 'WARNING: ThreadSanitizer: data race' "$err" ;;
+atomic) find_race ;;
+*) sleep 1 ;;
+esac
 kill "$pid"
 wait "$pid"
 code=$?

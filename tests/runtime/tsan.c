@@ -16,6 +16,8 @@
 
 #define NOINLINE __attribute__((noinline))
 
+typedef slice(long) longs;
+
 struct test {
 	long x;    /* what the two race for */
 	bool edge; /* false: the twin */
@@ -36,6 +38,9 @@ struct test {
 	context ctx;
 	struct gort_cancel *cancel;
 	gort_timer *timer;
+	struct gort_map *keys;
+	longs s;
+	int flag;
 };
 
 static void reach(struct test *t, int step)
@@ -71,6 +76,16 @@ static long look(struct test *t)
 		op;             \
 		if (!t->edge)   \
 			t->x++; \
+	} while (0)
+
+/* op with the lock held, or in the twin without. */
+#define LOCKED(t, op)                             \
+	do {                                      \
+		if ((t)->edge)                    \
+			mutex_lock(&(t)->m[0]);   \
+		op;                               \
+		if ((t)->edge)                    \
+			mutex_unlock(&(t)->m[0]); \
 	} while (0)
 
 /* ---- go ---- */
@@ -535,7 +550,62 @@ static NOINLINE void second_pthread(struct test *t)
 		t->x++;
 }
 
-/* ---- the cases ---- */
+/* ---- what libgort reads and writes for its caller ---- */
+
+/* Of a map, one goroutine after the other; in the twin without the lock. */
+static NOINLINE void first_keys(struct test *t)
+{
+	long key = 1;
+	LOCKED(t, gort_map_delete(t->keys, &key));
+	reach(t, 1);
+}
+
+static NOINLINE void second_keys(struct test *t)
+{
+	long key = 2;
+	await(t, 1);
+	LOCKED(t, (void)gort_map_get(t->keys, &key));
+}
+
+static NOINLINE void first_elements(struct test *t)
+{
+	LOCKED(t, t->s.ptr[0] = 1);
+	reach(t, 1);
+}
+
+/* It has no room: the elements are copied. */
+static NOINLINE void second_elements(struct test *t)
+{
+	await(t, 1);
+	LOCKED(t, append(&t->s, 2));
+}
+
+static NOINLINE void first_copied(struct test *t)
+{
+	LOCKED(t, t->s.ptr[0] = 1);
+	reach(t, 1);
+}
+
+static NOINLINE void second_copied(struct test *t)
+{
+	await(t, 1);
+	LOCKED(t, (void)copy(t->s, t->s));
+}
+
+/* ---- atomic operations ---- */
+
+static NOINLINE void first_atomic(struct test *t)
+{
+	BEFORE(__atomic_store_n(&t->flag, 1, __ATOMIC_RELEASE));
+}
+
+static NOINLINE void second_atomic(struct test *t)
+{
+	while (!__atomic_load_n(&t->flag, __ATOMIC_ACQUIRE))
+		gort_sleep(100 * us);
+	letitwait();
+	t->x++;
+}
 
 /* ---- the collector ---- */
 
@@ -599,6 +669,8 @@ static void startcalls(void)
 	gort_add_cleanup(gort_new(long), nothing, NULL);
 }
 
+/* ---- the cases ---- */
+
 #define LONGCASE(name, cap, twincap)                             \
 	{                                                        \
 #name, first_##name, second_##name, cap, twincap \
@@ -641,6 +713,10 @@ static const struct testcase {
 	SIMPLE(conn),
 	SIMPLE(pipe),
 	SIMPLE(pthread),
+	SIMPLE(keys),
+	SIMPLE(elements),
+	SIMPLE(copied),
+	SIMPLE(atomic),
 };
 #define NCASES (sizeof(cases) / sizeof(cases[0]))
 
@@ -652,6 +728,8 @@ static void setup(struct test *t, const struct testcase *c, bool edge)
 	t->c = make_chan(long, edge ? c->cap : c->twincap);
 	t->large = gort_chan_make(24, 1);
 	t->sem.free = edge ? 1 : 2;
+	t->keys = gort_map_make(&gort_key_i64, sizeof(long), sizeof(long), false, 0);
+	t->s = make_slice(longs, 1, 1);
 	t->ctx = gort_ctx_with_cancel(gort_ctx_background(), &t->cancel);
 	pthread_mutex_init(&t->pm[0], NULL);
 	pthread_mutex_init(&t->pm[1], NULL);

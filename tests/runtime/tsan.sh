@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# tsan.sh COMPILER: programs that it builds for ThreadSanitizer, with its own runtime, on libgort as
-# it is. Of tsan.c every edge must be seen, and none that is not there.
+# tsan.sh COMPILER [gort]: programs that it builds for ThreadSanitizer, on libgort as it is, with
+# its own runtime; or under gort-race, and then also what gort-cc --race makes with that compiler.
+# Of tsan.c every edge must be seen, and none that is not there.
 set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -24,8 +25,8 @@ build() {
 # run PROGRAM PROCS WHAT CODE: how it must end; its reports are in $work/out.
 run() {
 	local code
-	TSAN_OPTIONS="exitcode=66 atexit_sleep_ms=0 $symbolizer" GORT_GOMAXPROCS=$2 timeout 60 \
-		"$work/$1" "$3" >"$work/out" 2>&1
+	TSAN_OPTIONS="exitcode=66 atexit_sleep_ms=0 $symbolizer" GORT_GOMAXPROCS=$2 timeout 100 \
+		"${runner[@]}" "$work/$1" "$3" >"$work/out" 2>&1
 	code=$?
 	[ $code = "$4" ] && return
 	cat "$work/out"
@@ -51,7 +52,15 @@ check() {
 }
 
 cc=$1
-symbolizer=
+symbolizer='' runner=()
+if [ "${2-}" = gort ]; then
+	runner=("$GORT_BUILD/bin/gort-race")
+	GORT_CC=$cc "$GORT_BUILD/bin/gort-cc" --race "${flags[@]/-fsanitize=thread/-g}" \
+		"$GORT_SOURCE/tests/runtime/tsan.c" -o "$work/hooked" || fail "hooked is not built"
+	check hooked 1
+	check hooked 2
+	[[ $cc != clang* ]] || exit 0 # its runtime is part of the program
+fi
 case $cc in
 clang*) # its runtime looks for one in PATH, where Debian's package of a version has none
 	symbolizer=external_symbolizer_path=$("$cc" -print-prog-name=llvm-symbolizer)
@@ -64,4 +73,4 @@ for procs in 1 2; do
 	check static $procs
 done
 # clang links its runtime into the program: then the program's own code cannot be told from it.
-[[ $1 = clang* ]] || run shared 1 loop 0
+[[ $1 = clang* ]] || [ "${#runner[@]}" = 1 ] || run shared 1 loop 0

@@ -36,11 +36,10 @@ struct gort_abi_entry {
 };
 
 /*
- * What libgort calls on each happens-before edge. NULL members until libgort-race.so's constructor
- * fills the table: no weak symbols, which a non-PIE or static program would resolve to 0. Looked at
- * once, when the scheduler starts: if it is empty then and the program has the runtime of
- * ThreadSanitizer, libgort fills it with that one's functions. Contexts are of the detector's
- * making.
+ * What libgort calls on each happens-before edge. NULL members until its scheduler starts: then it
+ * looks in the modules of the process for `gort_race_detector`, libgort-race.so's table, or the
+ * functions of ThreadSanitizer's runtime, and keeps them here. No weak symbols, which a non-PIE or
+ * static program would resolve to 0. Contexts are of the detector's making.
  */
 struct gort_race_hooks {
 	void *(*go_start)(void *parent, uintptr_t pc); /* returns the child's race context */
@@ -53,12 +52,15 @@ struct gort_race_hooks {
 	void (*go_name)(void *ctx, const char *name); /* may be NULL */
 	/*
 	 * Called by what gort-cc compiles, before an access, at the entry of a function with the
-	 * return address, and at its end. how: enum gort_access. With gort-cc --race only there are
-	 * reads, entries and ends.
+	 * return address, and at its end; after an atomic operation that acquires, too. libgort
+	 * tells of accesses that it makes for its caller, who is at pc. how: enum gort_access.
+	 * With gort-cc --race only there are reads, entries and ends.
 	 */
 	void (*access)(const void *addr, size_t n, uint32_t how, uintptr_t pc);
 	void (*func_entry)(uintptr_t pc);
 	void (*func_exit)(void);
+	/* The collector took this object; the next at this place is another. May be NULL. */
+	void (*freed)(const void *addr, size_t n);
 };
 
 /* libgort's, which gort_abi.race points to. */
@@ -165,7 +167,13 @@ enum gort_finding_role {
 #define GORT_LOCK_PREVIOUS 2u
 #define GORT_LOCK_READER   2
 
-enum gort_access { GORT_ACCESS_READ = 0, GORT_ACCESS_WRITE = 1, GORT_ACCESS_ATOMIC = 2 };
+enum gort_access {
+	GORT_ACCESS_READ = 0,
+	GORT_ACCESS_WRITE = 1,
+	GORT_ACCESS_ATOMIC = 2,
+	GORT_ACCESS_RELEASE = 4, /* of an atomic operation that releases */
+	GORT_ACCESS_ACQUIRE = 8  /* the atomic operation, told of before, acquires, and is over */
+};
 
 struct gort_finding_stack {
 	uint32_t role;   /* enum gort_finding_role */
@@ -189,6 +197,18 @@ struct gort_finding {
 	int32_t pid;
 	uint32_t seen; /* how often this pair was met up to now */
 	struct gort_finding_stack stacks[GORT_FINDING_STACKS];
+};
+
+/*
+ * Suppressions that the program brings along, __tsan_default_suppressions(): sent over the same
+ * socket before any finding, and not answered. size is of the whole message.
+ */
+#define GORT_SUPPRESSIONS_MAGIC 0x676f7275u
+
+struct gort_suppressions {
+	uint32_t magic;
+	uint32_t size;
+	char text[16384 - 8]; /* without a NUL */
 };
 
 /* The words of ThreadSanitizer, where it has the thing. */
