@@ -5,7 +5,7 @@
 #   connections [N]  N connections (100000) held by one process: libgort and Go
 #   thp              a million parked goroutines under each setting of huge pages: libgort and Go
 #   overcommit       strict overcommit: what fits works, what does not is refused
-#   runtime          the tests of libgort
+#   runtime          the tests of libgort in which the kernel has a part; 5 GB of memory
 #   probes           gort on live programs; then again without the kernel's type information (BTF)
 # Exit status: 0 passed, 1 failed.
 set -u
@@ -58,7 +58,11 @@ overcommit)
 	check tests/runtime/limits.sh overcommit
 	tests -R '^(runtime\.limits\.|runtime_stack|runtime_proc\.)'
 	;;
-runtime) tests -L '^runtime$' ;;
+runtime)
+	# Not those that judge compilers, models, or instruction by instruction: no kernel is in it.
+	tests -L '^runtime$' -LE '^(go|slow)$' \
+		-E '^runtime\.(compile|gc_inject|gc_mutants|libgcc|escape_clean)'
+	;;
 probes)
 	ls /sys/kernel/btf
 	probes
