@@ -346,6 +346,91 @@ static void locks(void)
 	REQUIRE(shared == 18);
 }
 
+/* ---- kinds of mutexes that belong to the thread ---- */
+
+enum { RECURSIVE, ERRORCHECK, ROBUST, INHERIT, NKIND };
+
+static void makekind(pthread_mutex_t *m, int kind)
+{
+	pthread_mutexattr_t a;
+	REQUIRE(pthread_mutexattr_init(&a) == 0);
+	if (kind == RECURSIVE)
+		REQUIRE(pthread_mutexattr_settype(&a, PTHREAD_MUTEX_RECURSIVE) == 0);
+	if (kind == ERRORCHECK)
+		REQUIRE(pthread_mutexattr_settype(&a, PTHREAD_MUTEX_ERRORCHECK) == 0);
+	if (kind == ROBUST)
+		REQUIRE(pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST) == 0);
+	if (kind == INHERIT)
+		REQUIRE(pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT) == 0);
+	REQUIRE(pthread_mutex_init(m, &a) == 0);
+	pthread_mutexattr_destroy(&a);
+}
+
+/* Whoever holds one waits, computes and unlocks it on the thread that locked it. */
+static void owner(pthread_mutex_t *m, int kind, int *inside, waitgroup *wg)
+{
+	for (int i = 0; i < 4; i++) {
+		REQUIRE(pthread_mutex_lock(m) == 0);
+		pid_t thread = gettid();
+		REQUIRE((*inside)++ == 0);
+		usleep(1000);
+		for (volatile int k = 0; k < 3000000; k++)
+			;
+		if (kind == RECURSIVE)
+			REQUIRE(pthread_mutex_lock(m) == 0 && pthread_mutex_unlock(m) == 0);
+		if (kind == ERRORCHECK)
+			REQUIRE(pthread_mutex_lock(m) == EDEADLK);
+		REQUIRE(--*inside == 0 && gettid() == thread);
+		REQUIRE(pthread_mutex_unlock(m) == 0);
+	}
+	wg_done(wg);
+}
+
+static void kinds(void)
+{
+	static pthread_mutex_t m[NKIND];
+	static int inside[NKIND];
+	waitgroup wg = {0};
+	wg_add(&wg, 4 * NKIND);
+	for (int kind = 0; kind < NKIND; kind++) {
+		makekind(&m[kind], kind);
+		for (int i = 0; i < 4; i++)
+			go(owner, &m[kind], kind, &inside[kind], &wg);
+	}
+	wg_wait(&wg);
+}
+
+/* Of two that have a thread each, the one whose thread ends with it keeps the mutex. */
+static void die_with_it(pthread_mutex_t *m, _Atomic int *dead, waitgroup *both, waitgroup *locked)
+{
+	gort_lock_os_thread();
+	wg_done(both);
+	wg_wait(both);
+	if (gettid() == getpid() || atomic_fetch_add(dead, 1) > 0) {
+		gort_unlock_os_thread();
+		return;
+	}
+	REQUIRE(pthread_mutex_lock(m) == 0);
+	wg_done(locked);
+}
+
+static void ownerdeath(void)
+{
+	static pthread_mutex_t m;
+	static _Atomic int dead;
+	static waitgroup both, locked;
+	makekind(&m, ROBUST);
+	wg_add(&both, 2);
+	wg_add(&locked, 1);
+	for (int i = 0; i < 2; i++)
+		go(die_with_it, &m, &dead, &both, &locked);
+	wg_wait(&locked);
+	REQUIRE(pthread_mutex_lock(&m) == EOWNERDEAD);
+	REQUIRE(pthread_mutex_consistent(&m) == 0);
+	REQUIRE(pthread_mutex_unlock(&m) == 0);
+	REQUIRE(pthread_mutex_lock(&m) == 0 && pthread_mutex_unlock(&m) == 0);
+}
+
 /* ---- a handler writes to a pipe, whatever it interrupts ---- */
 
 static int bell[2];
@@ -402,6 +487,8 @@ int gort_main(int argc, char **argv)
 	names();
 	sleeps();
 	locks();
+	kinds();
+	ownerdeath();
 	handlers();
 	children();
 	puts("ok");
