@@ -39,12 +39,17 @@ static int bad_output(const char *path)
 	return err_print(&err);
 }
 
-static bool output_fits(const char *path)
+bool record_names_profile(const char *path)
 {
 	size_t n = path ? strlen(path) : 0, suffix = strlen(SUFFIX);
-	if (n == 0 || !strcmp(path, "-"))
-		return n > 0 && !isatty(STDOUT_FILENO);
-	return !strncmp(path, "/dev/", 5) || (n > suffix && !strcmp(path + n - suffix, SUFFIX));
+	return n > suffix && !strcmp(path + n - suffix, SUFFIX);
+}
+
+static bool output_fits(const char *path)
+{
+	if (!path || !strcmp(path, "-"))
+		return path && !isatty(STDOUT_FILENO);
+	return !strncmp(path, "/dev/", 5) || record_names_profile(path);
 }
 
 /* Writes what an encoder gave, which returned rc. */
@@ -70,6 +75,14 @@ static int write_profile(
 		note(o, "wrote %s (%s): go tool pprof -top %s", o->output, human_bytes(len).s,
 			o->output);
 	return code;
+}
+
+int record_write(const struct opts *o, const struct gsnap *s, const struct profile_kind *k)
+{
+	unsigned char *data;
+	size_t len;
+	int rc = profile_encode(k, NULL, s, &data, &len);
+	return write_profile(o, s, rc, data, len);
 }
 
 int record_save(struct target *t, const char *path, struct gsnap_err *err)
@@ -152,8 +165,6 @@ static int run_record(const struct opts *o)
 	struct gsnap_err err = {0};
 	struct target t;
 	struct gsnap s;
-	unsigned char *data;
-	size_t len;
 	const struct profile_kind *k = o->event ? profile_by_event(o->event) : NULL;
 	bool cpu = o->event && !strcmp(o->event, "cpu");
 	if (!k && !cpu)
@@ -168,13 +179,7 @@ static int run_record(const struct opts *o)
 	target_close(&t);
 	if (rc)
 		return err_print(&err);
-	int code;
-	if (profile_count(k, &s)) {
-		rc = profile_encode(k, NULL, &s, &data, &len);
-		code = write_profile(o, &s, rc, data, len);
-	} else {
-		code = nothing(&s, k->name, k->empty);
-	}
+	int code = profile_count(k, &s) ? record_write(o, &s, k) : nothing(&s, k->name, k->empty);
 	gsnap_free(&s);
 	return code;
 }

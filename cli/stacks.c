@@ -16,6 +16,7 @@
 #include "json.h"
 #include "objtext.h"
 #include "out.h"
+#include "record.h"
 #include "stacks.h"
 #include "stacktext.h"
 #include "target.h"
@@ -392,6 +393,22 @@ static void print_as(struct out *out, struct view *v, const struct groups *gs)
 		out->error = ENOMEM;
 }
 
+/* -o FILE.pb.gz: the profile of those selected; the others have ended, as far as it knows. */
+static int write_profile(struct view *v)
+{
+	uint32_t next = 0;
+	if (v->sel.n == 0)
+		return gselect_nothing(v->o, &v->s, &v->sel);
+	for (uint32_t i = 0; i < v->s.ngs; i++) {
+		bool selected = next < v->sel.n && v->sel.g[next] == i;
+		if (selected)
+			next++;
+		else
+			v->s.gs[i].status = GSTATUS_DEAD;
+	}
+	return record_write(v->o, &v->s, profile_by_event("goroutine"));
+}
+
 static int print_selected(struct view *v)
 {
 	static struct out out;
@@ -447,6 +464,10 @@ static int check_layout(const struct opts *o)
 	if (o->go && (o->format != FORMAT_TEXT || o->by != BY_ALL)) {
 		err_what(&err, CLI_USAGE, "stacks: --go is a text layout, one goroutine a time");
 		err_why(&err, "it goes with neither -f %s nor --by", format);
+	} else if (record_names_profile(o->output) &&
+		   (o->go || o->locals || o->format != FORMAT_TEXT || o->by != BY_ALL)) {
+		err_what(&err, CLI_USAGE, "stacks: %s is to be a profile", o->output);
+		err_why(&err, "it goes with neither --by, --go, --locals nor -f");
 	} else if (o->locals && (o->go || (o->format == FORMAT_TEXT && o->by != BY_ALL))) {
 		err_what(&err, CLI_USAGE, "stacks: --locals shows one goroutine at a time");
 		err_why(&err, "it does not go with %s", o->go ? "--go" : "--by");
@@ -462,6 +483,8 @@ static int print_opened(struct view *v)
 {
 	struct gsnap_err err;
 	struct probe_locals locals;
+	if (record_names_profile(v->o->output))
+		return write_profile(v);
 	if (!v->o->locals || !v->sel.n)
 		return print_selected(v);
 	if (probe_locals(v->probe, &v->s, &v->s.gs[v->sel.g[0]], &locals, &err))
@@ -482,8 +505,9 @@ static int run_stacks(const struct opts *o)
 		return err_print(&err);
 	v.probe = t.probe;
 	bool by_waits = o->by == BY_WAITING_ON;
+	bool profile = record_names_profile(o->output);
 	unsigned what = PROBE_STACKS | PROBE_LABELS | (o->go ? PROBE_ARGS : 0) |
-			(by_waits ? PROBE_WAITS : 0);
+			(by_waits ? PROBE_WAITS : 0) | (profile ? PROBE_MAPS | PROBE_SYMBOLS : 0);
 	if (target_snapshot(o, &t, what, &v.s, &err)) {
 		target_close(&t);
 		return err_print(&err);
@@ -526,6 +550,7 @@ const struct command cmd_stacks = {
 		    "gort stacks 4121 --by created         # who starts them\n"
 		    "gort stacks 4121 --state IO --func Accept\n"
 		    "gort stacks 4121 --id 18 --locals     # with variables\n"
+		    "gort stacks 4121 --state chan -o g.pb.gz   # for go tool pprof\n"
 		    "gort stacks --go 4121 > dump.txt      # for tools that read Go tracebacks\n",
 	.notes = "The target is not stopped. A Go program notes the start of a wait when its\n"
 		 "collector next runs, so a wait without a time is younger than one cycle.\n"
