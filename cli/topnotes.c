@@ -5,9 +5,9 @@
  * Both want more memory of the target than a refresh reads: a proof of leaks its heap and its
  * stacks, owners all stacks. So each is done anew only after SHARE times what it cost the last
  * time, the first time after SHARE times what it may cost; top as a whole stays as cheap as it was.
- * On a big target that would be an hour: what is not known at all yet comes after LATEST_NS, and
- * what is comes again then if it costs no more than a hundredth of a CPU. Who asks for it (--leaks,
- * the key l) gets it at once. A leak is what two looks agree on, as for `gort leaks`.
+ * On a big target that would be an hour: what is not known at all yet comes after LATEST_NS. Who
+ * asks for it (--leaks, the key l) gets it at once. A leak is what two looks agree on, as for
+ * `gort leaks`.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -152,8 +152,7 @@ static int64_t own_cpu_ns(void)
 
 int64_t topnotes_interval(int64_t cost, bool known)
 {
-	int64_t latest = known && cost > LATEST_NS / 100 ? cost * 100 : LATEST_NS;
-	return cost < latest / SHARE ? cost * SHARE : latest;
+	return known || cost < LATEST_NS / SHARE ? cost * SHARE : LATEST_NS;
 }
 
 static bool known(const struct topnotes *notes, enum topchore which)
