@@ -24,6 +24,12 @@ static bool off(const struct gsnap_gc *gc)
 	return gc->gc_percent == -1 && gc->mem_limit == INT64_MAX;
 }
 
+/* libgort has no trigger while a cycle is under way. */
+static bool running(const struct gsnap_gc *gc)
+{
+	return gc->marking == 1 || (gc->trigger >= NO_GOAL && gc->goal < NO_GOAL);
+}
+
 /* The limit, not GOGC, decides when the next cycle starts. */
 static bool limited(const struct gsnap_gc *gc)
 {
@@ -96,7 +102,7 @@ void gc_explain(
 	if (rate >= OFTEN) {
 		often(b, figure_delta(a->forced, b->forced), cycles, alloc, ns, why, sizeof why);
 		snprintf(buf, size, "collecting %.0fx/s: %s", rate, why);
-	} else if (b->marking == 1) {
+	} else if (running(b)) {
 		snprintf(buf, size, "a cycle is running%s",
 			assists_much(a, b) ? ": allocation outpaces the workers, goroutines assist"
 					   : "");

@@ -203,9 +203,9 @@ static void print_ready(struct out *out, const struct gsnap *a, const struct gsn
 	out_printf(out, "READY ");
 	print_quantiles(out, &since);
 	if (since.known)
-		out_printf(out, "   %s waits for a P in %s, one in 8 counted",
+		out_printf(out, "   %s waits for a P in %s, one in %s counted",
 			human_count((int64_t)gsnap_hist_total(&since)).s,
-			human_time(b->when - a->when).s);
+			human_time(b->when - a->when).s, human_count(b->sched.wait_every).s);
 	out_printf(out, "\nSTART ");
 	print_quantiles(out, all);
 	if (all->known)
@@ -341,6 +341,7 @@ static void print_json(
 	jw_int(&j, "window_ns", b->when - a->when);
 	jw_int(&j, "mutex_wait_ns", b->sched.mutex_wait_ns);
 	jw_int(&j, "cgo_calls", b->sched.cgo_calls);
+	jw_int(&j, "ready_one_in", b->sched.wait_every);
 	json_hist(&j, "ready", &b->sched.wait);
 	json_hist(&j, "ready_in_window", &since);
 	json_hist(&j, "stop_gc", &b->sched.stop_gc);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "gortsched.h"
 #include "idmap.h"
 
 #define MAX_ARENAS 2097152u /* 47 bits of addresses */
@@ -321,6 +322,23 @@ static void read_memory(const struct gortread *r, struct gsnap_gc *gc)
 	}
 }
 
+static void read_cpu(const struct gortread *r, struct gsnap_gc *gc)
+{
+	gc->cpu_assist = figure(r, "work.cpuStats.GCAssistTime");
+	gc->cpu_dedicated = figure(r, "work.cpuStats.GCDedicatedTime");
+	gc->cpu_idle = figure(r, "work.cpuStats.GCIdleTime");
+	gc->cpu_pause = figure(r, "work.cpuStats.GCPauseTime");
+	gc->cpu_total = figure(r, "work.cpuStats.TotalTime");
+	int64_t parts[] = {gc->cpu_assist, gc->cpu_dedicated, gc->cpu_idle, gc->cpu_pause};
+	uint64_t sum = 0;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		if (parts[i] == GSNAP_UNKNOWN)
+			return;
+		sum += (uint64_t)parts[i];
+	}
+	gc->cpu_gc = believed(sum);
+}
+
 void gortheap_gc(const struct gortread *r, struct gsnap_gc *gc)
 {
 	bool known;
@@ -337,6 +355,10 @@ void gortheap_gc(const struct gortread *r, struct gsnap_gc *gc)
 	gc->pause_total_ns = figure(r, "memstats.pause_total_ns");
 	int64_t last = figure(r, "memstats.last_gc_nanotime");
 	gc->last = last ? last : GSNAP_UNKNOWN;
+	gc->marking = figure(r, "writeBarrier.enabled");
+	read_cpu(r, gc);
+	gortsched_hist(r, "sched.stwTotalTimeGC", &gc->pauses);
+	gortsched_hist(r, "sched.stwStoppingTimeGC", &gc->stopping);
 	read_memory(r, gc);
 }
 

@@ -52,6 +52,7 @@ static const char *const p_names[P_MEMBERS] = {
 	[P_STATE] = "p.status",
 	[P_SCHEDTICK] = "p.schedtick",
 	[P_SYSCALLTICK] = "p.syscalltick",
+	[P_TIMERS] = "p.timers.len",
 	[P_M] = "p.m",
 };
 
@@ -67,7 +68,7 @@ static const char *const v_names[V_VARIABLES] = {
 	[V_WAITREASONS] = "waitReasonStrings",
 };
 
-#define MAX_RECORD 16384 /* of a structure, that one table cannot make us read gigabytes */
+#define MAX_RECORD 32768 /* of a structure, that one table cannot make us read gigabytes */
 
 struct member glayout_member(const struct gortabi *abi, const char *name)
 {

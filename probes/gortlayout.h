@@ -62,6 +62,7 @@ enum {
 	P_STATE,
 	P_SCHEDTICK,
 	P_SYSCALLTICK,
+	P_TIMERS,
 	P_M,
 	P_MEMBERS
 };

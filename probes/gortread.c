@@ -19,12 +19,11 @@
 #include "gortheap.h"
 #include "gortread.h"
 
-#define BATCH         512
-#define MAX_GS        (1u << 24)
-#define MAX_STACK     (1ull << 30)
-#define STACK_COPY    4096 /* more is read on demand: few parked stacks are deeper */
-#define RETRIES       3
-#define GORT_MAX_PROC 4096
+#define BATCH      512
+#define MAX_GS     (1u << 24)
+#define MAX_STACK  (1ull << 30)
+#define STACK_COPY 4096 /* more is read on demand: few parked stacks are deeper */
+#define RETRIES    3
 
 /* One goroutine being read. */
 struct item {
@@ -46,17 +45,11 @@ static bool g_has(const struct gortread *r, int field)
 	return r->lay.g[field].size != 0;
 }
 
-static bool read_variable(const struct gortread *r, int which, uint64_t *value)
+bool gortread_variable(const struct gortread *r, int which, uint64_t *value)
 {
 	const struct variable *v = &r->lay.var[which];
 	*value = 0;
 	return v->size && v->size <= sizeof *value && tmem_read(&r->mem, v->at, value, v->size);
-}
-
-static int64_t stat_of(const struct gortread *r, int which)
-{
-	uint64_t v;
-	return read_variable(r, which, &v) && v <= INT64_MAX ? (int64_t)v : GSNAP_UNKNOWN;
 }
 
 static bool read_text(const struct gortread *r, taddr at, char *buf, size_t size)
@@ -259,7 +252,7 @@ static const char *name_of(const struct gortread *r, struct gsnap *out, const ui
 	return text[0] ? gsnap_str(out, text, strlen(text)) : NULL;
 }
 
-static int32_t tid_of_m(const struct gortread *r, uint64_t m)
+int32_t gortread_tid(const struct gortread *r, uint64_t m)
 {
 	uint64_t tid = 0;
 	struct member id = r->lay.m_procid;
@@ -276,7 +269,7 @@ static void fill_g(struct gortread *r, struct gsnap *out, struct gsnap_g *gp, co
 	gp->status = (uint8_t)g_get(r, rec, G_STATUS);
 	gp->parent = g_get(r, rec, G_PARENT);
 	if (gp->status == GSTATUS_RUNNING || gp->status == GSTATUS_SYSCALL)
-		gp->tid = tid_of_m(r, g_get(r, rec, G_MACHINE));
+		gp->tid = gortread_tid(r, g_get(r, rec, G_MACHINE));
 	gp->name = name_of(r, out, rec);
 	if (gp->status == GSTATUS_WAITING || gp->status == GSTATUS_LEAKED) {
 		uint64_t since = g_get(r, rec, G_WAITSINCE);
@@ -420,7 +413,7 @@ static int for_each_g(struct gortread *r, bool stacks,
 	struct item items[BATCH];
 	uint64_t addrs[BATCH], n, list;
 	/* The length first: the list only grows. */
-	if (!read_variable(r, V_ALLGLEN, &n) || !read_variable(r, V_ALLGPTR, &list))
+	if (!gortread_variable(r, V_ALLGLEN, &n) || !gortread_variable(r, V_ALLGPTR, &list))
 		return -EFAULT;
 	n = n < MAX_GS ? n : MAX_GS;
 	uint8_t *block = make_items(r, items);
@@ -486,95 +479,4 @@ int64_t gortread_count(struct gortread *r)
 {
 	int64_t n = 0;
 	return for_each_g(r, false, count_g, &n) ? GSNAP_UNKNOWN : n;
-}
-
-static int64_t p_get(const struct gortread *r, const uint8_t *copy, int which)
-{
-	struct member m = r->lay.p[which];
-	return m.size ? (int64_t)member_get(copy, r->lay.p_lo, m) : GSNAP_UNKNOWN;
-}
-
-static bool read_p(const struct gortread *r, taddr at, uint8_t *copy, struct gsnap_p *p)
-{
-	if (!tmem_read(&r->mem, (taddr){at.v + r->lay.p_lo}, copy, r->lay.p_len))
-		return false;
-	*p = (struct gsnap_p){.timers = GSNAP_UNKNOWN};
-	if (r->lay.p[P_RUNQTAIL].size) {
-		uint32_t len =
-			(uint32_t)p_get(r, copy, P_RUNQTAIL) - (uint32_t)p_get(r, copy, P_RUNQHEAD);
-		p->runq = len <= 4096 ? len : 0; /* else head moved on while it was read */
-	} else {
-		p->runq = GSNAP_UNKNOWN;
-	}
-	p->next = r->lay.p[P_RUNNEXT].size && p_get(r, copy, P_RUNNEXT);
-	p->steals = p_get(r, copy, P_STEALS);
-	p->schedtick = p_get(r, copy, P_SCHEDTICK);
-	p->syscalltick = p_get(r, copy, P_SYSCALLTICK);
-	p->id = r->lay.p[P_NUMBER].size ? (int32_t)p_get(r, copy, P_NUMBER) : -1;
-	p->status = r->lay.p[P_STATE].size ? (uint8_t)p_get(r, copy, P_STATE) : PSTATUS_DEAD;
-	p->tid = r->lay.p[P_M].size ? tid_of_m(r, (uint64_t)p_get(r, copy, P_M)) : 0;
-	return true;
-}
-
-static bool for_each_p (
-	const struct gortread *r, void (*each)(const struct gsnap_p *, void *), void *arg)
-{
-	uint64_t list, n, at;
-	uint8_t *copy = calloc(1, r->lay.p_len + 1);
-	struct gsnap_p p;
-	bool ok = copy && r->lay.p_len && read_variable(r, V_ALLP, &list) &&
-		  read_variable(r, V_GOMAXPROCS, &n);
-	for (uint64_t i = 0; ok && i < n && i < GORT_MAX_PROC; i++) {
-		ok = tmem_read(&r->mem, (taddr){list + i * 8}, &at, sizeof at) &&
-		     read_p(r, (taddr){at}, copy, &p);
-		if (ok)
-			each(&p, arg);
-	}
-	free(copy);
-	return ok;
-}
-
-static void sum_p(const struct gsnap_p *p, void *arg)
-{
-	struct gsnap_p *sum = arg;
-	sum->runq += p->runq == GSNAP_UNKNOWN ? 0 : p->runq;
-	sum->runq += p->next;
-	/* A damaged table holds any numbers: as counters do, their sum wraps. */
-	if (p->steals != GSNAP_UNKNOWN)
-		sum->steals = (int64_t)((uint64_t)sum->steals + (uint64_t)p->steals);
-}
-
-static void read_ps(const struct gortread *r, struct gsnap_stats *st)
-{
-	struct gsnap_p sum = {0};
-	bool ok = for_each_p (r, sum_p, &sum);
-	if (ok && r->lay.p[P_RUNQTAIL].size)
-		st->runq = (int64_t)((uint64_t)sum.runq + (st->runq > 0 ? (uint64_t)st->runq : 0));
-	if (ok && r->lay.p[P_STEALS].size)
-		st->steals = sum.steals;
-}
-
-static void add_p(const struct gsnap_p *p, void *arg)
-{
-	struct gsnap_p *mine = gsnap_add_p(arg);
-	if (mine)
-		*mine = *p;
-}
-
-void gortread_sched(struct gortread *r, struct gsnap *out)
-{
-	out->sched.runq_global = stat_of(r, V_RUNQSIZE);
-	for_each_p (r, add_p, out)
-		;
-}
-
-void gortread_stats(struct gortread *r, struct gsnap_stats *st)
-{
-	gortheap_stats(r, st);
-	st->gomaxprocs = stat_of(r, V_GOMAXPROCS);
-	st->idle_p = stat_of(r, V_NPIDLE);
-	st->spinning_m = stat_of(r, V_NMSPINNING);
-	st->idle_m = stat_of(r, V_NMIDLE);
-	st->runq = stat_of(r, V_RUNQSIZE);
-	read_ps(r, st);
 }

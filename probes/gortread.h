@@ -36,11 +36,6 @@ void gortread_close(struct gortread *r);
 
 /* Appends all goroutines; what: enum probe_what. 0, -EFAULT, -ENOMEM. */
 int gortread_goroutines(struct gortread *r, unsigned what, struct gsnap *out);
-/* Fills in the statistics that libgort publishes and leaves the others alone. */
-void gortread_stats(struct gortread *r, struct gsnap_stats *st);
-/* Appends the Ps and fills what libgort publishes of the scheduler. */
-void gortread_sched(struct gortread *r, struct gsnap *out);
-
 /* Fills in what the goroutines of the snapshot wait for; 0 or -ENOMEM. (gortchans.c) */
 int gortread_waits(struct gortread *r, struct gsnap *out);
 
@@ -50,6 +45,11 @@ int gortread_waits(struct gortread *r, struct gsnap *out);
  */
 bool gortread_frames(struct gortread *r, const struct gsnap_g *gp,
 	void (*frame)(void *ctx, const struct cregs *regs, bool callsite, uint64_t cfa), void *ctx);
+
+/* A variable of the layout, enum V_...; false and 0 when it is not published or unreadable. */
+bool gortread_variable(const struct gortread *r, int which, uint64_t *value);
+/* The OS thread of the struct m at that address, 0 when it is not to be had. */
+int32_t gortread_tid(const struct gortread *r, uint64_t m);
 
 /* Number of goroutines that exist, or GSNAP_UNKNOWN. */
 int64_t gortread_count(struct gortread *r);

@@ -13,6 +13,7 @@
 #include "gortheap.h"
 #include "gortlocals.h"
 #include "gortread.h"
+#include "gortsched.h"
 #include "gortsnap.h"
 #include "mappings.h"
 

@@ -90,6 +90,7 @@ void gosnap_counters(struct gotarget *g, struct gsnap_sched *s)
 		s->runq_global = target_u32(g->t, at + l->s_runqsize);
 		s->mutex_wait_ns = (int64_t)(target_word(g->t, at + l->s_mutexwait) +
 					     target_word(g->t, at + l->s_lockwait));
+		s->wait_every = 8; /* gTrackingPeriod */
 		gosnap_hist(g, at + l->s_timetorun, &s->wait);
 		gosnap_hist(g, at + l->s_stwstopgc, &s->stop_gc);
 		gosnap_hist(g, at + l->s_stwstopother, &s->stop_other);

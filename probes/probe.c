@@ -412,7 +412,7 @@ static int refresh_gort(struct probe *p, struct probe_view *v, struct gsnap_err 
 {
 	gsnap_free(&v->s);
 	begin(p, &v->s);
-	int e = gortsnap_read(p->gort, PROBE_STACKS, &v->s, err);
+	int e = gortsnap_read(p->gort, PROBE_STACKS | PROBE_SCHED, &v->s, err);
 	uint32_t *all = e ? NULL : realloc(v->all, (v->s.ngs + 1) * sizeof *all);
 	if (e || !all)
 		return e ? e : -ENOMEM;

@@ -20,6 +20,7 @@
 #include "sched/asm.h"
 #include "sched/proflabel.h"
 #include "sched/race.h"
+#include "sched/runq.h"
 #include "sched/runtime2.h"
 #include "sched/signal_linux.h"
 #include "sync/chan.h"
@@ -112,7 +113,11 @@ static const struct gort_abi_entry entries[] = {
 	MEMBER(p, runnext),
 	MEMBER(p, m),
 	MEMBER(p, steals),
+	MEMBER(p, timeToRun),
+	MEMBER(p, mutexwait),
 	MEMBER(p, timers),
+	MEMBER(p, timers.len),
+	MEMBER(p, syscalltick),
 	MEMBER(p, mcache.alloc),
 	MEMBER(p, mcache.nsmall),
 	MEMBER(p, mcache.tinyallocs),
@@ -208,10 +213,21 @@ static const struct gort_abi_entry entries[] = {
 	ADDR("gcController.trigger", gcpace.trigger),
 	ADDR("gcController.heapGoal", gcpace.goal),
 	ADDR("gcController.limitGoal", gcpace.limitgoal),
+	ADDR("writeBarrier.enabled", gort_writebarrier),
 	ADDR("memstats.numgc", gccycles.n),
 	ADDR("memstats.numforcedgc", gccycles.forced),
 	ADDR("memstats.pause_total_ns", gccycles.paused),
 	ADDR("memstats.last_gc_nanotime", gccycles.last),
+	ADDR("work.cpuStats.GCAssistTime", gccycles.assist),
+	ADDR("work.cpuStats.GCDedicatedTime", gccycles.dedicated),
+	ADDR("work.cpuStats.GCIdleTime", gccycles.idle),
+	ADDR("work.cpuStats.GCPauseTime", gccycles.pause),
+	ADDR("work.cpuStats.TotalTime", gccycles.total),
+	ADDR("sched.stwStoppingTimeGC", sched.stwStoppingTimeGC),
+	ADDR("sched.stwStoppingTimeOther", sched.stwStoppingTimeOther),
+	ADDR("sched.stwTotalTimeGC", sched.stwTotalTimeGC),
+	ADDR("sched.stwTotalTimeOther", sched.stwTotalTimeOther),
+	CONST("gTrackingPeriod", gTrackingPeriod),
 	CONST("pagesize", PAGESIZE),
 	CONST("pagesPerArena", PAGESPERARENA),
 	CONST("_Gidle", _Gidle),

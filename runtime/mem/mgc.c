@@ -68,7 +68,6 @@ static struct {
 	bool kernel;        /* the mode is kernel, and the system can */
 	struct cycle cycle; /* the one under way */
 
-	int64_t marked;             /* ns of all Ps that marking took, idle ones' left out */
 	uint64_t pauses[NPAUSE];    /* ns of each of the last cycles */
 	uint64_t pauseends[NPAUSE]; /* ns since 1970 */
 
@@ -141,11 +140,20 @@ static double partof(const struct cycle *c, int64_t ns)
 	return all > 0 ? (double)ns / all : 1;
 }
 
+static void account(struct gctimes t, int64_t now)
+{
+	gccycles.assist += t.assisted;
+	gccycles.dedicated += t.background;
+	gccycles.idle += t.idle;
+	gccycles.total += (now - gccycles.accounted) * gomaxprocs;
+	gccycles.accounted = now;
+}
+
 /* In a stop: everything is marked. */
 static void finish(struct cycle *c)
 {
 	uint64_t marked = markedbytes();
-	struct gctimes t = workerstimes();
+	struct gctimes t = c->concurrent ? workerstimes() : (struct gctimes){0};
 	if (unlikely(debug.gcmalloccheck))
 		malloccheck();
 	c->during = load_rlx(&gcpace.live);
@@ -154,7 +162,7 @@ static void finish(struct cycle *c)
 	paceend(marked, partof(c, t.assisted), partof(c, t.idle), c->concurrent);
 	sweepbegin(gcpace.goal - marked);
 	mProf_NextCycle();
-	gc.marked += t.background + t.assisted;
+	account(t, c->end);
 	gccycles.forced += c->forced;
 	gccycles.last = c->end;
 	xadd_acqrel(&gccycles.n, 1);
@@ -170,6 +178,7 @@ static bool stopall(int64_t *begin)
 		gc.stopcpu = limitclock();
 		if (!gcstop(begin))
 			return false;
+		timehistrecord(&sched.stwStoppingTimeGC, nanotime() - *begin);
 		if (rootscurrent())
 			return true;
 		gcrestart();
@@ -190,8 +199,10 @@ static void restart(int64_t begin)
 {
 	gc.lastpause = nanotime() - begin;
 	gccycles.paused += gc.lastpause;
+	gccycles.pause += gc.lastpause * gomaxprocs;
 	gc.pauses[gc.cycle.number % NPAUSE] += (uint64_t)gc.lastpause;
 	gc.pauseends[gc.cycle.number % NPAUSE] = walltime();
+	timehistrecord(&sched.stwTotalTimeGC, gc.lastpause);
 	gcrestart();
 	gc.stopcost = limitstopped(gc.stopcpu);
 }
@@ -575,7 +586,7 @@ static void countcycles(struct gort_memstats *m)
 	uint32_t n = load_rlx(&gccycles.n);
 	m->num_forced_gc = gccycles.forced;
 	m->last_gc = n ? gc.pauseends[(n - 1) % NPAUSE] : 0;
-	m->gc_cpu_fraction = (double)(gc.marked + gccycles.paused * gomaxprocs) / all;
+	m->gc_cpu_fraction = (double)(gccycles.assist + gccycles.dedicated + gccycles.pause) / all;
 	memcpy(m->pause_ns, gc.pauses, sizeof(m->pause_ns));
 	memcpy(m->pause_end, gc.pauseends, sizeof(m->pause_end));
 }
@@ -613,7 +624,9 @@ void gort_read_memstats(struct gort_memstats *m)
 	int64_t begin;
 	bool before = entercollect();
 	if (gcstop(&begin)) {
+		timehistrecord(&sched.stwStoppingTimeOther, nanotime() - begin);
 		countall(m);
+		timehistrecord(&sched.stwTotalTimeOther, nanotime() - begin);
 		gcrestart();
 	}
 	leavecollect(before);

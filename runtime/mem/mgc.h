@@ -15,6 +15,9 @@ extern struct gccycles {
 	_Atomic uint32_t n;
 	uint32_t forced;
 	int64_t last, paused; /* nanotime of the end of the last one; ns of all */
+	/* ns of CPU time until then; total: of all Ps */
+	int64_t assist, dedicated, idle, pause, total;
+	int64_t accounted; /* nanotime up to which total counts */
 } gccycles;
 /* A collection is wanted, or help with one; the next entry of a goroutine into libgort gives it. */
 extern _Atomic bool gcwanted;

@@ -85,7 +85,7 @@ static inline __attribute__((always_inline)) struct g *choose(struct m *mp, stru
 	struct p *pp = mp->p;
 	struct g *next = pick(mp);
 	gp->m = NULL;
-	if (likely(next == gp || (next && !next->wired && canrun(next)))) {
+	if (likely(next == gp || (next && !next->aside && canrun(next)))) {
 		execute(mp, next);
 	} else {
 		mp->nextg = next;
@@ -160,11 +160,19 @@ static inline __attribute__((always_inline)) void goready(struct g *gp)
 	runqputnext(getm()->p, gp);
 }
 
+/* Whether a goroutine that is put into runnext, or into the ring at t, is to be timed: runq.h. */
+static inline bool timesnext(struct p *pp, uint32_t t)
+{
+	return load_rlx(&pp->schedtick) % gTrackingPeriod == 0 ||
+	       (t % gTrackingPeriod == 0 && *(struct g *volatile *)&pp->runnext);
+}
+
 /* At one P: whether goreadyfast may be used: there is room, and nobody need be told. */
 static inline bool canreadyfast(void)
 {
 	struct p *pp = getm()->p;
-	return load_rlx(&pp->runqtail) - load_rlx(&pp->runqhead) < RUNQSIZE &&
+	uint32_t t = load_rlx(&pp->runqtail);
+	return t - load_rlx(&pp->runqhead) < RUNQSIZE && !timesnext(pp, t) &&
 	       !load_rlx(&sched.sysmonwait);
 }
 
@@ -190,8 +198,9 @@ static inline void goreadyfast(struct g *gp)
  */
 static inline bool readybegin(struct p *pp)
 {
-	uint32_t n = load_rlx(&pp->runqtail) - load_acq(&pp->runqhead); /* as in runqputtail */
-	if (n >= pp->wakelen || n >= RUNQSIZE || load_rlx(&sched.sysmonwait))
+	uint32_t t = load_rlx(&pp->runqtail),
+		 n = t - load_acq(&pp->runqhead); /* as in runqputtail */
+	if (n >= pp->wakelen || n >= RUNQSIZE || timesnext(pp, t) || load_rlx(&sched.sysmonwait))
 		return false;
 	return runnexttrylock(pp);
 }
@@ -223,7 +232,7 @@ static inline struct g *nextbegin(struct m *mp)
 	if (!runnexttrylock(pp))
 		return NULL;
 	struct g *next = pp->runnext;
-	if (likely(next && !next->wired && next->stack.hi && canrun(next)))
+	if (likely(next && !next->aside && next->stack.hi && canrun(next)))
 		return next;
 	store_rel(&pp->rnowner, 0);
 	return NULL;
@@ -255,9 +264,11 @@ static inline __attribute__((always_inline)) bool rotate(struct m *mp, struct g 
 	uint32_t h = load_rlx(&pp->runqhead), t = load_rlx(&pp->runqtail);
 	uint32_t tick = load_rlx(&pp->schedtick) + 1;
 	struct g *next = load_rlx(&pp->runq[h % RUNQSIZE]);
-	if (h == t || t - h >= RUNQSIZE || pp->runnext || tick % 64 == 0 || load_rlx(&pp->slow))
+	if (h == t || t - h >= RUNQSIZE || t % gTrackingPeriod == 0)
 		return false;
-	if (load_rlx(&mp->events) || next->wired || next->stack.hi == 0 || !canrun(next))
+	if (pp->runnext || tick % 64 == 0 || load_rlx(&pp->slow))
+		return false;
+	if (load_rlx(&mp->events) || next->aside || next->stack.hi == 0 || !canrun(next))
 		return false;
 	store_rlx(&pp->schedtick, tick);
 	store_rlx(&pp->runq[t % RUNQSIZE], gp);

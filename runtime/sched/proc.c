@@ -416,7 +416,7 @@ static void goexit0(struct m *mp)
 	struct g *next = pick(mp);
 	if (unlikely(raceenabled))
 		racegoend(gp);
-	if (next && next->stack.hi == 0 && next->stackclass == gp->stackclass) {
+	if (next && next->stack.hi == 0 && !next->aside && next->stackclass == gp->stackclass) {
 		gp->stack = (struct stack){0, 0};
 		next->stack = stack;
 		execute(mp, next);
@@ -425,7 +425,7 @@ static void goexit0(struct m *mp)
 	}
 	stackfreeself(pp, gp);
 	gfput(pp, gp);
-	if (!next || next->stack.hi == 0 || next->wired || !canrun(next)) {
+	if (!next || next->stack.hi == 0 || next->aside || !canrun(next)) {
 		mp->nextg = next;
 		next = mp->g0;
 		mp->curg = NULL;
@@ -488,6 +488,23 @@ static void waitswitchedout(struct g *gp)
 		osyield_backoff(i);
 }
 
+/* mayrun of one that is wired. */
+static bool wiredhere(struct m *mp, struct g *gp)
+{
+	struct m *lockedm = gcold(gp)->lockedm;
+	if (lockedm == mp) {
+		gp->wired = mp->lockedg == gp;
+		return true;
+	}
+	if (lockedm) {
+		startlockedm(mp, gp);
+	} else { /* besidepinned */
+		gp->wired = false;
+		movetom(mp, gp);
+	}
+	return false;
+}
+
 /* Whether mp may run gp; else gp and the P of mp are on their way to another M. */
 static bool mayrun(struct m *mp, struct g *gp)
 {
@@ -496,18 +513,12 @@ static bool mayrun(struct m *mp, struct g *gp)
 		movetom(mp, gp);
 		return false;
 	}
-	if (likely(!gp->wired))
+	if (likely(!gp->aside))
 		return true;
-	if (!gcold(gp)->lockedm) { /* besidepinned */
-		gp->wired = false;
-		movetom(mp, gp);
+	if (gp->wired && !wiredhere(mp, gp))
 		return false;
-	}
-	if (gcold(gp)->lockedm != mp) {
-		startlockedm(mp, gp);
-		return false;
-	}
-	gp->wired = mp->lockedg == gp;
+	if (gp->timed)
+		runqtimed(mp->p, gp);
 	return true;
 }
 

@@ -7,6 +7,7 @@
 #include "sched/netpoll.h"
 #include "sched/preempt.h"
 #include "sched/timer.h"
+#include "sched/tsc.h"
 
 /* A wake-up costs about this much: a backlog of less work is not worth one. */
 #define WAKECOST_NS 30000
@@ -40,6 +41,22 @@ void runqresize(void)
 		pp->sliceprev = INT64_MAX;
 		pp->slicestart = nanotime();
 	}
+}
+
+/* gp, which nobody can take yet, becomes runnable. */
+void runqtime(struct g *gp)
+{
+	struct m *mp = getm();
+	gp->waitsince = mp && mp->p ? nanotimeupper(mp->p) : nanotime();
+	gp->timed = true;
+}
+
+/* What two Ps take for the time may differ by less than the first bucket of the histogram. */
+void runqtimed(struct p *pp, struct g *gp)
+{
+	int64_t waited = nanotimeupper(pp) - gp->waitsince;
+	timehistrecord(&pp->timeToRun, waited > 0 ? waited : 0);
+	gp->timed = false;
 }
 
 /* A thief looks at pp's runnext: gives way until it is gone. Returns owning. */
@@ -131,14 +148,25 @@ void runqputslow(struct p *pp, struct g *gp, uint32_t h)
 	runqwake(pp);
 }
 
+/* With sched.lock held: so many come to runq, gp first. */
+static void globrunqtime(struct g *gp, uint32_t n)
+{
+	uint32_t before = sched.runqtick;
+	sched.runqtick += n;
+	if (sched.runqtick / gTrackingPeriod != before / gTrackingPeriod)
+		runqtime(gp);
+}
+
 void globrunqputbatch(struct gQueue *batch)
 {
+	globrunqtime(batch->first, batch->size);
 	LIST_CONCAT(&sched.runq, batch, schedlink);
 	setrunqsize();
 }
 
 void globrunqput(struct g *gp)
 {
+	globrunqtime(gp, 1);
 	LIST_PUSH_BACK(&sched.runq, gp, schedlink);
 	setrunqsize();
 }
@@ -231,6 +259,8 @@ void runqputbatch(struct p *pp, struct gQueue *list)
 			runqputslow(pp, gp, h);
 			continue;
 		}
+		if (unlikely(t % gTrackingPeriod == 0))
+			runqtime(gp);
 		store_rlx(&pp->runq[t % RUNQSIZE], gp);
 		store_rel(&pp->runqtail, t + 1); /* as in runqputtail */
 	}

@@ -32,6 +32,13 @@
  * ones) sysmon finds: p.stuck. And while little goes on a wake-up costs nobody anything: the first
  * runnext after a quiet time, and the first `go` of a P that was idle, wake an M at once. That one
  * may wait for a CPU: the thread of the P sets a timer too (startclock, preempt.c).
+ *
+ * How long goroutines wait for a P is counted of one in gTrackingPeriod, into p.timeToRun: who is
+ * put into each so manieth slot of a ring, comes to the global queue as each so manieth, or is put
+ * into runnext between one decision in so many and the next. It is marked (g.timed) before anybody
+ * can take it. Code that does without a call leaves those to the functions here; and whoever picks
+ * a marked one lets g0 run it, as one that is wired, so that nothing is tested that was not before.
+ * One that runnext was too small for counts from then on.
  */
 #ifndef GORT_SCHED_RUNQ_H
 #define GORT_SCHED_RUNQ_H
@@ -39,7 +46,13 @@
 #include "sched/proc.h"
 #include "sched/runtime2.h"
 
+/* One in so many waits for a P is timed; the size of a ring is a multiple. */
+#define gTrackingPeriod 128
+
 /* The slow paths, runq.c. */
+void runqtime(struct g *gp);
+/* gp is about to run on pp: how long it took. */
+void runqtimed(struct p *pp, struct g *gp);
 void runqputslow(struct p *pp, struct g *gp, uint32_t head);
 struct g *runqpickslow(struct p *pp, uint32_t tick);
 void runqwake(struct p *pp);
@@ -120,6 +133,8 @@ static inline void runqputtail(struct p *pp, struct g *gp)
 		runqputslow(pp, gp, h);
 		return;
 	}
+	if (unlikely(t % gTrackingPeriod == 0))
+		runqtime(gp);
 	store_rlx(&pp->runq[t % RUNQSIZE], gp);
 	store_rel(&pp->runqtail, t + 1); /* pairs with takers' acquire of runqtail */
 	if (unlikely(t - h >= pp->wakelen))
@@ -129,10 +144,15 @@ static inline void runqputtail(struct p *pp, struct g *gp)
 /* Makes gp run next; what was next goes to the ring. The caller owns pp. */
 static inline void runqputnext(struct p *pp, struct g *gp)
 {
+	bool timed = load_rlx(&pp->schedtick) % gTrackingPeriod == 0;
+	if (unlikely(timed))
+		runqtime(gp);
 	runnextlock(pp);
 	struct g *old = pp->runnext;
 	*(struct g *volatile *)&pp->runnext = gp;
 	runnextunlock(pp);
+	if (unlikely(timed && old))
+		old->timed = false; /* its turn in the ring decides */
 	if (old)
 		runqputtail(pp, old);
 	else if (unlikely(load_rlx(&sched.sysmonwait)))

@@ -31,6 +31,7 @@
 #include "gort/gort.h"
 #include "mem/mcache.h"
 #include "mem/stopped.h"
+#include "sched/histogram.h"
 
 /* g.atomicstatus, Go's numbers. _Gwaiting is set under the lock that makes the G findable. */
 enum {
@@ -147,8 +148,16 @@ struct g {
 	uint8_t waitreason; /* waitReason, valid while _Gwaiting */
 	uint8_t stackclass; /* index into stack size classes */
 	bool system;        /* started by the runtime for itself */
-	bool wired;         /* only gcold.lockedm may run it: whoever picks it hands its P over */
-	int64_t waitsince;  /* nanotime when it began to wait, at most 10 ms off */
+	union {
+		struct {
+			/* Only gcold.lockedm may run it: whoever picks it hands its P over. */
+			bool wired : 1;
+			/* Became runnable at waitsince: whoever runs it counts how long ago. */
+			bool timed : 1;
+		};
+		uint8_t aside; /* not 0: g0 looks at it before it runs */
+	};
+	int64_t waitsince; /* nanotime when it began to wait, at most 10 ms off */
 	uint64_t goid;
 
 	union {
@@ -422,6 +431,10 @@ struct p {
 	struct anchor anchor;     /* touched by the owner only, as is the next */
 	struct ctxcache ctxcache;
 
+	/* Touched by the owner, read by anybody. */
+	struct timeHistogram timeToRun; /* of one in gTrackingPeriod that became runnable */
+	_Atomic int64_t mutexwait;      /* ns that goroutines waited for locks */
+
 	/* sysmon's own notes */
 	uint32_t sysmontick;
 	int64_t sysmonwhen;
@@ -448,6 +461,7 @@ struct schedt {
 	struct gQueue runqnew; /* what rings had no room for, newest batch first */
 	struct gQueue runqold; /* what was in runqnew for long, oldest first */
 	int64_t runqaged;      /* when runqnew became runqold last */
+	uint32_t runqtick;     /* goroutines that were put into runq */
 
 	struct note stopnote; /* stopwait has become 0 */
 
@@ -466,6 +480,10 @@ struct schedt {
 	struct mutex gFreelock __attribute__((aligned(64)));
 	struct gfree gFree;
 	_Atomic uint64_t goidgen;
+
+	/* Written while the world is stopped: until all stood, until they went on. */
+	struct timeHistogram stwStoppingTimeGC, stwStoppingTimeOther;
+	struct timeHistogram stwTotalTimeGC, stwTotalTimeOther;
 
 	struct note sysmonnote;
 	bool started;

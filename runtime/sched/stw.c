@@ -45,6 +45,7 @@
 
 static gort_mutex worldsema; /* held while the world is stopped, and by who stops it */
 static bool standing;        /* Ps may stop in the signal handler; guarded by sched.lock */
+static int64_t stopbegan;    /* guarded by worldsema */
 
 /* ---- stopping ---- */
 
@@ -147,7 +148,7 @@ static int64_t stopworld(bool stand)
 	if (stand)
 		gcstopbegin();
 	noteclear(&sched.stopnote);
-	int64_t begin = nanotime();
+	stopbegan = nanotime();
 	lock(&sched.lock);
 	standing = stand;
 	store_rlx(&sched.stopwait, gomaxprocs - 1);
@@ -155,7 +156,9 @@ static int64_t stopworld(bool stand)
 	stopothers(pp);
 	unlock(&sched.lock);
 	awaitall(pp);
-	return begin;
+	if (!stand)
+		timehistrecord(&sched.stwStoppingTimeOther, nanotime() - stopbegan);
+	return stopbegan;
 }
 
 void stopTheWorld(void)
@@ -275,6 +278,8 @@ void startTheWorld(int32_t procs)
 	for (; n > 0 && load_rlx(&sched.npidle) > 0; n--)
 		startm(NULL, false);
 	wakep(); /* at least one looks for what timers and the poller have */
+	if (!standing)
+		timehistrecord(&sched.stwTotalTimeOther, nanotime() - stopbegan);
 	mp->noretake--;
 	gort_mutex_unlock(&worldsema);
 }

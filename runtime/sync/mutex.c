@@ -180,10 +180,11 @@ static void takeover(struct muteximpl *m, const struct locker *l, uint32_t old)
 static bool waitforunlock(struct muteximpl *m, struct locker *l)
 {
 	bool again = l->since != 0;
+	int64_t begin = nanotime();
 	if (!again)
-		l->since = nanotime();
-	semacquire(&m->sema, again, waitReasonSyncMutexLock);
-	if (nanotime() - l->since > STARVATIONTHRESHOLDNS)
+		l->since = begin;
+	int64_t end = semacquirelock(&m->sema, again, waitReasonSyncMutexLock, begin);
+	if (end - l->since > STARVATIONTHRESHOLDNS)
 		l->starving = true;
 	uint32_t old = load_rlx(&m->state);
 	if (old & mutexStarving) {

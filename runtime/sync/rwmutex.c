@@ -29,6 +29,7 @@
  */
 #include <stdatomic.h>
 
+#include "base/clock.h"
 #include "base/throw.h"
 #include "sched/proc.h"
 #include "sched/race.h"
@@ -109,7 +110,7 @@ void gort_rwmutex_rlockslow(gort_rwmutex *rwmutex, bool counted)
 	struct rwimpl *rw = (struct rwimpl *)rwmutex;
 	getgchecked("gort_rwmutex_rlock");
 	if (counted || enter(rw, false) < 0)
-		semacquire(&rw->readersem, false, waitReasonSyncRWMutexRLock);
+		semacquirelock(&rw->readersem, false, waitReasonSyncRWMutexRLock, nanotime());
 }
 
 bool gort_rwmutex_tryrlock(gort_rwmutex *rwmutex)
@@ -166,7 +167,7 @@ void gort_rwmutex_lock(gort_rwmutex *rwmutex)
 	int32_t readers = announce(rw);
 	/* Those who leave between the two additions have made readerWait negative. */
 	if (readers != 0 && xadd_acqrel(&rw->readerWait, readers) + readers != 0)
-		semacquire(&rw->writersem, false, waitReasonSyncRWMutexLock);
+		semacquirelock(&rw->writersem, false, waitReasonSyncRWMutexLock, nanotime());
 	acquired(rwmutex);
 }
 

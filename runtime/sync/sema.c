@@ -27,6 +27,7 @@
  */
 #include "sync/sema.h"
 
+#include "base/clock.h"
 #include "base/noptr.h"
 #include "base/throw.h"
 #include "sched/park.h"
@@ -141,6 +142,15 @@ void semacquire(uint32_t *addr, bool lifo, waitReason reason)
 	gp->waiting = sg;
 	queue(root, sg, lifo);
 	goparkunlock(&root->lock, reason);
+}
+
+int64_t semacquirelock(uint32_t *addr, bool lifo, waitReason reason, int64_t begin)
+{
+	semacquire(addr, lifo, reason);
+	struct p *pp = getm()->p;
+	int64_t end = nanotime();
+	store_rlx(&pp->mutexwait, load_rlx(&pp->mutexwait) + end - begin);
+	return end;
 }
 
 void semrelease(uint32_t *addr, bool yield)

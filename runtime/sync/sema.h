@@ -12,6 +12,12 @@
 void semacquire(uint32_t *addr, bool lifo, waitReason reason);
 
 /*
+ * The same for a lock, since `begin` by nanotime: the time counts as waiting for locks. Returns
+ * nanotime at the end.
+ */
+int64_t semacquirelock(uint32_t *addr, bool lifo, waitReason reason, int64_t begin);
+
+/*
  * Hands one unit to the first waiter of addr, or keeps it in *addr for the next to come. yield: the
  * waiter runs at once in the caller's place. When there is, or will be, a waiter for each unit,
  * nothing at addr is touched after the last of them may have returned.

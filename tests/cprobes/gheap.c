@@ -37,12 +37,13 @@ static void print_stats(void)
 	dprintf(1,
 		"ready {\"num_gc\":%llu,\"objects\":%llu,\"bytes\":%llu,\"allocs\":%llu,"
 		"\"alloc_bytes\":%llu,\"goal\":%llu,\"pause\":%llu,\"inuse\":%llu,\"sys\":%llu,"
-		"\"released\":%llu}\n",
+		"\"released\":%llu,\"procs\":%d}\n",
 		(unsigned long long)m.num_gc, (unsigned long long)m.heap_objects,
 		(unsigned long long)m.heap_alloc, (unsigned long long)m.mallocs,
 		(unsigned long long)m.total_alloc, (unsigned long long)m.next_gc,
 		(unsigned long long)m.pause_total_ns, (unsigned long long)m.heap_inuse,
-		(unsigned long long)m.heap_sys, (unsigned long long)m.heap_released);
+		(unsigned long long)m.heap_sys, (unsigned long long)m.heap_released,
+		gort_gomaxprocs(0));
 }
 
 int gort_main(int argc, char **argv)

@@ -32,6 +32,14 @@ def check_gc(own, gc):
     expect("in use", own["inuse"], gc["object_bytes"] + gc["unused_bytes"])
     expect("mapped", own["sys"] - own["released"], gc["mapped_bytes"])
     expect("gogc", 100, gc["gogc_percent"])
+    expect("pauses", own["num_gc"], gc["pauses"]["count"]) # each cycle has one, without gort-cc
+    expect("stops", own["num_gc"], gc["stops"]["count"])
+    expect("marking", 0, gc["marking"])
+    cpu = gc["cpu_ns"]
+    expect("CPU of pauses", own["pause"] * own["procs"], cpu["pause"])
+    expect("CPU of all", cpu["assist"] + cpu["dedicated"] + cpu["idle"] + cpu["pause"], cpu["gc"])
+    if not cpu["gc"] < cpu["total"]:
+        sys.exit(f"gheap.py: {cpu['gc']} ns of CPU time of {cpu['total']} for collecting")
     if not 0 < gc["live_bytes"] <= gc["heap_bytes"] < gc["trigger_bytes"]:
         sys.exit(f"gheap.py: live {gc['live_bytes']}, now {gc['heap_bytes']}, trigger "
                  f"{gc['trigger_bytes']}")

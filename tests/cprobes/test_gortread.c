@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/wait.h>
-#include "probes/gortread.h"
+#include "probes/gortsched.h"
 
 Suite *test_suite(void);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "probes/gortheap.h"
+#include "probes/gortsched.h"
 
 #define BASE 0x400000u
 
