@@ -182,7 +182,7 @@ const struct command cmd_heap = {
 		 "that can never go on (gort leaks). The target is not stopped, so what moves\n"
 		 "meanwhile may be counted wrong. gort needs as much memory as the part of the\n"
 		 "heap that holds pointers. Of a program on libgort: large objects by their type,\n"
-		 "the others by size class; it does not tell what is live.",
+		 "the others by size class.",
 	.own = own,
 	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC | TAKES_CORE,
 	.min_args = 1,

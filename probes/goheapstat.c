@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * goheapstat.c - counts the objects of a copied heap by type, where the runtime notes one, and by
- * size class, where it does not.
+ * goheapstat.c - counts the objects of a copied heap, Go's or libgort's, by type, where the runtime
+ * notes one, and by size class, where it does not.
  *
  * What is alive is told by the marks of a look for leaks (goleak.c): all that is reachable but for
  * the stacks of leaked goroutines. Those are marked last: what only they reach is kept from the
@@ -16,10 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "goleak.h"
 #include "idmap.h"
 
 #define LARGE_KEY 2 /* and 3: no size class is that small */
+#define MAX_SMALL 32768
 
 struct counter {
 	struct golook *look;
@@ -58,24 +58,26 @@ static struct probe_heap_row *row_of(struct counter *c, struct idmap *map, uint6
 /* A slot that holds two values or more holds an array: size classes waste an eighth at most. */
 static struct probe_heap_row *typed_row(struct counter *c, uint64_t type, uint64_t room)
 {
-	const struct gotarget *g = c->look->l->g;
+	const struct goleaker *l = c->look->l;
 	const struct gotype *t = gotype_get(&c->look->mark.types, type);
 	char name[256];
 	bool array = t && t->size && room >= 2 * t->size, new;
 	struct probe_heap_row *r = row_of(c, &c->types, type | array, &new);
 	if (!r || !new)
 		return r;
-	if (!gotype_name(g, type, name, sizeof name))
-		snprintf(name, sizeof name, "a type made by reflection");
+	if (!l->ops->type_name(l, type, name, sizeof name))
+		snprintf(name, sizeof name,
+			l->g ? "a type made by reflection" : "a type without a name");
 	r->type = strdup(name);
 	r->array = array;
 	r->pointers = true;
+	r->large = room > MAX_SMALL;
 	return r;
 }
 
 static struct probe_heap_row *sized_row(struct counter *c, const struct gospan *s)
 {
-	bool noscan = s->kind == GOSPAN_NOSCAN, large = !(s->spanclass >> 1), new;
+	bool noscan = s->kind == GOSPAN_NOSCAN, large = s->elemsize > MAX_SMALL, new;
 	uint64_t key = large ? LARGE_KEY | noscan : s->elemsize * 2 + noscan;
 	struct probe_heap_row *r = row_of(c, &c->sizes, key, &new);
 	if (r && new) {
@@ -151,49 +153,37 @@ static uint64_t *copy_marks(const struct goheap *h)
 	return copy;
 }
 
-/* The stacks that the look left out: those of goroutines that nothing can wake. */
-static void mark_leaked(struct golook *look)
-{
-	for (size_t i = 0; i < look->now.n; i++)
-		if (look->state[i] == GOLOOK_BLOCKED)
-			gostackmap_mark(&look->l->stacks, &look->mark, &look->now.v[i], false);
-	gomark_drain(&look->mark);
-}
-
 static int by_bytes(const void *a, const void *b)
 {
 	const struct probe_heap_row *x = a, *y = b;
 	return (x->bytes < y->bytes) - (x->bytes > y->bytes);
 }
 
-int goheapstat_read(const struct gotarget *g, struct probe_heap *out)
+int goheapstat_read(struct goleaker *l, struct probe_heap *out)
 {
-	struct goleaker l;
 	struct golook look;
 	const char *why = NULL;
 	struct counter c = {.look = &look, .out = out};
 	uint64_t *before = NULL;
-	goleaker_init(&l, g);
-	int err = golook_at(&look, &l, &why);
+	int err = golook_at(&look, l, &why);
 	out->marked = !err;
 	if (!err) {
-		before = copy_marks(&l.heap);
+		before = copy_marks(&l->heap);
 		err = before ? 0 : -ENOMEM;
 	}
 	if (!err)
-		mark_leaked(&look);
-	if (err == -EPROTO && l.heap.bits) {
+		golook_mark_leaked(&look);
+	if (err == -EPROTO && l->heap.bits) {
 		snprintf(out->why, sizeof out->why, "%s", why ? why : "");
 		err = 0;
 	}
 	if (!err)
-		err = count(&c, &l.heap, before);
+		err = count(&c, &l->heap, before);
 	if (!err && out->n)
 		qsort(out->v, out->n, sizeof *out->v, by_bytes);
 	free(before);
 	idmap_free(&c.types);
 	idmap_free(&c.sizes);
 	golook_free(&look);
-	goleaker_free(&l);
 	return err;
 }

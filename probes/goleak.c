@@ -98,6 +98,14 @@ static void drain(struct golook *p)
 	while (p->l->ops->more(p));
 }
 
+void golook_mark_leaked(struct golook *p)
+{
+	for (size_t i = 0; i < p->now.n; i++)
+		if (p->state[i] == GOLOOK_BLOCKED || p->state[i] == GOLOOK_LIKELY)
+			mark_goroutine(p, &p->now.v[i], false);
+	drain(p);
+}
+
 static void mark_roots(struct golook *p)
 {
 	for (size_t i = 0; i < p->now.n; i++) {
@@ -434,8 +442,13 @@ static const char *go_distrust(const struct golook *p)
 	return NULL;
 }
 
-static const struct golook_ops go_ops = {
-	go_goroutines, go_heap, go_roots, go_mark, go_more, go_name, go_live, go_distrust};
+static bool go_type_name(const struct goleaker *l, uint64_t type, char *buf, size_t size)
+{
+	return gotype_name(l->g, type, buf, size);
+}
+
+static const struct golook_ops go_ops = {go_goroutines, go_heap, go_roots, go_mark, go_more,
+	go_name, go_live, go_distrust, go_type_name};
 
 void goleaker_init(struct goleaker *l, const struct gotarget *g)
 {

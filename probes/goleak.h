@@ -37,6 +37,8 @@ struct golook_ops {
 	enum golive (*live)(struct golook *p, size_t i);
 	/* Why the process is not understood well enough; NULL: it is. */
 	const char *(*distrust)(const struct golook *p);
+	/* The name of a type that the runtime notes; false: it has none. */
+	bool (*type_name)(const struct goleaker *l, uint64_t type, char *buf, size_t size);
 };
 
 /* One look, with all that was copied and marked. */
@@ -100,6 +102,8 @@ int goleaker_pass(struct goleaker *l, struct probe_leaks *out, const char **why)
 /* The same, with everything that was found out kept until golook_free. */
 int golook_at(struct golook *p, struct goleaker *l, const char **why);
 void golook_free(struct golook *p);
+/* Marks what those goroutines hold that nothing reached. */
+void golook_mark_leaked(struct golook *p);
 
 /*
  * What keeps a goroutine of a look reachable, nearest first: at most max steps; how many. 0: it is

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "gortsched.h"
-#include "idmap.h"
 
 #define MAX_ARENAS 2097152u /* 47 bits of addresses */
 #define MAX_PAGES  1048576u /* of an arena */
@@ -22,8 +21,6 @@
 #define BATCH      512
 #define MAX_CLASS  1024 /* span classes */
 #define MAX_PS     4096
-#define NOSCAN     1 /* mspan.kind */
-#define LARGE_KEY  2
 
 static const char *const span_names[SP_MEMBERS] = {
 	[SP_START] = "mspan.startAddr",
@@ -116,7 +113,6 @@ int gortheap_open(struct gortheap *h, const struct gortread *r)
 		.base = glayout_member(&r->abi, "heapArena.base"),
 		.mapped = glayout_member(&r->abi, "heapArena.mapped"),
 		.spans = glayout_member(&r->abi, "heapArena.spans"),
-		.typename = glayout_member(&r->abi, "gort_type.name"),
 		.pagesize = page_size(r),
 		.pages_per_arena = constant(r, "pagesPerArena")};
 	if (!heap.size || !h->base.size || !h->mapped.size || !resolve_spans(h, r) ||
@@ -378,107 +374,4 @@ void gortheap_stats(const struct gortread *r, struct gsnap_stats *st)
 	st->num_gc = figure(r, "memstats.numgc");
 	st->gc_pause_total_ns = figure(r, "memstats.pause_total_ns");
 	st->total_alloc = ever_allocated(r, &ever) ? believed(ever.bytes) : GSNAP_UNKNOWN;
-}
-
-/* ---- what fills it ---- */
-
-struct rows {
-	struct probe_heap *out;
-	size_t cap;
-	struct idmap index; /* to rows, from 1 on */
-};
-
-/* A type's name, cut and without what would reach a terminal. */
-static char *type_name(const struct gortheap *h, uint64_t type)
-{
-	char text[128] = "";
-	uint64_t at = h->typename.size ? word_at(h->r, type, h->typename) : 0;
-	for (size_t i = 0; at && i + 1 < sizeof text; i++) {
-		if (!tmem_read(&h->r->mem, (taddr){at + i}, &text[i], 1))
-			text[i] = '\0';
-		if (!text[i])
-			break;
-		if (text[i] < ' ' || text[i] > '~')
-			text[i] = '?';
-	}
-	return text[0] ? strdup(text) : NULL;
-}
-
-static struct probe_heap_row *new_row(struct rows *rows, uint64_t key)
-{
-	struct probe_heap *out = rows->out;
-	if (out->n == rows->cap) {
-		size_t cap = rows->cap ? rows->cap * 2 : 128;
-		struct probe_heap_row *bigger = realloc(out->v, cap * sizeof *bigger);
-		if (!bigger)
-			return NULL;
-		out->v = bigger;
-		rows->cap = cap;
-	}
-	if (!idmap_put(&rows->index, key, (uint32_t)out->n + 1))
-		return NULL;
-	out->v[out->n] = (struct probe_heap_row){0};
-	return &out->v[out->n++];
-}
-
-/* Large objects by type, the others by their size; small numbers are no addresses of types. */
-static uint64_t row_key(const struct gortspan *s)
-{
-	uint64_t noscan = s->v[SP_KIND] == NOSCAN;
-	if (s->v[SP_CLASS])
-		return s->v[SP_ELEMSIZE] * 2 + noscan;
-	return s->v[SP_TYPE] ? s->v[SP_TYPE] : LARGE_KEY + noscan;
-}
-
-static struct probe_heap_row *row_of(
-	const struct gortheap *h, struct rows *rows, const struct gortspan *s)
-{
-	uint64_t key = row_key(s);
-	uint32_t i = idmap_get(&rows->index, key);
-	if (i)
-		return &rows->out->v[i - 1];
-	struct probe_heap_row *r = new_row(rows, key);
-	if (!r)
-		return NULL;
-	r->large = !s->v[SP_CLASS];
-	r->pointers = s->v[SP_KIND] != NOSCAN;
-	r->size = s->v[SP_ELEMSIZE];
-	r->type = r->large && s->v[SP_TYPE] ? type_name(h, s->v[SP_TYPE]) : NULL;
-	return r;
-}
-
-static int add_span(const struct gortheap *h, const struct gortspan *s, void *arg)
-{
-	struct rows *rows = arg;
-	uint64_t n = s->v[SP_COUNT], size = s->v[SP_ELEMSIZE];
-	rows->out->span_bytes += s->v[SP_NPAGES] * h->pagesize;
-	struct probe_heap_row *r = n ? row_of(h, rows, s) : NULL;
-	if (!r)
-		return n ? -ENOMEM : 0;
-	r->size = r->size == size ? size : 0;
-	r->objects += n;
-	r->bytes += n * size;
-	rows->out->objects += n;
-	rows->out->bytes += n * size;
-	return 0;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-	const struct probe_heap_row *x = a, *y = b;
-	return (x->bytes < y->bytes) - (x->bytes > y->bytes);
-}
-
-int gortheap_read(const struct gortread *r, struct probe_heap *out)
-{
-	struct gortheap h;
-	struct rows rows = {.out = out};
-	int err = gortheap_open(&h, r);
-	if (!err)
-		err = gortheap_walk(&h, add_span, &rows);
-	if (!err && out->n)
-		qsort(out->v, out->n, sizeof *out->v, by_bytes);
-	snprintf(out->why, sizeof out->why, "libgort does not tell what is reachable");
-	idmap_free(&rows.index);
-	return err;
 }

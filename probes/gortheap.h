@@ -28,7 +28,7 @@ enum {
 /* What lies where in the heap. */
 struct gortheap {
 	const struct gortread *r;
-	struct member span[SP_MEMBERS], base, mapped, spans, typename;
+	struct member span[SP_MEMBERS], base, mapped, spans;
 	uint64_t pagesize, pages_per_arena, arenas, narenas;
 	uint32_t span_len;
 };
@@ -49,11 +49,5 @@ int gortheap_walk(const struct gortheap *h, gortheap_each each, void *arg);
 void gortheap_gc(const struct gortread *r, struct gsnap_gc *gc);
 /* The same of the general statistics; cheap: nothing is counted. */
 void gortheap_stats(const struct gortread *r, struct gsnap_stats *st);
-
-/*
- * What fills the heap, by size class, and large objects by the type that libgort notes. Freed with
- * probe_heap_free, also after a failure. 0, -ENOTSUP when it is not published, -EFAULT, -ENOMEM.
- */
-int gortheap_read(const struct gortread *r, struct probe_heap *out);
 
 #endif

@@ -256,7 +256,26 @@ static enum golive live(struct golook *p, size_t i)
 	return best;
 }
 
-static const struct golook_ops ops = {goroutines, heap, roots, mark, more, name, live, gorttorn};
+/* Without what a terminal would obey. */
+static bool type_name(const struct goleaker *l, uint64_t type, char *buf, size_t size)
+{
+	struct member text = glayout_member(&l->r->abi, "gort_type.name");
+	uint64_t at = 0;
+	size_t n = 0;
+	if (text.size != sizeof at ||
+		!tmem_read(&l->r->mem, (taddr){type + text.offset}, &at, sizeof at))
+		return false;
+	while (at && n + 1 < size && tmem_read(&l->r->mem, (taddr){at + n}, &buf[n], 1) && buf[n]) {
+		if (buf[n] < ' ' || buf[n] > '~')
+			buf[n] = '?';
+		n++;
+	}
+	buf[n] = '\0';
+	return n;
+}
+
+static const struct golook_ops ops = {
+	goroutines, heap, roots, mark, more, name, live, gorttorn, type_name};
 
 void gortleaker_init(struct goleaker *l, const struct gortread *r, const struct target *t)
 {

@@ -101,11 +101,6 @@ const struct gortread *gortsnap_reader(const struct gortsnap *s)
 	return &s->read;
 }
 
-int gortsnap_heap(struct gortsnap *s, struct probe_heap *out)
-{
-	return gortheap_read(&s->read, out);
-}
-
 struct modules *gortsnap_modules(struct gortsnap *s)
 {
 	return s->ms;

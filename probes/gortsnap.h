@@ -34,9 +34,6 @@ struct modules *gortsnap_modules(struct gortsnap *s);
 /* The reader, while s is open. */
 const struct gortread *gortsnap_reader(const struct gortsnap *s);
 
-/* As gortheap_read. */
-int gortsnap_heap(struct gortsnap *s, struct probe_heap *out);
-
 /* "gort 0.1.0"; valid until the close. */
 const char *gortsnap_version(const struct gortsnap *s);
 /* Number of goroutines that exist, GSNAP_UNKNOWN when it cannot be read. */

@@ -624,7 +624,10 @@ int probe_heap(struct probe *p, struct probe_heap *out, struct gsnap_err *err)
 	*err = (struct gsnap_err){0};
 	*out = (struct probe_heap){0};
 	p->t.read_errno = 0;
-	int e = p->kind == GSNAP_GO ? goheapstat_read(&p->go, out) : gortsnap_heap(p->gort, out);
+	struct goleaker l;
+	leaker_init(p, &l);
+	int e = goheapstat_read(&l, out);
+	goleaker_free(&l);
 	if (e == -ENOTSUP)
 		e = no_heap(p, err);
 	if (e)

@@ -226,9 +226,8 @@ struct probe_heap {
 /*
  * What fills the heap of a process. Slots count as in use until the sweep that frees them, as in
  * Go's own figures; live is what a collection now would keep. Types are noted by Go for objects of
- * more than 512 bytes that hold pointers; libgort notes those of large ones with a layout, and does
- * not tell what is live. Costs what one look of probe_leaks does. *out is freed with
- * probe_heap_free.
+ * more than 512 bytes that hold pointers; libgort notes those of large ones with a layout. Costs
+ * what one look of probe_leaks does. *out is freed with probe_heap_free.
  */
 int probe_heap(struct probe *p, struct probe_heap *out, struct gsnap_err *err);
 void probe_heap_free(struct probe_heap *heap);

@@ -249,6 +249,7 @@ static void fill_sched(struct gsnap *s, int reads)
 	}
 	s->sched.runq_global = 6;
 	s->sched.mutex_wait_ns = SEC / 5 * reads;
+	s->sched.wait_every = 8;
 	s->sched.cgo_calls = 7 * reads;
 	fill_hist(&s->sched.wait, 24, (uint64_t)(100 + reads));
 	fill_hist(&s->sched.stop_gc, 16, 10);

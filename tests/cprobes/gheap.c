@@ -12,7 +12,21 @@ struct node {
 
 GORT_TYPE(node_type, struct node, next);
 
-enum { SMALL = 3000, TEXTS = 500, LARGE = 3, LARGE_LEN = 1000 };
+/* Of sizes that nothing else has. */
+struct garbage {
+	struct garbage *next;
+	char pad[296];
+};
+
+struct kept {
+	struct kept *next;
+	char pad[376];
+};
+
+GORT_TYPE(garbage_type, struct garbage, next);
+GORT_TYPE(kept_type, struct kept, next);
+
+enum { SMALL = 3000, TEXTS = 500, LARGE = 3, LARGE_LEN = 1000, GARBAGE = 1000, KEPT = 200 };
 
 static struct node *volatile list, *volatile large[LARGE];
 static char *volatile texts[TEXTS];
@@ -28,6 +42,34 @@ static void fill(void)
 		texts[i] = gort_new_array(char, 1000, &gort_noscan);
 	for (int i = 0; i < LARGE; i++)
 		large[i] = gort_new_array(struct node, LARGE_LEN, &node_type);
+}
+
+/* Reached by nothing from the start. */
+static void litter(void)
+{
+	for (int i = 0; i < GARBAGE; i++)
+		gort_new(struct garbage, &garbage_type);
+}
+
+/* Waits for a channel that nobody else knows of, and keeps what it has made. */
+static void leak(chan(bool) ready)
+{
+	struct kept *volatile all = NULL;
+	for (int i = 0; i < KEPT; i++) {
+		struct kept *k = gort_new(struct kept, &kept_type);
+		k->next = all;
+		all = k;
+	}
+	chan_send(ready, true);
+	(void)chan_recv(make_chan(int, 0));
+	println(all == NULL);
+}
+
+static void start_leak(void)
+{
+	chan(bool) ready = make_chan(bool, 0);
+	go(leak, ready);
+	(void)chan_recv(ready);
 }
 
 static void print_stats(void)
@@ -53,7 +95,9 @@ int gort_main(int argc, char **argv)
 	fill();
 	gort_gc();
 	fill(); /* what was there before is garbage now, but for the list */
+	start_leak();
 	gort_gc();
+	litter();
 	print_stats();
 	return read(0, &end, 1) < 0;
 }

@@ -58,6 +58,14 @@ def check_heap(own, heap):
     large = [k for k in heap["kinds"] if k["type"] == "struct node"]
     if len(large) != 1 or large[0]["objects"] != 3 or not large[0]["large"]:
         sys.exit(f"gheap.py: not 3 arrays of struct node: {large}")
+    garbage = kinds.get((None, 320, True), {"objects": 0, "live_objects": 0})
+    if garbage["objects"] < 1000 or garbage["live_objects"] > 10:  # words left over keep some
+        sys.exit(f"gheap.py: not 1000 objects that nothing reaches: {garbage}")
+    kept = kinds.get((None, 384, True), {"objects": 0, "leaked_objects": 0})
+    if kept["objects"] < 200 or kept["leaked_objects"] < 190:
+        sys.exit(f"gheap.py: not 200 objects that only a leaked goroutine keeps: {kept}")
+    if nodes["live_objects"] < 6000:
+        sys.exit(f"gheap.py: {nodes['live']} nodes alive of 6000")
     texts = kinds.get((None, 1024, False), {"objects": 0})
     if texts["objects"] < 500:
         sys.exit(f"gheap.py: {texts['objects']} texts of 500")

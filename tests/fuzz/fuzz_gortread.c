@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "probes/goheapstat.h"
 #include "probes/gortheap.h"
 #include "probes/gortsched.h"
 
@@ -32,7 +33,10 @@ static void readv_image(void *ctx, struct tmem_read_at *reads, size_t n)
 static void read_heap(const struct gortread *r)
 {
 	struct probe_heap heap = {0};
-	gortheap_read(r, &heap);
+	struct goleaker l;
+	gortleaker_init(&l, r, NULL);
+	goheapstat_read(&l, &heap);
+	goleaker_free(&l);
 	for (size_t i = 0; i < heap.n; i++)
 		free(heap.v[i].type);
 	free(heap.v);
