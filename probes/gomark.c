@@ -165,7 +165,7 @@ void gomark_ptr(struct gomark *m, uint64_t addr)
 			m->stray(m->strayctx, addr);
 		return;
 	}
-	if (m->holders) {
+	if (s == m->here || m->holders) {
 		visit(m, s, gospan_index(s, addr), addr);
 		return;
 	}
@@ -290,19 +290,32 @@ static void scan_part(struct gomark *m, struct gowork w)
 	scan_typed(m, s, s->type, w.from, part);
 }
 
-/* Those objects of a span that were marked since it was here last. */
+/* The objects of one word of marks, with those that they add to it; false when there were none. */
+static bool scan_cell(struct gomark *m, struct gospan *s, uint32_t k)
+{
+	bool any = false;
+	for (uint64_t todo; (todo = s->marks[k] & ~s->scanned[k]); any = true) {
+		uint32_t i = (uint32_t)__builtin_ctzll(todo);
+		s->scanned[k] |= 1ull << i;
+		struct goobj o = {s, k * 64 + i};
+		if (!is_opaque(m, o))
+			gomark_object(m, o);
+	}
+	return any;
+}
+
+/* Those objects of a span that were marked since it was here last, and what they lead to in it. */
 static void scan_span(struct gomark *m, struct gospan *s)
 {
-	s->queued = false;
-	for (uint32_t k = 0; k * 64 < s->nelems; k++) {
-		uint64_t todo = s->marks[k] & ~s->scanned[k];
-		s->scanned[k] |= todo;
-		for (; todo; todo &= todo - 1) {
-			struct goobj o = {s, k * 64 + (uint32_t)__builtin_ctzll(todo)};
-			if (!is_opaque(m, o))
-				gomark_object(m, o);
-		}
+	bool any = true;
+	m->here = s;
+	while (any) {
+		any = false;
+		for (uint32_t k = 0; k * 64 < s->nelems; k++)
+			any |= scan_cell(m, s, k);
 	}
+	m->here = NULL;
+	s->queued = false;
 }
 
 /* The k-th span that waits, NULL when there are not so many. */
