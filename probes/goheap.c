@@ -77,7 +77,7 @@ static int map_pages(struct goheap *h)
 	return 0;
 }
 
-/* ---- slots in use, and memory ---- */
+/* ---- bits, and memory ---- */
 
 /* Of each span a bit a slot, three times: marked, looked into, in use. */
 static int make_bits(struct goheap *h)
@@ -172,8 +172,10 @@ static void take_unchanged(struct gospans *now, const struct gospans *before)
 	for (uint32_t i = 0; i < now->n; i++) {
 		while (k < before->n && before->v[k].mspan < now->v[i].mspan)
 			k++;
-		if (k < before->n && unchanged(&before->v[k], &now->v[i]))
-			now->v[i].mem = before->v[k].mem;
+		if (k == before->n || !unchanged(&before->v[k], &now->v[i]))
+			continue;
+		now->v[i].mem = before->v[k].mem;
+		now->v[i].inuse = before->v[k].inuse;
 	}
 }
 
@@ -183,6 +185,8 @@ static void forget(struct goheap *h)
 		munmap(h->pages, (h->hi - h->lo) / GO_PAGE * sizeof *h->pages);
 	if (h->bits)
 		munmap(h->bits, h->nbits);
+	free(h->inuse[0]);
+	free(h->inuse[1]);
 	free(h->spans);
 	*h = (struct goheap){.g = h->g,
 		.r = h->r,
@@ -200,6 +204,11 @@ static bool fits(const struct goheap *h, const struct gospans *s)
 	for (uint32_t i = 0; i < s->n; i++)
 		bytes += s->v[i].size;
 	return bytes / 8 * 7 <= tmem_size(h->mem);
+}
+
+static int read_inuse(struct goheap *h, struct gospans *s, bool again)
+{
+	return h->ops->read_inuse ? h->ops->read_inuse(h, s, again) : 0;
 }
 
 /* Those of one sweep: no more than can be. Go always has some, libgort once it is asked for any. */
@@ -223,7 +232,8 @@ int goheap_copy(struct goheap *h, const struct goheap_ops *ops, const struct tme
 	}
 	h->spans = s.v;
 	h->nspans = s.n;
-	return read_memory(h, &s, &h->most);
+	err = read_inuse(h, &s, false);
+	return err ? err : read_memory(h, &s, &h->most);
 }
 
 static int read_again(struct goheap *h)
@@ -232,8 +242,10 @@ static int read_again(struct goheap *h)
 	int err = sweep(h, &now);
 	if (!err) {
 		take_unchanged(&now, &before);
-		err = read_memory(h, &now, &h->late);
+		err = read_inuse(h, &now, true);
 	}
+	if (!err)
+		err = read_memory(h, &now, &h->late);
 	free(before.v);
 	h->spans = now.v;
 	h->nspans = now.n;

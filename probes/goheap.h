@@ -27,7 +27,7 @@ enum gospan_kind {
 struct gospan {
 	uint64_t start, elemsize;
 	const uint8_t *mem; /* copy of [start, start + size), NULL for GOSPAN_NOSCAN */
-	uint8_t *inuse;     /* a bit for each slot from freeindex on, NULL: none of these is */
+	uint8_t *inuse;     /* a bit for each slot, NULL: only those below freeindex are */
 	uint64_t *marks;    /* a bit a slot, clear at first */
 	uint64_t *scanned;  /* the marker: of those marked, which were looked into */
 	uint32_t nelems, freeindex, divmul;
@@ -64,7 +64,12 @@ struct goheap_ops {
 	int (*read_spans)(struct goheap *h, struct gospans *out);
 	/* Whether a span is as it was read. */
 	bool (*still_there)(const struct goheap *h, const struct gospan *s);
-	/* The last step: which slots are in use, and where pointers are. */
+	/*
+	 * Which slots are in use, of those spans of a sweep that do not have it yet. NULL: settle
+	 * finds out. again: the second sweep, behind which nobody looks at the spans once more.
+	 */
+	int (*read_inuse)(struct goheap *h, struct gospans *s, bool again);
+	/* The last step: where pointers are. */
 	int (*settle)(struct goheap *h);
 };
 
@@ -80,6 +85,7 @@ struct goheap {
 	uint32_t *pages; /* of [lo, hi): number of the span + 1, 0 for none */
 	uint64_t *bits;
 	size_t nbits;
+	uint8_t *inuse[2];          /* of Go: bits of slots in use, of each sweep */
 	struct gobuffer most, late; /* copies: of all spans, and of those that changed meanwhile */
 	bool still;                 /* the process does not run: what was read first holds */
 	bool greentea;    /* the collector keeps mark bits of its own at the end of small spans */

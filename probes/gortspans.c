@@ -204,7 +204,7 @@ static int settle(struct goheap *h)
 	return err;
 }
 
-static const struct goheap_ops ops = {read_spans, still_there, settle};
+static const struct goheap_ops ops = {read_spans, still_there, NULL, settle};
 
 int gortspans_begin(struct goheap *h, const struct gortread *r)
 {

@@ -20,6 +20,7 @@
 #define MERGE_GAP     2048 /* holes up to this between two mspans are read too */
 #define IN_USE        1    /* mSpanInUse */
 #define SMALL_SCAN    512  /* heapBitsInSpan */
+#define BITS_ROUNDS   8    /* that a span may be swept each time its bits are read */
 
 static uint64_t word(const uint8_t *raw, size_t off)
 {
@@ -165,26 +166,105 @@ static bool still_there(const struct goheap *h, const struct gospan *s)
 	       now.start == s->start && now.size == s->size;
 }
 
+/* ---- slots in use ---- */
+
 /* Below freeindex every slot is in use; allocBits need not be read where there are no others. */
-static int read_inuse(struct goheap *h)
+static bool wants_bits(const struct gospan *s)
 {
-	struct tmem_read_at *reads = malloc(h->nspans * sizeof *reads);
-	size_t k = 0;
-	if (!reads)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < h->nspans; i++) {
-		struct gospan *s = &h->spans[i];
-		if (s->freeindex >= s->nelems || !s->allocbits)
+	return !s->inuse && s->freeindex < s->nelems && s->allocbits;
+}
+
+static size_t bits_len(const struct gospan *s)
+{
+	return (s->nelems + 7u) / 8;
+}
+
+/* Room for the bits of all that want them; *todo: these spans. How many; 0 with *err perhaps. */
+static size_t plan_bits(
+	struct goheap *h, struct gospans *s, bool again, struct gospan ***todo, int *err)
+{
+	size_t n = 0, k = 0;
+	for (uint32_t i = 0; i < s->n; i++)
+		n += wants_bits(&s->v[i]) ? bits_len(&s->v[i]) : 0;
+	uint8_t *to = h->inuse[again] = malloc(n + 1);
+	*todo = malloc((s->n + 1) * sizeof **todo);
+	*err = to && *todo ? 0 : -ENOMEM;
+	for (uint32_t i = 0; !*err && i < s->n; i++) {
+		struct gospan *span = &s->v[i];
+		if (!wants_bits(span))
 			continue;
-		s->inuse = gospan_bits(s);
-		reads[k++] = (struct tmem_read_at){
-			.at = {s->allocbits}, .buf = s->inuse, .len = (s->nelems + 7u) / 8};
+		span->inuse = to;
+		to += bits_len(span);
+		(*todo)[k++] = span;
 	}
-	target_readv(h->g->t, reads, k);
-	for (size_t i = 0; i < k; i++)
+	return k;
+}
+
+static void read_bits(struct goheap *h, struct gospan **todo, size_t n, struct tmem_read_at *reads)
+{
+	for (size_t i = 0; i < n; i++)
+		reads[i] = (struct tmem_read_at){.at = {todo[i]->allocbits},
+			.buf = todo[i]->inuse,
+			.len = bits_len(todo[i])};
+	target_readv(h->g->t, reads, n);
+	for (size_t i = 0; i < n; i++)
 		h->lost += !reads[i].ok;
+}
+
+/*
+ * Whether the bits of a span are those that its mspan tells of: a sweep puts others in their place,
+ * freeindex back to 0 first, and two cycles later their memory serves another span. If not, *s is
+ * what the mspan says now. A span that is gone has all its slots in use: what leads to them is old.
+ */
+static bool has_its_bits(const struct golayout *l, struct gospan *s, const uint8_t *raw)
+{
+	struct gospan now;
+	if (!decode(l, raw, &now) || now.start != s->start || now.elemsize != s->elemsize ||
+		now.nelems != s->nelems || !now.allocbits) {
+		s->freeindex = s->nelems;
+		return true;
+	}
+	bool same = now.allocbits == s->allocbits && now.freeindex >= s->freeindex;
+	s->allocbits = now.allocbits;
+	s->freeindex = now.freeindex;
+	return same;
+}
+
+/* Leaves in todo those whose bits are to be read once more; how many. */
+static size_t check_bits(const struct gotarget *g, struct gospan **todo, size_t n,
+	struct tmem_read_at *reads, uint8_t *raw)
+{
+	size_t left = 0;
+	for (size_t i = 0; i < n; i++)
+		reads[i] = (struct tmem_read_at){
+			.at = {todo[i]->mspan}, .buf = raw + i * SPAN_SIZE, .len = SPAN_SIZE};
+	target_readv(g->t, reads, n);
+	for (size_t i = 0; i < n; i++)
+		if (!reads[i].ok || !has_its_bits(g->lay, todo[i], raw + i * SPAN_SIZE))
+			todo[left++] = todo[i];
+	return left;
+}
+
+/* Of the first sweep the second one tells whether the bits are right: its spans are unchanged. */
+static int read_inuse(struct goheap *h, struct gospans *s, bool again)
+{
+	struct gospan **todo;
+	int err;
+	size_t n = plan_bits(h, s, again, &todo, &err);
+	struct tmem_read_at *reads = malloc((n + 1) * sizeof *reads);
+	uint8_t *raw = again ? malloc(n * SPAN_SIZE + 1) : NULL;
+	if (!err && (!reads || (again && !raw)))
+		err = -ENOMEM;
+	for (unsigned round = 0; !err && n && round < BITS_ROUNDS; round++) {
+		read_bits(h, todo, n, reads);
+		n = again ? check_bits(h->g, todo, n, reads, raw) : 0;
+	}
+	for (size_t i = 0; !err && i < n; i++)
+		todo[i]->freeindex = todo[i]->nelems;
+	free(todo);
 	free(reads);
-	return 0;
+	free(raw);
+	return err;
 }
 
 /*
@@ -217,13 +297,11 @@ static void test_greentea(struct goheap *h)
 
 static int settle(struct goheap *h)
 {
-	int err = read_inuse(h);
-	if (!err)
-		test_greentea(h);
-	return err;
+	test_greentea(h);
+	return 0;
 }
 
-static const struct goheap_ops ops = {read_spans, still_there, settle};
+static const struct goheap_ops ops = {read_spans, still_there, read_inuse, settle};
 
 int goheap_begin(struct goheap *h, const struct gotarget *g)
 {

@@ -334,6 +334,65 @@ START_TEST(tiny)
 }
 END_TEST
 
+/*
+ * A process that sweeps its span of small objects each time the bits of its slots are read: the
+ * mspan then has other ones, and the memory of those that are read serves another span.
+ */
+enum { IM_BITS = 0x1600, BITS_SIZE = 16, SWEPT = 80 };
+static unsigned sweeps_left;
+
+static uint64_t *allocbits(void)
+{
+	return (uint64_t *)(im.bytes + IM_SPANS + g.lay->span_allocbits);
+}
+
+static void sweep(void)
+{
+	uint8_t *bits = im.bytes + (*allocbits() - addr_of(0));
+	memset(bits + BITS_SIZE, 0xff, SWEPT / 8);
+	memset(bits, 0, SWEPT / 8);
+	*allocbits() += BITS_SIZE;
+}
+
+static void sweeping_readv(void *ctx, struct tmem_read_at *reads, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (reads[i].at.v == *allocbits() && sweeps_left && sweeps_left--)
+			sweep();
+	gomemory_readv(ctx, reads, n);
+}
+
+static void expect_found_when_swept(unsigned times)
+{
+	struct goleaker l;
+	struct probe_leaks leaks;
+	const char *why;
+	goheapimage_make(&im);
+	goheapimage_open(&g, &t, &memory);
+	t.mem.readv = sweeping_readv;
+	memset(im.bytes + IM_SPANS + g.lay->span_freeindexforscan, 0, 2);
+	memset(im.bytes + IM_BITS, 0xff, SWEPT / 8);
+	*allocbits() = addr_of(IM_BITS);
+	sweeps_left = times;
+	goleaker_init(&l, &g);
+	ck_assert_int_eq(goleaker_pass(&l, &leaks, &why), 0);
+	ck_assert_uint_eq(sweeps_left, times < 9 ? 0 : times - 9);
+	ck_assert_uint_eq(leaks.n, 1);
+	ck_assert_uint_eq(leaks.v[0].goid, 5);
+	probe_leaks_free(&leaks);
+	goleaker_free(&l);
+}
+
+/* Whether the bits of the last sweep are read at last, or those of none. */
+START_TEST(swept)
+{
+	expect_found_when_swept(1);
+	expect_found_when_swept(2);
+	expect_found_when_swept(4);
+	expect_found_when_swept(20);
+}
+END_TEST
+
 START_TEST(intersection)
 {
 	struct probe_leak a[] = {{2, 10, 20, 0}, {3, 10, 20, 0}, {5, 10, 20, 0}, {7, 1, 2, 0}};
@@ -368,6 +427,7 @@ Suite *test_suite(void)
 	tcase_add_test(tc, reused_sudog);
 	tcase_add_test(tc, lost_waiters);
 	tcase_add_test(tc, tiny);
+	tcase_add_test(tc, swept);
 	tcase_add_test(tc, intersection);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("seed");
