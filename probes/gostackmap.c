@@ -10,12 +10,17 @@
  * Where the maps do not tell - a goroutine that was preempted between two calls, that panics, or
  * that runs code assembled at run time (reflect.makeFuncStub) - every word counts. That can only
  * keep more alive. The caller of an injected call is such a frame too: it was at no call.
+ *
+ * So it is with a goroutine that moved while it was copied; but not with the calls of the runtime
+ * that it is parked in. They lie where it searched the waiters for other locks before, and what it
+ * came across there is left between their variables.
  */
 #include "gostackmap.h"
 
 #include <string.h>
 
 #define MAX_FRAMES    65536
+#define MAX_PARKED    16 /* frames of the runtime */
 #define MAX_DEFERS    100000
 #define MAX_STACKOBJS 65536
 enum { PCDATA_STACKMAP = 1, FUNCDATA_ARGS = 0, FUNCDATA_LOCALS = 1, FUNCDATA_STACKOBJECTS = 2 };
@@ -274,6 +279,16 @@ static bool is_top(struct gostackmap *s, uint64_t pc, bool leaf)
 	return fr && fr->f.flag & FUNCFLAG_TOPFRAME;
 }
 
+/* What the maps of a frame tell; false when they do not. */
+static bool push_frame(struct gostackmap *s, const struct place *at)
+{
+	if (!push_locals(s, at))
+		return false;
+	push_args(s, at);
+	add_objects(s, at);
+	return true;
+}
+
 /* All live pointers of the frames into s->words and s->objs; false when the maps do not tell. */
 static bool walk(struct gostackmap *s, const struct gocopy *c)
 {
@@ -288,11 +303,8 @@ static bool walk(struct gostackmap *s, const struct gocopy *c)
 		if (injected || at.fr->kind == FRAME_INJECTED) {
 			push_all(s, &at);
 			injected = at.fr->kind == FRAME_INJECTED;
-		} else {
-			if (!push_locals(s, &at))
-				return false;
-			push_args(s, &at);
-			add_objects(s, &at);
+		} else if (!push_frame(s, &at)) {
+			return false;
 		}
 		if (at.fr->f.flag & FUNCFLAG_TOPFRAME)
 			return true;
@@ -300,6 +312,36 @@ static bool walk(struct gostackmap *s, const struct gocopy *c)
 		sp = at.argp;
 	}
 	return false;
+}
+
+/* Functions that block, and those of the runtime below them. */
+static bool parks(const char *name)
+{
+	static const char *const packages[] = {"runtime.", "sync.", "internal/sync."};
+	for (size_t i = 0; i < sizeof packages / sizeof *packages; i++)
+		if (!strncmp(name, packages[i], strlen(packages[i])))
+			return true;
+	return false;
+}
+
+/* Of a goroutine that is parked, the frames of that by their maps; where the others begin. */
+static uint64_t walk_parked(struct gostackmap *s, const struct gocopy *c)
+{
+	uint64_t pc = c->pc, sp = c->sp;
+	struct place at;
+	for (unsigned n = 0; n < MAX_PARKED; n++) {
+		if (!place_at(s, c, pc, sp, n == 0, &at))
+			break;
+		if (!parks(at.fr->f.name))
+			return sp;
+		if (at.fr->kind != FRAME_PLAIN || at.fr->f.flag & FUNCFLAG_TOPFRAME ||
+			!push_frame(s, &at))
+			break;
+		pc = word(c, at.argp - 8);
+		sp = at.argp;
+	}
+	s->nwords = s->nobjs = 0;
+	return c->base;
 }
 
 /* Deferred calls: their records are on the stack or in the heap, mixed. */
@@ -354,6 +396,15 @@ static bool exact(struct gostackmap *s, const struct gocopy *c, bool moved)
 	return walk(s, c);
 }
 
+/* Every word of the stack, but for the frames of the runtime that it is parked in. */
+static void guess(struct gostackmap *s, struct gomark *m, const struct gocopy *c)
+{
+	if (!c->stack)
+		return;
+	uint64_t from = c->sp && !c->panics ? walk_parked(s, c) : c->base;
+	gomark_words(m, from, c->stack + (from - c->base), c->len - (from - c->base));
+}
+
 void gostackmap_mark(struct gostackmap *s, struct gomark *m, const struct gocopy *c, bool moved)
 {
 	s->nwords = s->nobjs = 0;
@@ -365,8 +416,7 @@ void gostackmap_mark(struct gostackmap *s, struct gomark *m, const struct gocopy
 	if (!exact(s, c, moved)) {
 		s->nwords = s->nobjs = 0;
 		s->nguessed += c->len != 0;
-		if (c->stack)
-			gomark_words(m, c->base, c->stack, c->len);
+		guess(s, m, c);
 	}
 	push_defers(s, m, c);
 	push(s, c->refs[GOREF_CTXT]);

@@ -31,7 +31,7 @@ void gostackmap_free(struct gostackmap *s);
 
 /*
  * Marks what the goroutine holds on its stack and through its g. moved: its copy is of no one
- * moment, so every word of it may be a pointer.
+ * moment, so every word of the program's own calls may be a pointer.
  */
 void gostackmap_mark(struct gostackmap *s, struct gomark *m, const struct gocopy *c, bool moved);
 
