@@ -260,6 +260,8 @@ static const char *lost(const struct golook *p)
 	const struct gocopy *c = golook_resting(p, &n);
 	if (p->before.lost + p->now.lost)
 		return "some of its goroutines cannot be read";
+	if (p->mark.unread)
+		return "what its runtime keeps alive cannot all be read";
 	if (p->l->heap.lost > (p->l->freeze ? 0 : GOLOOK_TORN))
 		return "a part of its heap cannot be read";
 	for (size_t i = 0; i < n; i++)

@@ -35,7 +35,7 @@ struct gomark {
 	size_t len, cap;
 	uint32_t *spans; /* of small ones: a ring of as many as there are */
 	uint32_t head, nqueued;
-	struct gospan *here; /* the one whose objects are being looked into */
+	struct gospan *here;              /* the one whose objects are being looked into */
 	struct gosoon soon[GOMARK_AHEAD]; /* found, not yet marked: a ring */
 	unsigned at;
 	uint64_t *holders; /* of each object the word that led to it first; NULL: not wanted */
@@ -48,6 +48,7 @@ struct gomark {
 	/* What was reached of what goroutines wait for, and beside it: gomark_watch's names. */
 	uint64_t *reached;
 	size_t nreached; /* of GOMARK_REACHED; more are left out */
+	bool unread;     /* a part of what lives by itself could not be read: nothing is proved */
 	bool oom;
 };
 

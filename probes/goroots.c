@@ -15,7 +15,7 @@
 #define MAX_MODULES  64
 #define MAX_PS       65536
 #define MAX_MS       70000
-#define MAX_SPECIALS (1u << 20)
+#define MAX_SPECIALS (1u << 23)
 #define MAX_SECTION  (1ull << 32)
 #define SUDOGCACHES  (24 + 128 * 8) /* p.sudogcache and the array behind it, p.sudogbuf */
 
@@ -103,7 +103,8 @@ static int mark_variables(struct gomark *m)
 		err = mark_section(m, data, md + g->lay->md_gcdatamask);
 		if (!err)
 			err = mark_section(m, bss, md + g->lay->md_gcbssmask);
-		md = target_word(g->t, md + g->lay->md_next);
+		if (!target_read(g->t, md + g->lay->md_next, &md, sizeof md))
+			return -EFAULT;
 	}
 	return err;
 }
@@ -188,12 +189,14 @@ static void mark_specials(struct gomark *m)
 	for (uint32_t i = 0; i < m->heap->nspans; i++) {
 		uint64_t at = m->heap->spans[i].specials;
 		for (; at && budget; budget--) {
-			if (!target_read(m->heap->g->t, at, raw, 56))
-				break;
+			m->unread |= !target_read(m->heap->g->t, at, raw, 56);
+			if (m->unread)
+				return;
 			mark_special(m, &m->heap->spans[i], raw);
 			memcpy(&at, raw, sizeof at);
 		}
 	}
+	m->unread |= !budget;
 }
 
 int goroots_mark(struct gomark *m)

@@ -7,7 +7,9 @@
  *
  * gort_pending, a variable of each thread, is the place of its last store, and keeps nothing.
  *
- * Lists are live: every walk is bounded.
+ * Lists are live: every walk is bounded. What cannot be read is no empty list (gomark.unread):
+ * there is no verdict then. The exceptions are what need not exist: elements that an empty ring of
+ * timers still has, and what lies behind a thread-local block, whose length is not known.
  */
 #include "gortroots.h"
 
@@ -27,19 +29,23 @@
 #define MAX_DTV   4096
 #define MAX_ARRAY (1u << 26)
 
-static uint64_t word_at(const struct gortread *r, uint64_t at)
+static uint64_t word_at(struct gomark *m, const struct gortread *r, uint64_t at)
 {
 	uint64_t v;
-	return tmem_read(&r->mem, (taddr){at}, &v, sizeof v) ? v : 0;
+	if (tmem_read(&r->mem, (taddr){at}, &v, sizeof v))
+		return v;
+	m->unread = true;
+	return 0;
 }
 
-static uint64_t get(const struct gortread *r, uint64_t base, struct member m)
+static uint64_t get(struct gomark *m, const struct gortread *r, uint64_t base, struct member member)
 {
 	uint64_t v = 0;
-	if (!m.size || m.size > sizeof v ||
-		!tmem_read(&r->mem, (taddr){base + m.offset}, &v, m.size))
-		return 0;
-	return v;
+	if (member.size && member.size <= sizeof v &&
+		tmem_read(&r->mem, (taddr){base + member.offset}, &v, member.size))
+		return v;
+	m->unread = true;
+	return 0;
 }
 
 /* A variable of that size, in the table; false when there is none. */
@@ -49,7 +55,8 @@ static bool read_struct(const struct gortread *r, const char *name, void *to, si
 	return v.size == size && tmem_read(&r->mem, v.at, to, size);
 }
 
-static bool mark_range(struct gomark *m, const struct gortread *r, uint64_t lo, uint64_t hi)
+/* What of it can be read; false when that is not all. */
+static bool mark_readable(struct gomark *m, const struct gortread *r, uint64_t lo, uint64_t hi)
 {
 	uint8_t *mem = malloc(PIECE);
 	bool whole = mem != NULL;
@@ -71,6 +78,11 @@ static bool mark_range(struct gomark *m, const struct gortread *r, uint64_t lo, 
 	return whole;
 }
 
+static void mark_range(struct gomark *m, const struct gortread *r, uint64_t lo, uint64_t hi)
+{
+	m->unread |= !mark_readable(m, r, lo, hi);
+}
+
 /* ---- variables ---- */
 
 /* What sanitizers keep for themselves, which is large and none of the program's. */
@@ -89,14 +101,14 @@ struct tls {
 	uint64_t longest, own;
 };
 
-static void mark_module(struct gomark *m, const struct gortread *r, struct module *mod,
-	struct tls *tls, bool *whole)
+static void mark_module(
+	struct gomark *m, const struct gortread *r, struct module *mod, struct tls *tls)
 {
 	GElf_Addr bias;
 	size_t n = 0;
 	Elf *elf = module_elf(mod) ? dwfl_module_getelf(mod->dw, &bias) : NULL;
 	if (!elf || elf_getphdrnum(elf, &n)) {
-		*whole = false;
+		m->unread = true;
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -105,7 +117,7 @@ static void mark_module(struct gomark *m, const struct gortread *r, struct modul
 			continue;
 		uint64_t lo = ph.p_vaddr + mod->bias;
 		if (ph.p_type == PT_LOAD && ph.p_flags & PF_W)
-			*whole &= mark_range(m, r, lo, lo + ph.p_memsz);
+			mark_range(m, r, lo, lo + ph.p_memsz);
 		if (ph.p_type != PT_TLS || ph.p_memsz > MAX_TLS || ph.p_align > PAGE)
 			continue;
 		uint64_t align = ph.p_align ? ph.p_align : 1;
@@ -115,29 +127,25 @@ static void mark_module(struct gomark *m, const struct gortread *r, struct modul
 	}
 }
 
-static bool mark_variables(struct gomark *m, const struct gortread *r, struct tls *tls)
+static void mark_variables(struct gomark *m, const struct gortread *r, struct tls *tls)
 {
-	bool whole = true;
 	for (size_t i = 0; r->ms && i < modules_count(r->ms); i++) {
 		struct module *mod = modules_get(r->ms, i);
 		if (mod->path[0] == '/' && !is_sanitizer(mod->name))
-			mark_module(m, r, mod, tls, &whole);
+			mark_module(m, r, mod, tls);
 	}
-	return whole;
 }
 
 /* ---- thread-local variables ---- */
 
-/* One block; where gort_pending is in it, if it is, is left out. */
-static void mark_block(
+/* One block, but for gort_pending; false when not all of it can be read. */
+static bool mark_block(
 	struct gomark *m, const struct gortread *r, uint64_t lo, uint64_t hi, uint64_t pending)
 {
-	if (pending < lo || pending >= hi) {
-		mark_range(m, r, lo, hi);
-		return;
-	}
-	mark_range(m, r, lo, pending);
-	mark_range(m, r, pending + 8, hi);
+	if (pending < lo || pending >= hi)
+		return mark_readable(m, r, lo, hi);
+	bool below = mark_readable(m, r, lo, pending);
+	return mark_readable(m, r, pending + 8, hi) && below;
 }
 
 /*
@@ -148,12 +156,12 @@ static void mark_block(
 static void mark_tls(struct gomark *m, const struct gortread *r, uint64_t tp, struct tls tls)
 {
 	struct variable v = glayout_variable(&r->abi, "gort_pending.offset");
-	uint64_t dtv = word_at(r, tp + 8), n = dtv ? word_at(r, dtv - 16) : 0;
-	uint64_t pending = tp + word_at(r, v.at.v);
+	uint64_t dtv = word_at(m, r, tp + 8), n = dtv ? word_at(m, r, dtv - 16) : 0;
+	uint64_t pending = tp + word_at(m, r, v.at.v);
+	m->unread |= !mark_block(m, r, tp - tls.own, tp, pending) || n >= MAX_DTV;
 	n = n < MAX_DTV ? n : 0;
-	mark_block(m, r, tp - tls.own, tp, pending);
 	for (uint64_t i = 1; i <= n; i++) {
-		uint64_t at = word_at(r, dtv + 16 * i);
+		uint64_t at = word_at(m, r, dtv + 16 * i);
 		if (at + 1 > PAGE && at != tp - tls.own)
 			mark_block(m, r, at, at + tls.longest, pending);
 	}
@@ -188,10 +196,10 @@ static int mark_threads(struct gomark *m, const struct gortread *r,
 static void mark_main(struct gomark *m, const struct gortread *r)
 {
 	struct variable m0 = glayout_variable(&r->abi, "m0");
-	uint64_t g0 = m0.size ? get(r, m0.at.v, glayout_member(&r->abi, "m.g0")) : 0;
+	uint64_t g0 = m0.size ? get(m, r, m0.at.v, glayout_member(&r->abi, "m.g0")) : 0;
 	if (!g0)
 		return;
-	uint64_t sp = get(r, g0, r->lay.g[G_SYSCALLSP]), hi = get(r, g0, r->lay.g[G_HI]);
+	uint64_t sp = get(m, r, g0, r->lay.g[G_SYSCALLSP]), hi = get(m, r, g0, r->lay.g[G_HI]);
 	if (sp && sp < hi && hi - sp < 1u << 30)
 		mark_range(m, r, sp, hi);
 }
@@ -237,9 +245,9 @@ static bool mark_timers(struct gomark *m, const struct gortread *r)
 	int32_t nps = 0;
 	if (!e || !list.size || n.size != sizeof nps || !tmem_read(&r->mem, n.at, &nps, sizeof nps))
 		return false;
-	uint64_t ps = word_at(r, list.at.v);
+	uint64_t ps = word_at(m, r, list.at.v);
 	for (int32_t i = 0; i < nps && i < MAX_PS; i++) {
-		uint64_t p = word_at(r, ps + 8 * (uint64_t)i) + e->value;
+		uint64_t p = word_at(m, r, ps + 8 * (uint64_t)i) + e->value;
 		if (!mark_rings(m, r, p, p + e->size))
 			return false;
 	}
@@ -251,10 +259,10 @@ static bool mark_list(struct gomark *m, const struct gortread *r, const char *na
 	struct gort_abi_roots l;
 	if (!read_struct(r, name, &l, sizeof l) || l.hi < l.lo || l.hi > PIECE)
 		return false;
-	uint64_t at = word_at(r, (uint64_t)l.first);
-	for (unsigned n = 0; at && n < MAX_LIST; n++, at = word_at(r, at + l.next))
+	uint64_t at = word_at(m, r, (uint64_t)l.first);
+	for (unsigned n = 0; at && n < MAX_LIST; n++, at = word_at(m, r, at + l.next))
 		mark_range(m, r, at + l.lo, at + l.hi);
-	return true;
+	return !at;
 }
 
 static void mark_item(
@@ -262,8 +270,9 @@ static void mark_item(
 {
 	mark_range(m, r, at, at + l->item);
 	for (unsigned i = 0; i < 3; i++) {
-		uint64_t array = word_at(r, at + l->arrays[i]);
-		uint32_t n = (uint32_t)word_at(r, at + l->arrays[i] + 8);
+		uint64_t array = word_at(m, r, at + l->arrays[i]);
+		uint32_t n = (uint32_t)word_at(m, r, at + l->arrays[i] + 8);
+		m->unread |= n >= MAX_ARRAY;
 		if (array && n < MAX_ARRAY)
 			mark_range(m, r, array, array + 8ull * n);
 	}
@@ -275,15 +284,15 @@ static bool mark_pools(struct gomark *m, const struct gortread *r)
 	if (!read_struct(r, "roots.pools", &l, sizeof l) || !l.item || l.item > PIECE ||
 		l.list.hi < l.list.lo || l.list.hi - l.list.lo > 8 * 16)
 		return false;
-	uint64_t at = word_at(r, (uint64_t)l.list.first);
-	for (unsigned n = 0; at && n < MAX_LIST; n++, at = word_at(r, at + l.list.next)) {
+	uint64_t at = word_at(m, r, (uint64_t)l.list.first);
+	for (unsigned n = 0; at && n < MAX_LIST; n++, at = word_at(m, r, at + l.list.next)) {
 		for (uint64_t k = 0; k < (l.list.hi - l.list.lo) / 8; k++) {
-			uint64_t chunk = word_at(r, at + l.list.lo + 8 * k);
+			uint64_t chunk = word_at(m, r, at + l.list.lo + 8 * k);
 			for (uint64_t i = 0; chunk && i < 1ull << k; i++)
 				mark_item(m, r, &l, chunk + i * l.item);
 		}
 	}
-	return true;
+	return !at;
 }
 
 struct registered {
@@ -296,8 +305,10 @@ static bool mark_registered(struct gomark *m, const struct gortread *r)
 	struct gort_abi_registered l;
 	if (!read_struct(r, "roots.registered", &l, sizeof l))
 		return false;
-	uint64_t at = word_at(r, (uint64_t)l.array), n = word_at(r, (uint64_t)l.length);
-	for (uint64_t i = 0; at && i < n && i < MAX_LIST; i++) {
+	uint64_t at = word_at(m, r, (uint64_t)l.array), n = word_at(m, r, (uint64_t)l.length);
+	if (n > MAX_LIST)
+		return false;
+	for (uint64_t i = 0; at && i < n; i++) {
 		struct registered e;
 		if (!tmem_read(&r->mem, (taddr){at + i * sizeof e}, &e, sizeof e))
 			return false;
@@ -338,16 +349,16 @@ static bool find_specials(const struct gortread *r, struct specials *s)
 static void mark_special(struct gomark *m, const struct gortread *r, const struct specials *s,
 	const struct gospan *span, uint64_t at)
 {
-	uint64_t kind = get(r, at, s->kind);
+	uint64_t kind = get(m, r, at, s->kind);
 	struct goobj o;
 	if (kind == s->finalizer) {
-		uint64_t addr = span->start + get(r, at, s->offset);
+		uint64_t addr = span->start + get(m, r, at, s->offset);
 		if (goheap_find(m->heap, addr, &o))
 			gomark_object(m, o);
 	} else if (kind == s->cleanup) {
-		gomark_ptr(m, get(r, at, s->arg));
+		gomark_ptr(m, get(m, r, at, s->arg));
 	} else if (kind == s->weak) {
-		gomark_ptr(m, get(r, at, s->handle));
+		gomark_ptr(m, get(m, r, at, s->handle));
 	}
 }
 
@@ -361,10 +372,10 @@ static bool mark_specials(struct gomark *m, const struct gortread *r)
 		const struct gospan *span = &m->heap->spans[i];
 		for (uint64_t at = span->specials; at && budget; budget--) {
 			mark_special(m, r, &s, span, at);
-			at = get(r, at, s.next);
+			at = get(m, r, at, s.next);
 		}
 	}
-	return true;
+	return budget;
 }
 
 static bool mark_runtime(struct gomark *m, const struct gortread *r)
@@ -383,11 +394,18 @@ int gortroots_mark(struct gomark *m, const struct gortread *r, const struct gort
 	const char **why)
 {
 	struct tls tls = {0};
+	mark_variables(m, r, &tls);
 	*why = "its variables cannot be read";
-	if (!mark_variables(m, r, &tls))
+	if (m->unread)
 		return -EPROTO;
-	*why = "its libgort does not tell all that it keeps alive";
-	if (!mark_runtime(m, r))
+	bool all = mark_runtime(m, r);
+	*why = m->unread ? "what its libgort keeps alive cannot all be read"
+			 : "its libgort does not tell all that it keeps alive";
+	if (m->unread || !all)
 		return -EPROTO;
-	return mark_threads(m, r, threads, tls, why);
+	int err = mark_threads(m, r, threads, tls, why);
+	if (err || !m->unread)
+		return err;
+	*why = "the variables of some threads cannot be read";
+	return -EPROTO;
 }

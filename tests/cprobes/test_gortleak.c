@@ -6,8 +6,10 @@
 #include <check.h>
 #include <errno.h>
 #include "probes/goleak.h"
+#include "gort/abi.h"
 #include "probes/gortheap.h"
 #include "probes/gortsnap.h"
+#include "probes/gortthreads.h"
 #include "procmem.h"
 
 Suite *test_suite(void);
@@ -66,7 +68,7 @@ static struct goleaker l;
 static struct golook whole; /* a look before there was any damage */
 
 /* Of the program's lines only the first is read: it stands when no goroutine moves. */
-static void setup(void)
+static void setup_scene(const char *scene)
 {
 	char path[600];
 	struct gsnap_err err;
@@ -75,7 +77,7 @@ static void setup(void)
 	ck_assert_int_gt(n, 0);
 	path[n] = '\0';
 	strcpy(strrchr(path, '/'), "/gleaks-static");
-	child = child_start(path, "typed", NULL);
+	child = child_start(path, scene, NULL);
 	ck_assert_int_gt((int)strlen(child.said), 0);
 	target_init(&t, child.pid, NULL);
 	damage.n = 0;
@@ -84,6 +86,21 @@ static void setup(void)
 	ck_assert_int_eq(gortsnap_open(&t, &snap, &err), 0);
 	gortleaker_init(&l, gortsnap_reader(snap), &t);
 	ck_assert_msg(golook_at(&whole, &l, &why) == 0, "%s", why);
+}
+
+static void setup(void)
+{
+	setup_scene("typed");
+}
+
+static void setup_registered(void)
+{
+	setup_scene("registered");
+}
+
+static void setup_special(void)
+{
+	setup_scene("special");
 }
 
 static void teardown(void)
@@ -221,12 +238,67 @@ START_TEST(no_reasons)
 }
 END_TEST
 
+/* Memory that the program has registered: what it held would seem to be held by nobody. */
+START_TEST(lost_registered)
+{
+	struct variable v = glayout_variable(&l.r->abi, "roots.registered");
+	struct gort_abi_registered list;
+	uint64_t at, n, e[3]; /* an entry: where, how much, of which kind */
+	ck_assert_uint_eq(v.size, sizeof list);
+	ck_assert(tmem_read(&damage.of, v.at, &list, sizeof list));
+	ck_assert(tmem_read(&damage.of, (taddr){(uint64_t)list.array}, &at, sizeof at));
+	ck_assert(tmem_read(&damage.of, (taddr){(uint64_t)list.length}, &n, sizeof n));
+	for (uint64_t i = 0; i < n; i++) {
+		ck_assert(tmem_read(&damage.of, (taddr){at + i * sizeof e}, e, sizeof e));
+		if ((uint32_t)e[2] == 1)
+			add(e[0], e[0] + e[1]);
+	}
+	ck_assert_uint_eq(damage.n, 1);
+	damage.fails = true;
+	expect_none(false, "what its libgort keeps alive cannot all be read");
+}
+END_TEST
+
+/* The record of a finalizer or cleanup: an empty list of them would end there. */
+START_TEST(lost_special)
+{
+	const struct goheap *h = &l.heap;
+	for (uint32_t i = 0; i < h->nspans; i++)
+		if (h->spans[i].specials)
+			add(h->spans[i].specials, h->spans[i].specials + 8);
+	ck_assert_uint_gt(damage.n, 0);
+	damage.fails = true;
+	expect_none(false, "what its libgort keeps alive cannot all be read");
+}
+END_TEST
+
+/* Where a thread's blocks of variables are. */
+START_TEST(lost_thread)
+{
+	struct gortms ms = {0};
+	ck_assert_int_eq(gortthreads_ms(l.r, &ms), 0);
+	for (size_t i = 0; i < ms.n; i++)
+		if (ms.v[i].tp)
+			add(ms.v[i].tp + 8, ms.v[i].tp + 16);
+	ck_assert_uint_gt(damage.n, 0);
+	free(ms.v);
+	damage.fails = true;
+	expect_none(false, "the variables of some threads cannot be read");
+}
+END_TEST
+
+static TCase *case_of(const char *name, void (*before)(void))
+{
+	TCase *tc = tcase_create(name);
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, before, teardown);
+	return tc;
+}
+
 Suite *test_suite(void)
 {
 	Suite *s = suite_create("test_gortleak");
-	TCase *tc = tcase_create("torn");
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, setup, teardown);
+	TCase *tc = case_of("torn", setup);
 	tcase_add_test(tc, undamaged);
 	tcase_add_test(tc, held);
 	tcase_add_test(tc, lost_stacks);
@@ -235,6 +307,13 @@ Suite *test_suite(void)
 	tcase_add_test(tc, lost_heap);
 	tcase_add_test(tc, torn_spans);
 	tcase_add_test(tc, no_reasons);
+	tcase_add_test(tc, lost_thread);
+	suite_add_tcase(s, tc);
+	tc = case_of("registered", setup_registered);
+	tcase_add_test(tc, lost_registered);
+	suite_add_tcase(s, tc);
+	tc = case_of("special", setup_special);
+	tcase_add_test(tc, lost_special);
 	suite_add_tcase(s, tc);
 	return s;
 }
