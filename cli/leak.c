@@ -167,7 +167,7 @@ const struct command cmd_leak = {
 		 "on libgort, all that were left, unless classes (--fail-on), a report or\n"
 		 "suppressions are asked for: then the same as of Go. --fail-on extra is all that "
 		 "were\n"
-		 "left, of either.",
+		 "left, of either, but for those that could run at once: most end in a moment.",
 	.own = own,
 	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_EXIT_CODE | TAKES_REPORT,
 	.min_args = 1,

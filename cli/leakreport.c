@@ -78,7 +78,7 @@ static uint8_t class_of(const struct leakreport *v, const struct gsnap_g *gp)
 /* goleak's rule names all that is left; only who asks for it wants to hear of those. */
 static int add_extra(const struct leakreport *v, uint8_t *class)
 {
-	struct leak_filter filter = {.self = 1};
+	struct leak_filter filter = {.self = 1, .only_look = true};
 	uint32_t *left = calloc(v->s.ngs + 1, sizeof *left);
 	size_t n = left ? leakcheck_find(&v->s, &filter, left) : 0;
 	for (size_t i = 0; i < n; i++)

@@ -19,6 +19,13 @@ static bool listed(const struct gsnap_g *gp)
 	       gp->status != GSTATUS_DEAD && gp->status != GSTATUS_DEADEXTRA;
 }
 
+/* Nothing keeps it from going on, and perhaps to its end. */
+static bool goes_on(const struct gsnap_g *gp)
+{
+	return gp->status == GSTATUS_RUNNABLE || gp->status == GSTATUS_RUNNING ||
+	       gp->status == GSTATUS_COPYSTACK || gp->status == GSTATUS_PREEMPTED;
+}
+
 static bool any_func(const struct gsnap *s, const struct gsnap_g *gp, const char *const *list)
 {
 	struct calls c = calls_of(s, gp);
@@ -98,6 +105,8 @@ static bool was_there(const struct leak_filter *f, uint64_t id)
 static bool ignored(const struct gsnap *s, const struct leak_filter *f, const struct gsnap_g *gp)
 {
 	const char *top = leak_top(s, gp);
+	if (f->only_look && goes_on(gp))
+		return true;
 	if ((f->self && gp->id == f->self) || was_there(f, gp->id) || of_another_test(f, gp))
 		return true;
 	if (top && in_list(f->ignore_top, top))

@@ -25,6 +25,11 @@ struct leak_filter {
 	 */
 	const char *test;
 	bool among_others;
+	/*
+	 * There is one look and no other, as at a program that has ended: who could run at once is
+	 * not named. Between two looks such a goroutine ends, or blocks.
+	 */
+	bool only_look;
 };
 
 /* Label with the full name of a test ("TestA/one"), of its goroutine and those that it starts. */

@@ -52,6 +52,21 @@ START_TEST(test_plain)
 }
 END_TEST
 
+/* Where nobody looks again, who is about to run may be about to end. */
+START_TEST(test_only_look)
+{
+	static const enum gstatus going[] = {
+		GSTATUS_RUNNABLE, GSTATUS_RUNNING, GSTATUS_COPYSTACK, GSTATUS_PREEMPTED};
+	struct leak_filter f = {.only_look = true};
+	for (size_t i = 0; i < sizeof going / sizeof *going; i++) {
+		ck_assert(!reported(going[i], "", STACK("main.loop"), &f));
+		ck_assert(reported(going[i], "", STACK("main.loop"), NULL));
+	}
+	ck_assert(reported(GSTATUS_WAITING, "select", STACK("main.worker"), &f));
+	ck_assert(reported(GSTATUS_SYSCALL, "", STACK("main.worker"), &f));
+}
+END_TEST
+
 START_TEST(test_testing)
 {
 	static const char *const tops[] = {"testing.RunTests", "testing.(*T).Run",
@@ -347,7 +362,8 @@ static void add_case(Suite *suite, const char *name, const TTest *const *tests)
 static Suite *test_suite(void)
 {
 	Suite *suite = suite_create("leakcheck");
-	CASE(suite, "filters", test_plain, test_testing, test_cgo, test_stdlib, test_kinds);
+	CASE(suite, "filters", test_plain, test_only_look, test_testing, test_cgo, test_stdlib,
+		test_kinds);
 	CASE(suite, "user", test_ignore_top, test_ignore_any, test_ignore_creator, test_ids,
 		test_owners);
 	CASE(suite, "format", test_message, test_proofs, test_equal_stacks_once,

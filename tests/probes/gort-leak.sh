@@ -77,6 +77,7 @@ reports)
 	gives 66 many --baseline "$tmp/base"
 	gives 0 left
 	gives 0 "" --fail-on extra
+	gives 0 ending --fail-on extra
 	gives 66 left --fail-on unreachable,extra
 	grep -q 'left over' "$tmp/err" || fail "goleak's rule finds nothing"
 	;;

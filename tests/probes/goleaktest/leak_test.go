@@ -37,6 +37,21 @@ func settle() {
 	}
 }
 
+// TestMain leaves those behind, in mode "ending", that are about to end: at one P nobody runs until
+// the program is over.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if mode == "ending" {
+		runtime.GOMAXPROCS(1)
+		for i := 0; i < 100; i++ {
+			go func() { <-kept }()
+		}
+		settle()
+		close(kept)
+	}
+	os.Exit(code)
+}
+
 func TestMode(t *testing.T) {
 	switch mode {
 	case "leak":
