@@ -77,14 +77,23 @@ bool gocheck_sched(const struct gotarget *g, uint64_t at)
 	       goidgen < 1ull << 48 && mnext > 0 && mnext < 1u << 30 && nmidle <= mnext;
 }
 
+/*
+ * A thread of the runtime, by its own goroutine, which has its address. Not by the kernel's threads
+ * alone: of a process that has called exit the others may be gone.
+ */
+static bool plausible_m(const struct gotarget *g, uint64_t m)
+{
+	uint64_t g0 = plausible_pointer(m) ? target_word(g->t, m + M_G0) : 0;
+	return g0 && target_word(g->t, g0 + G_M) == m;
+}
+
 static bool plausible_p(const struct gotarget *g, uint64_t p, uint32_t id)
 {
 	uint32_t head[2];
 	if (!target_read(g->t, p, head, sizeof head) || head[0] != id || head[1] > 4)
 		return false;
 	uint64_t m = target_word(g->t, p + g->lay->p_m);
-	return (!m || is_thread(g, target_word(g->t, m + g->lay->m_procid))) &&
-	       !(target_word(g->t, p + g->lay->p_runnext) & 7);
+	return (!m || plausible_m(g, m)) && !(target_word(g->t, p + g->lay->p_runnext) & 7);
 }
 
 bool gocheck_allp(const struct gotarget *g, uint64_t at)
@@ -98,18 +107,16 @@ bool gocheck_allp(const struct gotarget *g, uint64_t at)
 	return true;
 }
 
-/* Threads come and go while the list is read, so nine in ten must be known, not all. */
 bool gocheck_allm(const struct gotarget *g, uint64_t at)
 {
 	uint32_t n = 0, known = 0;
 	for (uint64_t m = target_word(g->t, at); m && n < MAX_MS; n++) {
-		uint64_t g0 = target_word(g->t, m + M_G0);
-		if (!plausible_pointer(m) || !g0 || target_word(g->t, g0 + G_M) != m)
+		if (!plausible_m(g, m))
 			return false;
 		known += is_thread(g, target_word(g->t, m + g->lay->m_procid));
 		m = target_word(g->t, m + g->lay->m_alllink);
 	}
-	return known > 0 && n < MAX_MS && known + 8 >= n * 9 / 10;
+	return known > 0 && n < MAX_MS;
 }
 
 /* heapMinimum is 4 MiB * GOGC / 100, also when off (-1) wraps it: the strongest check of all. */

@@ -93,7 +93,7 @@ selftest)
 	[ $code = 2 ] || fail "selftest rust: $code"
 	;;
 clean)
-	for mode in "" threads child; do
+	for mode in "" threads child busy; do
 		gives 0 "$mode"
 		[ ! -s "$tmp/err" ] || fail "a report of nothing"
 	done

@@ -393,6 +393,30 @@ START_TEST(swept)
 }
 END_TEST
 
+/* When a process has called exit its other threads may be gone, and had a P. */
+START_TEST(dead_thread)
+{
+	enum { IM_G0 = 0x1a00 };
+	pid_t alive = 1;
+	goheapimage_make(&im);
+	goheapimage_open(&g, &t, &memory);
+	g.tids = &alive;
+	g.ntids = 1;
+	memset(im.bytes + IM_LARGE + 8, 0, 8192 - 8);
+	im.bytes[IM_LARGE + 8 + 4] = 1; /* running */
+	hput64(&im, IM_ALLP + 16, 1);
+	hput64(&im, IM_LARGE + 8 + g.lay->p_m, addr_of(IM_M));
+	hput64(&im, IM_M + g.lay->m_procid, 4242);
+	hput64(&im, IM_M + M_G0, addr_of(IM_G0));
+	ck_assert(!gocheck_allp(&g, addr_of(IM_ALLP)));
+	hput64(&im, IM_G0 + G_M, addr_of(IM_M));
+	ck_assert(gocheck_allp(&g, addr_of(IM_ALLP)));
+	ck_assert(!gocheck_allm(&g, addr_of(IM_ALLM))); /* one of them is there */
+	hput64(&im, IM_M + g.lay->m_procid, 1);
+	ck_assert(gocheck_allm(&g, addr_of(IM_ALLM)));
+}
+END_TEST
+
 START_TEST(intersection)
 {
 	struct probe_leak a[] = {{2, 10, 20, 0}, {3, 10, 20, 0}, {5, 10, 20, 0}, {7, 1, 2, 0}};
@@ -428,6 +452,7 @@ Suite *test_suite(void)
 	tcase_add_test(tc, lost_waiters);
 	tcase_add_test(tc, tiny);
 	tcase_add_test(tc, swept);
+	tcase_add_test(tc, dead_thread);
 	tcase_add_test(tc, intersection);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("seed");

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -49,7 +50,25 @@ func TestMain(m *testing.M) {
 		settle()
 		close(kept)
 	}
+	if mode == "busy" {
+		busy(16)
+	}
 	os.Exit(code)
+}
+
+// Busy leaves n threads behind that each have a P: when the program exits they die in any order.
+func busy(n int) {
+	runtime.GOMAXPROCS(n + 1)
+	var started sync.WaitGroup
+	for i := 0; i < n; i++ {
+		started.Add(1)
+		go func() {
+			started.Done()
+			for {
+			}
+		}()
+	}
+	started.Wait()
 }
 
 func TestMode(t *testing.T) {
