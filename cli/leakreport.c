@@ -214,10 +214,13 @@ static void print_site(
 {
 	const struct gsnap_g *gp = member(v, class, g, 0);
 	const struct probe_leak *leak = probe_leaks_find(&v->leaks, gp->id);
+	char test[256];
 	out_printf(out, "\n");
 	print_header(out, v, class, g);
 	print_stack(out, &v->s, gp->stack, false);
 	print_created(out, &v->s, gp->created, 0);
+	if (leakcheck_test(&v->s, gp, test, sizeof test))
+		out_printf(out, "test: %s\n", test);
 	out_printf(out, "why: %s", classes[class].meaning);
 	if (leak && leak->object)
 		out_printf(out, g->n == 1 ? " (0x%" PRIx64 ")" : " (the first: 0x%" PRIx64 ")",
@@ -292,7 +295,7 @@ static void json_site(struct json *j, const struct leakreport *v, unsigned class
 	const struct group *g = &v->sites[class].group[site];
 	const struct finding *f = finding_of(v, class, site);
 	const struct gsnap_g *gp = member(v, class, g, 0);
-	char key[24];
+	char key[24], test[256];
 	snprintf(key, sizeof key, "%016" PRIx64, f->key);
 	jw_object(j, NULL);
 	jw_str(j, "class", classes[class].name);
@@ -304,6 +307,8 @@ static void json_site(struct json *j, const struct leakreport *v, unsigned class
 	jw_int(j, "wait_max_ns", g->oldest);
 	json_stack(j, "stack", &v->s, gp->stack);
 	json_created(j, "created_by", &v->s, gp->created);
+	if (leakcheck_test(&v->s, gp, test, sizeof test))
+		jw_str(j, "test", test);
 	jw_array(j, "goroutines");
 	for (uint32_t i = 0; i < g->n; i++) {
 		const struct gsnap_g *each = member(v, class, g, i);

@@ -8,6 +8,8 @@
  * nothing but runtime.goexit" is here "no frame is shown".
  */
 #include "leakcheck.h"
+
+#include <stdio.h>
 #include "stack.h"
 
 enum { RETRIES = 20, SLEEP_MAX_US = 100000 };
@@ -125,6 +127,60 @@ size_t leakcheck_find(const struct gsnap *s, const struct leak_filter *f, uint32
 		if (listed(&s->gs[i]) && !ignored(s, f, &s->gs[i]))
 			out[n++] = i;
 	return n;
+}
+
+/* ---- whose test ---- */
+
+/* A test function has this name and is in a file whose name ends so: the rules of cmd/go. */
+static bool in_test_file(const struct gsnap_frame *f)
+{
+	static const char end[] = "_test.go";
+	size_t len = f->file ? strlen(f->file) : 0;
+	return !len || (len >= strlen(end) && !strcmp(f->file + len - strlen(end), end));
+}
+
+static bool names_test(const char *word)
+{
+	static const char *const kinds[] = {"Test", "Benchmark", "Fuzz", "Example"};
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		char next = has_prefix(word, kinds[i]) ? word[strlen(kinds[i])] : 'a';
+		if (next < 'a' || next > 'z')
+			return true;
+	}
+	return false;
+}
+
+/* "TestMode" of "example.com/shop.TestMode.func1"; NULL when there is none, else *len. */
+static const char *test_in(const struct gsnap_frame *f, size_t *len)
+{
+	const char *slash = strrchr(f->func, '/'), *dot = slash ? slash : f->func;
+	while (in_test_file(f) && (dot = strchr(dot, '.')) != NULL)
+		if (names_test(++dot)) {
+			*len = strcspn(dot, ".");
+			return dot;
+		}
+	return NULL;
+}
+
+static const char *test_of_stack(const struct gsnap *s, const struct gsnap_g *gp, size_t *len)
+{
+	const struct gsnap_loc *loc = leak_creator(s, gp);
+	const char *test = NULL;
+	for (uint32_t i = 0; loc && i < loc->nframes && !test; i++)
+		test = test_in(&s->frames[loc->frame + i], len);
+	struct calls c = calls_of(s, gp);
+	for (const struct gsnap_frame *f; !test && (f = calls_next(&c));)
+		test = test_in(f, len);
+	return test;
+}
+
+size_t leakcheck_test(const struct gsnap *s, const struct gsnap_g *gp, char *buf, size_t size)
+{
+	const char *test = s->kind == GSNAP_GORT ? label_of(gp, LEAK_TEST) : NULL;
+	size_t len = test ? strlen(test) : 0;
+	if (s->kind == GSNAP_GO)
+		test = test_of_stack(s, gp, &len);
+	return test ? (size_t)snprintf(buf, size, "%.*s", (int)len, test) : 0;
 }
 
 int64_t leakcheck_backoff_us(int attempt)

@@ -45,6 +45,13 @@ size_t leakcheck_find(const struct gsnap *s, const struct leak_filter *f, uint32
 size_t leakcheck_format(
 	const struct gsnap *s, const uint32_t *leaked, size_t n, char *buf, size_t size);
 
+/*
+ * The test that a goroutine is of, into buf as snprintf does; 0 when that is not known. Goroutines
+ * of libgort's tests have it as a label; one of a Go test when a test function started it, or is
+ * one of its calls.
+ */
+size_t leakcheck_test(const struct gsnap *s, const struct gsnap_g *gp, char *buf, size_t size);
+
 /* goleak's retry schedule: microseconds to wait before look `attempt` (0..19), -1 = give up. */
 int64_t leakcheck_backoff_us(int attempt);
 

@@ -67,6 +67,28 @@ START_TEST(test_only_look)
 }
 END_TEST
 
+/* What leakcheck_test says of one with this creator and a stack of this one function. */
+static const char *test_of(const char *creator, const char *func)
+{
+	static char name[64];
+	struct gsnap_g *gp =
+		canned_g(&snap, snap.ngs + 1, GSTATUS_WAITING, "select", STACK(func), creator);
+	return leakcheck_test(&snap, gp, name, sizeof name) ? name : NULL;
+}
+
+/* Files of canned snapshots are called like the function: those of tests end in _test. */
+START_TEST(test_whose)
+{
+	ck_assert_str_eq(test_of("example.com/v2/shop.TestMode_test", "main.f"), "TestMode_test");
+	ck_assert_str_eq(test_of("p.(*Suite).TestA.func1_test", "main.f"), "TestA");
+	ck_assert_str_eq(test_of("p.start", "p.FuzzIt.func2_test"), "FuzzIt");
+	ck_assert_str_eq(test_of("p.Test_test", "main.f"), "Test_test");
+	ck_assert_ptr_null(test_of("p.Testing_test", "p.Tests.func1_test")); /* no tests' names */
+	ck_assert_ptr_null(test_of("p.TestMode", "main.f"));                 /* in no test's file */
+	ck_assert_ptr_null(test_of("example.com/TestIt.v2/p.start_test", "main.f"));
+}
+END_TEST
+
 START_TEST(test_testing)
 {
 	static const char *const tops[] = {"testing.RunTests", "testing.(*T).Run",
@@ -362,8 +384,8 @@ static void add_case(Suite *suite, const char *name, const TTest *const *tests)
 static Suite *test_suite(void)
 {
 	Suite *suite = suite_create("leakcheck");
-	CASE(suite, "filters", test_plain, test_only_look, test_testing, test_cgo, test_stdlib,
-		test_kinds);
+	CASE(suite, "filters", test_plain, test_only_look, test_whose, test_testing, test_cgo,
+		test_stdlib, test_kinds);
 	CASE(suite, "user", test_ignore_top, test_ignore_any, test_ignore_creator, test_ids,
 		test_owners);
 	CASE(suite, "format", test_message, test_proofs, test_equal_stacks_once,

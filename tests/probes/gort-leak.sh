@@ -79,6 +79,7 @@ reports)
 	gives 0 "" --fail-on extra
 	gives 0 ending --fail-on extra
 	gives 66 left --fail-on unreachable,extra
+	grep -qx 'test: TestMode' "$tmp/err" || fail "the test is not named"
 	grep -q 'left over' "$tmp/err" || fail "goleak's rule finds nothing"
 	;;
 selftest)
