@@ -151,23 +151,34 @@ static __attribute__((noinline)) long counter_raise(counter *c, long n)
 GORT_DYNTYPE(counter);
 GORT_IMPL(adder, counter, counter_add, counter_raise);
 
+/* The interface is read anew at each call, as Go reads its global. */
+static inline __attribute__((always_inline)) void add(adder *a)
+{
+	__asm__ volatile("" : "+r"(a->tab));
+	call_method(*a, add, 1);
+}
+
+static inline __attribute__((always_inline)) void raise_it(adder *a)
+{
+	__asm__ volatile("" : "+r"(a->tab));
+	call_method(*a, raise, 1);
+}
+
 static void iface_call(long n)
 {
 	counter c = {0};
 	adder a = as_iface(adder, counter, &c);
-	for (long i = 0; i < n; i++) {
-		__asm__ volatile("" : "+r"(a.tab)); /* read anew, as Go reads its global */
-		call_method(a, add, 1);
-	}
+	for (long i = 0; i < n; i += 8)
+		add(&a), add(&a), add(&a), add(&a), add(&a), add(&a), add(&a), add(&a);
 }
 
 static void iface_write(long n)
 {
 	counter c = {0};
 	adder a = as_iface(adder, counter, &c);
-	for (long i = 0; i < n; i++) {
-		__asm__ volatile("" : "+r"(a.tab));
-		call_method(a, raise, 1);
+	for (long i = 0; i < n; i += 8) {
+		raise_it(&a), raise_it(&a), raise_it(&a), raise_it(&a);
+		raise_it(&a), raise_it(&a), raise_it(&a), raise_it(&a);
 	}
 }
 

@@ -155,14 +155,28 @@ var sinkAdder adder = other{}
 
 func ifaceCall(n int) {
 	sinkAdder = &counter{}
-	for i := 0; i < n; i++ {
+	for i := 0; i < n; i += 8 {
+		sinkAdder.add(1)
+		sinkAdder.add(1)
+		sinkAdder.add(1)
+		sinkAdder.add(1)
+		sinkAdder.add(1)
+		sinkAdder.add(1)
+		sinkAdder.add(1)
 		sinkAdder.add(1)
 	}
 }
 
 func ifaceWrite(n int) {
 	sinkAdder = &counter{}
-	for i := 0; i < n; i++ {
+	for i := 0; i < n; i += 8 {
+		sinkAdder.raise(1)
+		sinkAdder.raise(1)
+		sinkAdder.raise(1)
+		sinkAdder.raise(1)
+		sinkAdder.raise(1)
+		sinkAdder.raise(1)
+		sinkAdder.raise(1)
 		sinkAdder.raise(1)
 	}
 }
