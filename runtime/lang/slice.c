@@ -24,6 +24,7 @@
 #define MINHEADERSIZE 512u /* Go's heapBitsInSpan: objects with pointers above it have a header */
 #define HEADERSIZE    8u
 #define DOUBLEUPTO    256 /* elements */
+#define FEWBYTES      64u /* so many are copied sooner than libc's functions begin */
 
 static char zerobase[16] __attribute__((aligned(16))); /* where objects of no bytes are */
 
@@ -65,6 +66,28 @@ static void *allocate(size_t n, size_t size, enum gort_scan scan)
 	return gort_malloc_array(n, size, scan ? NULL : &gort_noscan);
 }
 
+/* Writes a new array of size bytes: the first len from old; zero from byte `from` on. */
+static inline __attribute__((always_inline)) void fill(
+	char *p, const char *old, size_t len, size_t from, size_t size)
+{
+	typedef uint64_t word __attribute__((may_alias, aligned(1)));
+	if (size > FEWBYTES || (len | from | size) % sizeof(word) != 0) {
+		memclr(p + from, size - from);
+		if (len > 0)
+			memcpy(p, old, len);
+		return;
+	}
+	/* The empty assembly keeps compilers from calling those functions. */
+	for (size_t i = 0; i < len; i += sizeof(word)) {
+		*(word *)(p + i) = *(const word *)(old + i);
+		__asm__ volatile("" : "+r"(i));
+	}
+	for (size_t i = from; i < size; i += sizeof(word)) {
+		*(word *)(p + i) = 0;
+		__asm__ volatile("" : "+r"(i));
+	}
+}
+
 /* Of elements without pointers: what is about to be written is not zeroed. n fit into bytes. */
 static inline __attribute__((always_inline)) struct gort_array growdirty(
 	const void *old, gort_isize len, gort_isize n, size_t size, size_t bytes)
@@ -75,9 +98,7 @@ static inline __attribute__((always_inline)) struct gort_array growdirty(
 	if (unlikely(used != room || class == 0))
 		class = used <= MAXSMALLSIZE ? sizeclassof(used) : 0;
 	char *p = mallocdirty(used, class);
-	memclr(p + (size_t)n * size, used - (size_t)n * size);
-	if (len > 0)
-		memcpy(p, old, (size_t)len * size);
+	fill(p, old, (size_t)len * size, (size_t)n * size, used);
 	return (struct gort_array){p, (gort_isize)cap};
 }
 

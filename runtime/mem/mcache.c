@@ -31,26 +31,30 @@ uint32_t nextFreeIndex(struct mspan *s)
 	return index;
 }
 
-static void giveback(struct mcache *c, struct mspan *s)
+/* What was allocated from s while c had it. */
+static void count(struct mcache *c, const struct mspan *s)
 {
 	c->nsmall[SPANCLASS(s->sizeclass, s->kind)] += s->allocCount - s->allocCountBefore;
-	uncacheSpan(s);
 }
 
 struct mspan *mcacherefill(struct mcache *c, unsigned spanclass)
 {
-	if (c->alloc[spanclass])
-		giveback(c, c->alloc[spanclass]);
-	struct mspan *s = c->alloc[spanclass] = cacheSpan(spanclass);
+	struct mspan *old = c->alloc[spanclass];
+	if (old)
+		count(c, old);
+	struct mspan *s = c->alloc[spanclass] = cacheSpan(spanclass, old);
 	gcaccount((s->nelems - s->allocCount) * s->elemsize);
 	return s;
 }
 
 void mcacherelease(struct mcache *c)
 {
-	for (unsigned i = 0; i < NSPANCLASS; i++)
-		if (c->alloc[i])
-			giveback(c, c->alloc[i]);
+	for (unsigned i = 0; i < NSPANCLASS; i++) {
+		if (c->alloc[i]) {
+			count(c, c->alloc[i]);
+			uncacheSpan(c->alloc[i]);
+		}
+	}
 	zerounseen(c->alloc, sizeof(c->alloc));
 	c->tiny = 0;
 }

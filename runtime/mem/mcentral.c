@@ -36,14 +36,12 @@ static inline unsigned swept(void)
 	return mheap.sweepcycle & 1;
 }
 
-static struct mspan *takepartial(struct mcentral *c)
+/* With the lock. */
+static struct mspan *getunswept(struct mcentral *c)
 {
-	if (!c->partial[swept()].first) /* a hint: one that is put there now is found next time */
-		return NULL;
-	lock(&c->lock);
-	struct mspan *s = listget(&c->partial[swept()]);
-	unlock(&c->lock);
-	return s;
+	unsigned unswept = !swept();
+	struct mspan *s = listget(&c->partial[unswept]);
+	return s ? s : listget(&c->full[unswept]);
 }
 
 struct mspan *takeunswept(struct mcentral *c)
@@ -52,19 +50,37 @@ struct mspan *takeunswept(struct mcentral *c)
 	if (!c->partial[unswept].first && !c->full[unswept].first) /* a hint: others take only */
 		return NULL;
 	lock(&c->lock);
-	struct mspan *s = listget(&c->partial[unswept]);
-	if (!s)
-		s = listget(&c->full[unswept]);
+	struct mspan *s = getunswept(c);
 	unlock(&c->lock);
 	return s;
+}
+
+/* With the lock. */
+static void put(struct mcentral *c, struct mspan *s)
+{
+	listput(s->allocCount < s->nelems ? &c->partial[swept()] : &c->full[swept()], s);
 }
 
 void putswept(struct mspan *s)
 {
 	struct mcentral *c = &mheap.central[SPANCLASS(s->sizeclass, s->kind)];
 	lock(&c->lock);
-	listput(s->allocCount < s->nelems ? &c->partial[swept()] : &c->full[swept()], s);
+	put(c, s);
 	unlock(&c->lock);
+}
+
+/* Puts old there, if there is one, and takes another, *fresh when it has been swept. */
+static struct mspan *exchange(struct mcentral *c, struct mspan *old, bool *fresh)
+{
+	lock(&c->lock);
+	if (old)
+		put(c, old);
+	struct mspan *s = listget(&c->partial[swept()]);
+	*fresh = s != NULL;
+	if (!s)
+		s = getunswept(c);
+	unlock(&c->lock);
+	return s;
 }
 
 /* A span in which sweeping found a free slot. */
@@ -80,23 +96,6 @@ static struct mspan *sweepforone(struct mcentral *c)
 		putswept(s);
 	}
 	return NULL;
-}
-
-struct mspan *cacheSpan(unsigned spanclass)
-{
-	struct mcentral *c = &mheap.central[spanclass];
-	unsigned sizeclass = spanclass % NSIZECLASS;
-	size_t npages = sizeclasses.npages[sizeclass];
-	struct mspan *s = takepartial(c);
-	if (!s)
-		s = sweepforone(c);
-	if (!s) {
-		sweepcredit(npages);
-		s = mheapalloc(npages, sizeclass, (enum spankind)(spanclass / NSIZECLASS),
-			sizeclasses.size[sizeclass]);
-	}
-	s->allocCountBefore = s->allocCount;
-	return s;
 }
 
 /*
@@ -128,4 +127,34 @@ void uncacheSpan(struct mspan *s)
 {
 	settlebits(s);
 	putswept(s);
+}
+
+/* What is on the lists, swept; old, which is full, goes there. */
+static struct mspan *takelisted(struct mcentral *c, struct mspan *old)
+{
+	bool fresh;
+	struct mspan *s = exchange(c, old, &fresh);
+	if (!s || fresh)
+		return s;
+	sweepspan(s);
+	if (likely(s->allocCount < s->nelems))
+		return s;
+	putswept(s);
+	return sweepforone(c);
+}
+
+struct mspan *cacheSpan(unsigned spanclass, struct mspan *old)
+{
+	unsigned sizeclass = spanclass % NSIZECLASS;
+	size_t npages = sizeclasses.npages[sizeclass];
+	if (old)
+		settlebits(old);
+	struct mspan *s = takelisted(&mheap.central[spanclass], old);
+	if (!s) {
+		sweepcredit(npages);
+		s = mheapalloc(npages, sizeclass, (enum spankind)(spanclass / NSIZECLASS),
+			sizeclasses.size[sizeclass]);
+	}
+	s->allocCountBefore = s->allocCount;
+	return s;
 }

@@ -157,9 +157,9 @@ uint32_t pagesuse(struct heapArena *ha, uint32_t page, uint32_t n);
 
 /* ---- mcentral.c, mcache.c, mgcsweep.c ---- */
 
-/* A span with a free slot, for a mcache. */
-struct mspan *cacheSpan(unsigned spanclass);
-/* Takes it back. */
+/* A span with a free slot, for a mcache, in place of old, which is full, or NULL. */
+struct mspan *cacheSpan(unsigned spanclass, struct mspan *old);
+/* Takes one back. */
 void uncacheSpan(struct mspan *s);
 /* Takes a span that has not been swept in this cycle, partial ones first; NULL: there is none. */
 struct mspan *takeunswept(struct mcentral *c);
