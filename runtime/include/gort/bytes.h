@@ -68,6 +68,7 @@ GORT_API gort_error gort_buffer_unread_byte(gort_buffer *b);
 GORT_API gort_error gort_buffer_unread_rune(gort_buffer *b);
 
 #ifndef __cplusplus
+/* b as a stream, without a copy: reads and writes there are of b. Go's *bytes.Buffer as one. */
 GORT_API gort_reader gort_buffer_reader(gort_buffer *b);
 GORT_API gort_writer gort_buffer_writer(gort_buffer *b);
 #endif

@@ -373,6 +373,7 @@ typedef struct gort_rwmutex {
 	uint32_t opaque[6];
 } gort_rwmutex;
 
+/* Waits while a writer holds it or waits for it; try: false instead. Go's RLock and TryRLock. */
 GORT_API void gort_rwmutex_rlock(gort_rwmutex *rw);
 GORT_API bool gort_rwmutex_tryrlock(gort_rwmutex *rw);
 /* Fatal when no reader holds it: "fatal error: sync: RUnlock of unlocked RWMutex". */

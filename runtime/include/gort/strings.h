@@ -117,6 +117,7 @@ GORT_API gort_isize gort_str_index_rune(gort_string s, int32_t r);
 /* Of any rune of chars. */
 GORT_API gort_isize gort_str_index_any(gort_string s, gort_string chars);
 
+/* Whether it occurs; "" does everywhere, any of no chars nowhere. Go's Contains and the like. */
 GORT_API bool gort_str_contains(gort_string s, gort_string sub);
 GORT_API bool gort_str_contains_rune(gort_string s, int32_t r);
 GORT_API bool gort_str_contains_any(gort_string s, gort_string chars);
@@ -192,6 +193,7 @@ static inline void gort_builder_byte(gort_builder *b, uint8_t c)
 	gort_builder_write(b, &c, 1);
 }
 
+/* Its UTF-8; U+FFFD's where r is no rune. Go's WriteRune. */
 GORT_API void gort_builder_rune(gort_builder *b, int32_t r);
 
 /* What was written up to now. Go's String. */

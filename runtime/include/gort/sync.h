@@ -58,6 +58,10 @@ typedef struct gort_oncevalues {
 	void *a, *b;
 } gort_oncevalues;
 
+/*
+ * Calls fn the first time; others wait until it has ended. What it returned is the value each time.
+ * The calls after one whose fn panicked panic, too, but not with its value, other than in Go.
+ */
 GORT_API void gort_oncefunc_call(gort_oncefunc *o);
 GORT_API void *gort_oncevalue_get(gort_oncevalue *o);
 /* a, b: where the values go; either may be NULL. */
