@@ -14,6 +14,7 @@
 #include "gort/mem.h"
 #include "mem/malloc.h"
 #include "mem/sizeclasses.h"
+#include "sched/race.h"
 
 #define MOST 65536 /* objects of one input */
 
@@ -22,6 +23,8 @@ static size_t n;
 
 const gort_type gort_noscan = {.name = "noscan"};
 uint32_t gort_writebarrier;
+bool raceenabled; /* nobody looks for races */
+struct gort_race_hooks gort_race;
 
 __attribute__((constructor)) static void start(void)
 {
