@@ -95,7 +95,7 @@ static void start(struct finqueue *q, void (*fn)(void))
 	bool not = false;
 	if (load_rlx(&q->started) || !cas_acqrel(&q->started, &not, true))
 		return;
-	newproc(&(struct gort_call){.fn = fn}, (uintptr_t)fn)->system = true;
+	newsystemproc(fn, (uintptr_t)fn);
 	getm()->p->ngexited++;
 }
 

@@ -358,7 +358,7 @@ static void after(const struct cycle *c)
 	for (struct g *gp; (gp = LIST_POP(&all, schedlink));)
 		goready(gp);
 	if (pooldead())
-		newproc(&(struct gort_call){.fn = poolDrop}, (uintptr_t)after)->system = true;
+		newsystemproc(poolDrop, (uintptr_t)after);
 	bgwake();
 }
 

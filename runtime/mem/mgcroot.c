@@ -30,6 +30,7 @@
 #include "mem/mgcdirty.h"
 #include "mem/mroot.h"
 #include "mem/mspecial.h"
+#include "sched/bubble.h"
 #include "sync/context.h"
 #include "sync/pool.h"
 #include "sync/sync_map.h"
@@ -231,6 +232,11 @@ void rootstimers(linkfn *f)
 {
 	for (int32_t i = 0; i < load_acq(&nallp); i++)
 		timersdo(&allp[i]->timers, f);
+	for (unsigned i = 0; i < NBUBBLE; i++) {
+		const struct p *pp = __atomic_load_n(&bubbles[i].p, __ATOMIC_ACQUIRE);
+		if (pp)
+			timersdo(&pp->timers, f);
+	}
 }
 
 static void scanlink(const struct timerlink *l)

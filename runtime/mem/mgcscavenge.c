@@ -258,7 +258,7 @@ static void background(void)
 void bgwake(void)
 {
 	if (!xchg_acqrel(&bg.started, true)) {
-		newproc(&(struct gort_call){.fn = background}, (uintptr_t)bgwake)->system = true;
+		newsystemproc(background, (uintptr_t)bgwake);
 		getm()->p->ngexited++; /* it counts as no goroutine of the program */
 	}
 	store_rlx(&calm.need, UINT64_MAX);

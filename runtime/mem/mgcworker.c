@@ -162,7 +162,7 @@ static void worker(void)
 /* Counts as no goroutine of the program. */
 static void newworker(void)
 {
-	newproc(&(struct gort_call){.fn = worker}, (uintptr_t)newworker)->system = true;
+	newsystemproc(worker, (uintptr_t)newworker);
 	getm()->p->ngexited++;
 	workers.n++;
 }

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "sched/interpose.h"
 #include "sched/sysfd.h"
-#include "sched/timewarp.h"
+#include "sched/bubble.h"
 
 #ifndef GORT_ASAN
 

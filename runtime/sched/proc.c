@@ -180,7 +180,8 @@ struct g *newproc1(const struct gort_call *fn, uintptr_t gopc, uint8_t class)
 	gp->gopc = gopc;
 	gp->name = NULL;
 	gp->startpc = (uintptr_t)fn->fn;
-	gp->stackclass = class;
+	gp->stackclass = class & 3;
+	gp->bubble = bubblenow() & (NBUBBLE - 1);
 	pp->ngcreated++;
 	if (unlikely(raceenabled))
 		racenewg(mp, gp);
@@ -199,6 +200,13 @@ struct g *newproc1(const struct gort_call *fn, uintptr_t gopc, uint8_t class)
 struct g *newproc(const struct gort_call *fn, uintptr_t gopc)
 {
 	return newproc1(fn, gopc, stackdefault);
+}
+
+void newsystemproc(void (*fn)(void), uintptr_t gopc)
+{
+	struct g *gp = newproc(&(struct gort_call){.fn = fn}, gopc);
+	gp->system = true;
+	gp->bubble = 0;
 }
 
 void gort_go_stack(const struct gort_call *call, size_t size)

@@ -67,6 +67,8 @@ void pinnedsend(struct m *mp);
 struct g *pinnedget(struct m *mp);
 /* Creates a goroutine of the runtime or the program; gopc is recorded as its creation site. */
 struct g *newproc(const struct gort_call *fn, uintptr_t gopc);
+/* The same for the runtime's own: it is in no bubble, and counts as none of the program's. */
+void newsystemproc(void (*fn)(void), uintptr_t gopc);
 /* The same on a stack of a size class, an index. */
 struct g *newproc1(const struct gort_call *fn, uintptr_t gopc, uint8_t class);
 /* The scheduler's loop, on g0; returns when the thread is to end. */

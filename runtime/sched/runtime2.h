@@ -82,6 +82,7 @@ struct m;
 struct p;
 struct hchan;
 struct labels;
+struct timers;
 struct wbblock;
 struct gcwork;
 
@@ -145,9 +146,10 @@ struct g {
 	struct m *m;         /* running on, NULL otherwise */
 	struct g *schedlink; /* of the queue or free list it is on */
 	_Atomic uint32_t atomicstatus;
-	uint8_t waitreason; /* waitReason, valid while _Gwaiting */
-	uint8_t stackclass; /* index into stack size classes */
-	bool system;        /* started by the runtime for itself */
+	uint8_t waitreason;     /* waitReason, valid while _Gwaiting */
+	uint8_t stackclass : 2; /* index into stack size classes */
+	uint8_t bubble : 6;     /* of sched/bubble.c that it is in; 0: none */
+	bool system;            /* started by the runtime for itself */
 	union {
 		struct {
 			/* Only gcold.lockedm may run it: whoever picks it hands its P over. */
@@ -289,6 +291,7 @@ struct m {
 	int32_t startclock; /* kernel's id of its timer + 1; 0: none yet, below: none to be had */
 	struct m *schedlink;
 	struct m *alllink;              /* allm */
+	const struct timers *timersof;  /* whose functions it calls */
 	struct stack gsignal;           /* alternate signal stack */
 	struct seenp *seen;             /* per P, what runqsteal saw of it */
 	struct epoll_event *pollevents; /* netpoll's, from its first call on this M */
@@ -354,6 +357,7 @@ struct timercache {
 struct timers {
 	struct mutex lock;
 	uint32_t len;
+	uint32_t bubble; /* whose time they go by; 0: the clock */
 	_Atomic int64_t
 		minwhen; /* none is due before; INT64_MAX: there is none. Read without lock */
 	uint64_t tick;   /* every slot before it is empty */

@@ -100,7 +100,7 @@ static void start(void)
 	int err = sig.eventfd < 0 ? sig.eventfd : pollOpen(sig.eventfd, &sig.pd);
 	if (err)
 		throw("signal_notify: cannot make an eventfd: %d", err);
-	newproc(&(struct gort_call){.fn = sender}, (uintptr_t)sender)->system = true;
+	newsystemproc(sender, (uintptr_t)sender);
 	getm()->p->ngexited++;
 }
 

@@ -140,6 +140,12 @@ static inline uint64_t notbefore(uint64_t tick, uint64_t least)
 	return tick > least ? tick : least;
 }
 
+/* The time that is known without asking the clock. */
+static inline _Atomic int64_t *clockof(const struct timers *ts)
+{
+	return unlikely(ts->bubble) ? &bubbles[ts->bubble].now : &sched.now;
+}
+
 /*
  * sched.now lies in the past, so ts->tick may follow it up to the first slot. The nearer it is to
  * the deadline, the fewer slots the timer goes through.
@@ -147,7 +153,7 @@ static inline uint64_t notbefore(uint64_t tick, uint64_t least)
 void timeradd(struct p *pp, struct timer *t)
 {
 	struct timers *ts = &pp->timers;
-	uint64_t now = (uint64_t)timeat(load_rlx(&sched.now)) >> TIMERTICKBITS;
+	uint64_t now = (uint64_t)load_rlx(clockof(ts)) >> TIMERTICKBITS;
 	if (now > ts->tick && now < firstslot(ts) && ringempty(&ts->spill))
 		ts->tick = now;
 	uint64_t at = notbefore(tickof(t->when), ts->tick);
@@ -210,7 +216,8 @@ HOT bool timerdel(struct timer *t)
  */
 static inline bool needswatch(struct p *pp, int64_t when, bool parking)
 {
-	return when < load_rlx(&pp->timers.minwhen) && !(parking && runqempty(pp));
+	return when < load_rlx(&pp->timers.minwhen) && !(parking && runqempty(pp)) &&
+	       !pp->timers.bubble;
 }
 
 /*
@@ -220,7 +227,7 @@ static inline bool needswatch(struct p *pp, int64_t when, bool parking)
  */
 void wakeNetPoller(int64_t when)
 {
-	if (load_rlx(&sched.npidle) == 0 || (when = timewhen(when)) == INT64_MAX)
+	if (load_rlx(&sched.npidle) == 0)
 		return;
 	atomic_thread_fence(memory_order_seq_cst);
 	int64_t until = load_rlx(&sched.pollUntil);
@@ -232,7 +239,7 @@ void wakeNetPoller(int64_t when)
 
 HOT void timerstart(struct timer *t, bool parking)
 {
-	struct p *pp = getm()->p;
+	struct p *pp = timersp(getm()->p);
 	int64_t when = t->when;
 	plock(&pp->timers.lock);
 	bool watch = needswatch(pp, when, parking);
@@ -267,19 +274,33 @@ bool timerreset(struct timer *t, int64_t when)
 	return true;
 }
 
+/* Of some timers. */
+static struct timer *anyof(struct timers *ts)
+{
+	struct timerlink *head = &ts->spill;
+	if (ringempty(head)) {
+		unsigned level = (unsigned)__builtin_ctz(ts->levels);
+		head = &ts->slot[level][__builtin_ctzll(ts->occupied[level])];
+	}
+	return (struct timer *)head->next;
+}
+
 void timersmove(struct p *to, struct p *from)
 {
-	struct timers *ts = &from->timers;
-	while (ts->len) {
-		struct timerlink *head = &ts->spill;
-		if (ringempty(head)) {
-			unsigned level = (unsigned)__builtin_ctz(ts->levels);
-			head = &ts->slot[level][__builtin_ctzll(ts->occupied[level])];
-		}
-		struct timer *t = (struct timer *)head->next;
+	while (from->timers.len) {
+		struct timer *t = anyof(&from->timers);
 		timerremove(from, t);
 		timeradd(to, t);
 	}
+}
+
+void timersdrop(struct p *pp)
+{
+	plock(&pp->timers.lock);
+	while (pp->timers.len)
+		timerremove(pp, anyof(&pp->timers));
+	pp->timers.tick = 0;
+	unlock(&pp->timers.lock);
 }
 
 /* ---- due timers ---- */
@@ -329,12 +350,12 @@ static void spill(struct timers *ts, unsigned slot, struct timerlink *head)
 	vacate(ts, slot);
 }
 
-/* At level 0: the next timer, unless their time stands still before it. */
-static inline struct timer *reached(const struct timerlink *head)
+/* At level 0: the next timer. A bubble's time is exact: it may stand before that of some. */
+static inline struct timer *reached(const struct timers *ts, const struct timerlink *head)
 {
-	if (likely(!load_rlx(&timewarped)))
+	if (likely(!ts->bubble))
 		return (struct timer *)head->next;
-	int64_t now = timefrozen();
+	int64_t now = load_rlx(clockof(ts));
 	struct timerlink *l = head->next;
 	while (l != head && ((const struct timer *)l)->when > now)
 		l = l->next;
@@ -367,7 +388,7 @@ static bool step(struct p *pp, uint64_t now, struct due *d, bool *more)
 		spill(ts, level << TIMERSLOTBITS | digit, head);
 		return false;
 	}
-	t = reached(head);
+	t = reached(ts, head);
 	if (!t) {
 		*more = false;
 		return false;
@@ -411,26 +432,39 @@ static int collect(struct p *pp, uint64_t now, struct due *due, bool *more)
 	return n;
 }
 
+/* In the bubble of ts, which need not be that of the goroutine that happens to be here. */
+static void callall(const struct timers *ts, const struct due *due, int n)
+{
+	struct m *mp = getm();
+	bool open = load_rlx(&bubblesopen) != 0;
+	if (unlikely(open))
+		mp->timersof = ts;
+	if (unlikely(raceenabled))
+		raceswitch(mp, NULL); /* what timers do makes no edges */
+	for (int i = 0; i < n; i++)
+		calldue(&due[i]);
+	if (unlikely(raceenabled))
+		raceswitch(mp, mp->curg);
+	if (unlikely(open))
+		mp->timersof = NULL;
+}
+
 void timersrunlocked(struct p *pp, int64_t now)
 {
 	struct due due[TIMERBATCH];
+	uint64_t tick = pp->timers.bubble ? tickof(now) : (uint64_t)now >> TIMERTICKBITS;
 	bool more = true;
 	while (more) {
 		if (!ptrylock(&pp->timers.lock))
 			return; /* another M is at it */
-		int n = collect(pp, (uint64_t)now >> TIMERTICKBITS, due, &more);
+		int n = collect(pp, tick, due, &more);
 		unlock(&pp->timers.lock);
-		struct m *mp = getm();
-		if (unlikely(raceenabled))
-			raceswitch(mp, NULL); /* what timers do makes no edges */
-		for (int i = 0; i < n; i++)
-			calldue(&due[i]);
-		if (unlikely(raceenabled))
-			raceswitch(mp, mp->curg);
+		if (n > 0)
+			callall(&pp->timers, due, n);
 	}
 }
 
-int64_t timersnext(void)
+int64_t timeSleepUntil(void)
 {
 	int64_t least = INT64_MAX;
 	for (int32_t i = 0; i < gomaxprocs; i++) {
@@ -458,26 +492,12 @@ static int64_t leastwhen(const struct timers *ts)
 	return least;
 }
 
-bool timersrunnext(int64_t most)
+int64_t timersleast(struct p *pp)
 {
-	int64_t least = INT64_MAX;
-	for (int32_t i = 0; i < gomaxprocs; i++) {
-		plock(&allp[i]->timers.lock);
-		int64_t when = leastwhen(&allp[i]->timers);
-		unlock(&allp[i]->timers.lock);
-		least = when < least ? when : least;
-	}
-	if (least > most)
-		return false;
-	timereach(least);
-	for (int32_t i = 0; i < gomaxprocs; i++)
-		timersrunlocked(allp[i], tickstart(tickof(least)));
-	return true;
-}
-
-int64_t timeSleepUntil(void)
-{
-	return timewhen(timersnext());
+	plock(&pp->timers.lock);
+	int64_t least = leastwhen(&pp->timers);
+	unlock(&pp->timers.lock);
+	return least;
 }
 
 /* ---- sleep ---- */
@@ -500,7 +520,7 @@ void gort_sleep(gort_duration ns)
 	struct g *gp = getgchecked("gort_sleep");
 	if (ns <= 0)
 		return;
-	struct p *pp = getm()->p;
+	struct p *pp = timersp(getm()->p);
 	int64_t now = timenow();
 	struct timer *t = &gcold(gp)->timer;
 	t->when = ns < INT64_MAX - now ? now + ns : INT64_MAX - 1;

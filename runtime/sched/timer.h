@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "sched/runtime2.h"
-#include "sched/timewarp.h"
+#include "sched/bubble.h"
 
 /* In timer.pp: timerreset is about to add the timer. */
 #define TIMERBUSY ((struct p *)1)
@@ -30,30 +30,26 @@ void timerstart(struct timer *t, bool parking);
 bool timerreset(struct timer *t, int64_t when);
 /* After the lock is released: makes the sleeping poller notice a timer that is due at when. */
 void wakeNetPoller(int64_t when);
-/* Calls every timer of pp that is due at now, a time of timers, on the calling M, which has a P. */
+/* Calls every timer of pp that is due at now on the calling M, which has a P. */
 void timersrunlocked(struct p *pp, int64_t now);
 /* All timers of from become those of to. The world is stopped. */
 void timersmove(struct p *to, struct p *from);
-/*
- * No timer of any P is due before that time of the clock; INT64_MAX when there is none. Takes no
- * lock.
- */
+/* Takes all timers out of pp's; their functions are not called. Its time may then go back. */
+void timersdrop(struct p *pp);
+/* No timer of any P is due before that time; INT64_MAX when there is none. Takes no lock. */
 int64_t timeSleepUntil(void);
-/* The same in the time of timers. */
-int64_t timersnext(void);
-/* What timeskip() of timewarp.h does, unless the earliest timer is later than most. */
-bool timersrunnext(int64_t most);
+/* When the earliest timer of pp is due; INT64_MAX when there is none. */
+int64_t timersleast(struct p *pp);
 
-/* now: what the clock shows. */
 static inline bool timersdue(struct p *pp, int64_t now)
 {
-	return load_rlx(&pp->timers.minwhen) <= timeat(now);
+	return load_rlx(&pp->timers.minwhen) <= now;
 }
 
 static inline void timersrun(struct p *pp, int64_t now)
 {
 	if (unlikely(timersdue(pp, now)))
-		timersrunlocked(pp, timeat(now));
+		timersrunlocked(pp, now);
 }
 
 #endif

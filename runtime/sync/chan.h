@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "mem/mbarrier.h"
+#include "sched/bubble.h"
 #include "sched/race.h"
 #include "sched/runtime2.h"
 
@@ -20,7 +21,8 @@ struct waitq {
 /* All fields are guarded by lock; qcount and closed may be read without it as a hint. */
 struct hchan {
 	struct mutex lock;
-	uint32_t closed;
+	uint16_t closed;
+	uint16_t bubble; /* of the goroutine that made it */
 	uint32_t elemsize;
 	uint64_t qcount;   /* elements in the buffer */
 	uint64_t dataqsiz; /* its capacity */
@@ -39,6 +41,7 @@ struct hchan {
 static inline void chaninit(struct hchan *c, uint32_t elemsize, uint64_t cap)
 {
 	lockinit(&c->lock, lockRankHchan);
+	c->bubble = bubblenow();
 	c->elemsize = elemsize;
 	c->dataqsiz = cap;
 	c->buf = (char *)(c + ((elemsize && cap) || raceenabled));

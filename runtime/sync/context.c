@@ -37,7 +37,7 @@
 #include "mem/malloc.h"
 #include "mem/mbarrier.h"
 #include "sched/proc.h"
-#include "sched/timewarp.h"
+#include "sched/bubble.h"
 #include "sync/chan.h"
 #include "sync/context.h"
 

@@ -215,6 +215,7 @@ static struct gort_timer *newchan(gort_duration d, int64_t period, uint8_t kind,
 {
 	getgchecked(what);
 	struct gort_timer *t = timeralloc(getm()->p, CHANLIST);
+	t->c.bubble = bubblenow();
 	t->t.kind = kind;
 	t->t.f = sendtime;
 	t->t.arg = t;

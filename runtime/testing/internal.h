@@ -70,8 +70,6 @@ bool tests_run(struct gort_test *const *entries, int n, bool *ran);
 char *test_name(const struct gort_test *e);
 /* Appends the name of a subtest as Go rewrites it: no spaces, nothing that does not print. */
 void write_name(builder *b, const char *name);
-/* Panics when t is parallel to others. */
-void test_alone(struct gort_t *t);
 /* Ends t's goroutine, which is the caller's, as t_fatal does. */
 _Noreturn void leave_test(struct gort_t *t);
 /* What runs now, for the message of a timeout. */
@@ -81,12 +79,6 @@ bool test_input(const struct gort_test *e, const union gort_fuzzvalue *args, bui
 /* As gort_t_run, for names that are whole. */
 bool subtest(
 	struct gort_t *parent, const char *name, void (*fn)(struct gort_t *, void *), void *arg);
-
-/* ---- main.c ---- */
-
-/* -timeout goes by the clock: it waits while time is not the clock's. */
-void limit_stop(void);
-void limit_go_on(void);
 
 /* ---- bench.c, fuzz.c, json.c ---- */
 

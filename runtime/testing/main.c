@@ -98,27 +98,11 @@ static void timed_out(void)
 	gort_panictext(ended(&b));
 }
 
-static gort_timer *limit;
-static int64_t limitat;
-
-void limit_stop(void)
-{
-	if (limit)
-		gort_timer_stop(limit);
-}
-
-void limit_go_on(void)
-{
-	if (limit)
-		gort_timer_reset(limit, limitat - nanotime());
-}
-
 static bool run_all(struct gort_test **all, int n, bool *none)
 {
 	bool passed = true, ran = false;
 	struct gort_call call = {(void (*)(void))timed_out, 0, {0}};
-	limit = flags.timeout > 0 ? gort_after_func(flags.timeout, &call) : NULL;
-	limitat = nanotime() + flags.timeout;
+	gort_timer *limit = flags.timeout > 0 ? gort_after_func(flags.timeout, &call) : NULL;
 	for (long i = 0; i < flags.count && (passed || !flags.failfast); i++)
 		passed = tests_run(all, n, &ran) && passed;
 	*none = !ran && !flags.bench;

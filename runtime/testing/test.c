@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/throw.h"
 #include "mem/malloc.h"
+#include "sched/bubble.h"
 #include "testing/internal.h"
 
 struct cleanup {
@@ -463,6 +464,8 @@ __attribute__((noinline)) bool subtest(
 bool gort_t_run(
 	struct gort_t *t, const char *name, void (*fn)(struct gort_t *t, void *arg), void *arg)
 {
+	if (bubbleself())
+		gort_panictext("testing: t.Run called inside synctest bubble");
 	close_case(t);
 	return subtest(t, unique(t, name), fn, arg);
 }
@@ -489,6 +492,8 @@ void gort_t_cleanup(struct gort_t *t, const struct gort_call *call)
 
 void gort_t_parallel(struct gort_t *t)
 {
+	if (bubbleself())
+		gort_panictext("testing: t.Parallel called inside synctest bubble");
 	if (t->isparallel)
 		gort_panictext("testing: t.Parallel called multiple times");
 	t->isparallel = true;
@@ -503,13 +508,6 @@ void gort_t_parallel(struct gort_t *t)
 	frame("CONT", t->name);
 	t->start = nanotime();
 	running_add(t);
-}
-
-void test_alone(struct gort_t *t)
-{
-	for (; t->parent; t = t->parent)
-		if (t->isparallel)
-			gort_panictext("testing: synctest.Test called in a parallel test");
 }
 
 /* ---- all of them ---- */
