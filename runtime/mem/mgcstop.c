@@ -52,6 +52,7 @@ static struct {
 	_Atomic bool on; /* the handler looks at state */
 	/* Changes when all may go on. Not the upper half of a word: 0xc0 there is the heap's. */
 	_Atomic uint32_t turn __attribute__((aligned(8)));
+	_Atomic uint32_t nwaiting; /* for that, in the handler */
 	_Atomic uint32_t nforeign;
 	struct stopped *foreign; /* threads that are no Ms */
 	int32_t blind[MAXBLIND]; /* threads that the last stop did without */
@@ -76,8 +77,10 @@ static inline bool inkind(uint32_t state, uint32_t kind)
 
 static void waitturn(uint32_t turn)
 {
-	while (load_acq(&stop.turn) == turn) /* pairs with gcletgo */
+	xadd_sc(&stop.nwaiting, 1); /* and then the turn: gcletgo looks in the other order */
+	while (load_sc(&stop.turn) == turn)
 		futexsleep(&stop.turn, turn, -1);
+	xadd_sc(&stop.nwaiting, -1);
 }
 
 static void saveplace(struct stopped *t, const ucontext_t *uc)
@@ -359,8 +362,10 @@ void gcstopbegin(void)
 	store_sc(&stop.on, true);
 }
 
+/* After marking, the first look at the threads takes ten times as long as the second. */
 bool gcstop(int64_t *begin)
 {
+	countthreads();
 	*begin = stopTheWorldGC();
 	if (stopthreads())
 		return true;
@@ -385,8 +390,9 @@ void gcletgo(void)
 	for (struct m *mp = load_acq(&allm); mp; mp = mp->alllink)
 		store_rlx(&mp->stop.state, STOP_NONE);
 	store_rlx(&stop.nforeign, 0);
-	store_rel(&stop.turn, (load_rlx(&stop.turn) + 1) & (UINT32_MAX >> STOP_BITS));
-	futexwakeup(&stop.turn, INT32_MAX);
+	store_sc(&stop.turn, (load_rlx(&stop.turn) + 1) & (UINT32_MAX >> STOP_BITS));
+	if (load_sc(&stop.nwaiting))
+		futexwakeup(&stop.turn, INT32_MAX);
 }
 
 uint32_t gcturn(void)
@@ -394,9 +400,9 @@ uint32_t gcturn(void)
 	return load_acq(&stop.turn);
 }
 
-void gcrestart(void)
+int64_t gcrestart(void)
 {
-	startTheWorld(gomaxprocs);
+	return startTheWorld(gomaxprocs);
 }
 
 void standingdo(void (*f)(const struct stopped *t, struct m *mp))

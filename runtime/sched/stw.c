@@ -259,7 +259,7 @@ static struct p *releaseall(struct p *mine)
 	return busy;
 }
 
-void startTheWorld(int32_t procs)
+int64_t startTheWorld(int32_t procs)
 {
 	struct m *mp = getm();
 	if (procs != gomaxprocs)
@@ -277,11 +277,13 @@ void startTheWorld(int32_t procs)
 	}
 	for (; n > 0 && load_rlx(&sched.npidle) > 0; n--)
 		startm(NULL, false);
+	int64_t now = nanotime();
 	wakep(); /* at least one looks for what timers and the poller have */
 	if (!standing)
 		timehistrecord(&sched.stwTotalTimeOther, nanotime() - stopbegan);
 	mp->noretake--;
 	gort_mutex_unlock(&worldsema);
+	return now;
 }
 
 int gort_gomaxprocs(int n)

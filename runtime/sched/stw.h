@@ -22,8 +22,11 @@ bool gcstandp(struct m *mp, uint32_t *turn);
  * threads without a P may run, also in system calls.
  */
 void stopTheWorld(void);
-/* Lets the others run again, on procs Ps. The caller may continue with another P. */
-void startTheWorld(int32_t procs);
+/*
+ * Lets the others run again, on procs Ps. The caller may continue with another P. Returns when they
+ * could run, on whichever CPU they get.
+ */
+int64_t startTheWorld(int32_t procs);
 
 /* With sched.lock held: pp, which is on no list, stops. */
 void gcstopp(struct p *pp);
