@@ -105,7 +105,7 @@ static void gc_1g(void)
 	struct gort_memstats m;
 	int64_t worst = 0;
 	withbarrier();
-	gort_set_gc_percent(100);
+	gort_set_gc_percent(-1);
 	fill();
 	park(scaled(env_number("GORT_BENCH_PARKED", 10000)));
 	gort_set_gc_percent(25);

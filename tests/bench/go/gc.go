@@ -80,6 +80,7 @@ func relinkBatch() time.Duration {
 func collect1g() {
 	var m runtime.MemStats
 	var worst time.Duration
+	debug.SetGCPercent(-1)
 	fillHeap()
 	parkGoroutines(scaled(envNumber("GORT_BENCH_PARKED", 10000)))
 	debug.SetGCPercent(25)
