@@ -34,14 +34,14 @@ func put(i uint64) {
 }
 
 func mostMemory() int {
+	kb := map[string]int{}
 	status, _ := os.ReadFile("/proc/self/status")
 	for _, line := range strings.Split(string(status), "\n") {
-		if strings.HasPrefix(line, "VmHWM:") {
-			kb, _ := strconv.Atoi(strings.Fields(line)[1])
-			return kb << 10
+		if f := strings.Fields(line); len(f) == 3 {
+			kb[f[0]], _ = strconv.Atoi(f[1])
 		}
 	}
-	return 0
+	return (kb["VmHWM:"] - kb["RssFile:"]) << 10
 }
 
 func main() {
