@@ -210,6 +210,7 @@ static void *largealloc(struct mcache *c, size_t size, enum spankind kind, const
 	c->largebytes += npages << PAGESHIFT;
 	gcaccount(npages << PAGESHIFT);
 	void *p = (void *)s->startAddr;
+	racenew(s->startAddr, npages << PAGESHIFT);
 	if (s->needzero)
 		clearlarge(p, npages << PAGESHIFT);
 	countsample(c, s, p);

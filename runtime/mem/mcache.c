@@ -37,12 +37,22 @@ static void count(struct mcache *c, const struct mspan *s)
 	c->nsmall[SPANCLASS(s->sizeclass, s->kind)] += s->allocCount - s->allocCountBefore;
 }
 
+/* All that is free in s, which is what will be handed out. */
+static void forgetfree(const struct mspan *s)
+{
+	for (uint32_t i = s->freeindex; i < s->nelems; i++)
+		if (!(s->bits[i / 64].alloc >> i % 64 & 1))
+			racenew(s->startAddr + i * s->elemsize, s->elemsize);
+}
+
 struct mspan *mcacherefill(struct mcache *c, unsigned spanclass)
 {
 	struct mspan *old = c->alloc[spanclass];
 	if (old)
 		count(c, old);
 	struct mspan *s = c->alloc[spanclass] = cacheSpan(spanclass, old);
+	if (unlikely(raceenabled))
+		forgetfree(s);
 	gcaccount((s->nelems - s->allocCount) * s->elemsize);
 	return s;
 }

@@ -29,9 +29,7 @@
 #define HINTFIRST ((uintptr_t)0xc0 << 32)
 #define HINTSTEP  ((uintptr_t)1 << 40)
 #define HINTS     0x70
-/* The thread sanitizer has shadow for less: below 512 GiB, and where the kernel maps libraries. */
-#define RACEFIRST ((uintptr_t)0x10 << 32)
-#define RACESTEP  ((uintptr_t)1 << 32)
+#define RACESTEP  ((RACEEND - RACEFIRST) / HINTS)
 
 struct mheap mheap NOPTRDATA = {.lock = {.rank = lockRankMheap}, .lo = UINTPTR_MAX};
 _Atomic(_Atomic(struct heapArena *) *) arenas[1u << ARENAL1BITS] NOPTRBSS;

@@ -14,6 +14,7 @@
 #include "sched/stack.h"
 
 bool raceenabled;
+void (*raceforget)(void *p, size_t n);
 const char raceio;
 
 void raceinit(void)

@@ -20,6 +20,7 @@
 
 extern struct gort_race_hooks gort_race; /* debug/abi.c */
 extern bool raceenabled;
+extern void (*raceforget)(void *p, size_t n); /* NULL: the detector cannot, or sees by itself */
 
 /* What the calling thread did so far happens before the next acquire of key. */
 void racereleasekey(const void *key);
@@ -48,6 +49,20 @@ static inline void racewrite(const void *p, size_t n, uintptr_t pc)
 {
 	if (unlikely(raceenabled))
 		gort_race.access(p, n, GORT_ACCESS_WRITE, pc);
+}
+
+/* Of the heap: where the thread sanitizer has shadow, and the kernel maps no libraries. */
+#define RACEFIRST ((uintptr_t)0x10 << 32)
+#define RACEEND   ((uintptr_t)0x80 << 32)
+
+/*
+ * [p, p + n) is about to become objects: whoever used it before is forgotten, as mapping memory and
+ * collecting what was there are no accesses. Multiples of 8.
+ */
+static inline void racenew(uintptr_t p, size_t n)
+{
+	if (unlikely(raceforget) && n > 0)
+		raceforget((void *)p, n);
 }
 
 /* A detector takes libc's functions over, and would see accesses that locks of libgort order. */

@@ -36,6 +36,11 @@ static struct {
 	void (*release)(void *addr);
 	void (*read)(void *addr, size_t n, void *pc);
 	void (*write)(void *addr, size_t n, void *pc);
+
+	/* Meant for the heap of a Java machine, whose bounds init is told. */
+	void (*init)(uintptr_t begin, uintptr_t size);
+	void (*alloc)(uintptr_t p, uintptr_t n);
+	void (*free)(uintptr_t p, uintptr_t n);
 } tsan;
 
 int tsanthreads;
@@ -88,6 +93,19 @@ static void tsanaccess(const void *p, size_t n, uint32_t how, uintptr_t pc)
 {
 	void (*f)(void *, size_t, void *) = how & GORT_ACCESS_WRITE ? tsan.write : tsan.read;
 	f((void *)(uintptr_t)p, n, (void *)pc);
+}
+
+/*
+ * What alloc does is to clear what is known of the memory. It also notes who allocated it, which
+ * would be who took the span, and not who took the slot; free forgets that, and locks there.
+ */
+static void tsanforget(void *p, size_t n)
+{
+	uintptr_t at = (uintptr_t)p;
+	if (at < RACEFIRST || at + n > RACEEND) /* no place there was free */
+		return;
+	tsan.alloc(at, n);
+	tsan.free(at, n);
 }
 
 /* ---- where it runs ---- */
@@ -203,6 +221,9 @@ static int findall(struct dl_phdr_info *info, size_t size, void *arg)
 		{"__tsan_release", &tsan.release},
 		{"__tsan_read_range_pc", &tsan.read},
 		{"__tsan_write_range_pc", &tsan.write},
+		{"__tsan_java_init", &tsan.init},
+		{"__tsan_java_alloc", &tsan.alloc},
+		{"__tsan_java_free", &tsan.free},
 	};
 	struct symbols s = symbolsof(info);
 	unsigned *found = arg;
@@ -259,6 +280,8 @@ bool tsaninit(void)
 	if (ours)
 		return true;
 	tsanthreads = 1;
+	tsan.init(RACEFIRST, RACEEND - RACEFIRST);
+	raceforget = tsanforget;
 	gort_race = (struct gort_race_hooks){
 		.go_start = tsanstart,
 		.go_end = tsanend,

@@ -657,6 +657,51 @@ static NOINLINE void first_cleanup(struct test *t)
 	collect(t);
 }
 
+/* ---- objects where others were ---- */
+
+#define NSLOTS 1024
+
+static uintptr_t slots[NSLOTS]; /* inverted, but the last of the twin */
+
+static NOINLINE void first_reused(struct test *t)
+{
+	for (size_t i = 0; i < NSLOTS; i++) {
+		long *p = gort_new_array(long, 12);
+		p[0] = 1;
+		__atomic_store_n(&slots[i], ~(uintptr_t)p, __ATOMIC_RELAXED);
+		if (!t->edge && i == NSLOTS - 1)
+			__atomic_store_n(&slots[i], (uintptr_t)p, __ATOMIC_RELAXED);
+	}
+	reach(t, 1);
+}
+
+static bool wasslot(const long *p)
+{
+	for (size_t i = 0; i < NSLOTS; i++)
+		if (__atomic_load_n(&slots[i], __ATOMIC_RELAXED) == ~(uintptr_t)p)
+			return true;
+	return false;
+}
+
+/* What lies about on stacks keeps some, so most are enough. */
+static NOINLINE void second_reused(struct test *t)
+{
+	size_t reused = 0;
+	await(t, 1);
+	if (!t->edge) {
+		++*(long *)__atomic_load_n(&slots[NSLOTS - 1], __ATOMIC_RELAXED);
+		return;
+	}
+	gort_gc();
+	for (size_t i = 0; i < NSLOTS; i++) {
+		long *p = gort_new_array(long, 12);
+		p[0] = 2;
+		reused += wasslot(p);
+	}
+	if (reused < NSLOTS / 2)
+		panic("%zu of %d slots were used again", reused, NSLOTS);
+}
+
 /* Starting the goroutines that make the calls would be an edge, too. */
 static void nothing(void *p)
 {
@@ -709,6 +754,7 @@ static const struct testcase {
 	{"timer", first_timer, NULL, 0, 0},
 	{"finalizer", first_finalizer, NULL, 0, 0},
 	{"cleanup", first_cleanup, NULL, 0, 0},
+	SIMPLE(reused),
 	SIMPLE(context),
 	SIMPLE(conn),
 	SIMPLE(pipe),
