@@ -242,8 +242,10 @@ static void gather(void *ctx, const struct thread_regs *regs, size_t n)
 	p->error = copy(p);
 	if (p->error)
 		return;
-	if (p->l->sp)
+	if (p->l->sp) { /* nothing runs any more: it was there in both */
+		goleak_cut_running(&p->before, p->l->sp & ~7ull);
 		goleak_cut_running(&p->now, p->l->sp & ~7ull);
+	}
 	for (size_t i = 0; i < n; i++)
 		goleak_cut_running(&p->now, (regs[i].general[REGS_RSP] - p->l->redzone) & ~7ull);
 	gomark_init(&p->mark, &p->l->heap);
