@@ -34,7 +34,7 @@
  * may wait for a CPU: the thread of the P sets a timer too (startclock, preempt.c).
  *
  * How long goroutines wait for a P is counted of one in gTrackingPeriod, into p.timeToRun: who is
- * put into each so manieth slot of a ring, comes to the global queue as each so manieth, or is put
+ * put into a ring as each so manieth, comes to the global queue as each so manieth, or is put
  * into runnext between one decision in so many and the next. It is marked (g.timed) before anybody
  * can take it. Code that does without a call leaves those to the functions here; and whoever picks
  * a marked one lets g0 run it, as one that is wired, so that nothing is tested that was not before.
@@ -46,8 +46,8 @@
 #include "sched/proc.h"
 #include "sched/runtime2.h"
 
-/* One in so many waits for a P is timed; the size of a ring is a multiple. */
-#define gTrackingPeriod 128
+/* One in so many waits for a P is timed, which costs 30 ns; a power of two. */
+#define gTrackingPeriod 512
 
 /* The slow paths, runq.c. */
 void runqtime(struct g *gp);

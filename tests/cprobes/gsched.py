@@ -14,10 +14,10 @@ SHARE = 0.1
 
 def check(own, sched):
     counted = sched["ready"]["count"]
-    expected = own["waits"] / 128
+    expected = own["waits"] / sched["ready_one_in"]
     print(f"{counted} waits counted, {expected:.0f} expected")
     if abs(counted - expected) > SHARE * expected:
-        sys.exit("gsched.py: not one wait in 128 was counted")
+        sys.exit("gsched.py: not one wait in so many was counted")
     if sched["stw_other"]["count"] != own["stops"] or sched["stop_other"]["count"] != own["stops"]:
         sys.exit(f"gsched.py: {own['stops']} stops, but gort counts "
                  f"{total(sched['stop_other'])} and {total(sched['stw_other'])}")
