@@ -104,18 +104,26 @@ void entersyscall(uintptr_t pc, uintptr_t sp, uintptr_t bp)
 		preemptwait(mp);
 }
 
-/* Takes back the old P, or any idle one; else queues gp and returns false. */
-static bool reacquire(struct m *mp, struct g *gp)
+/* Takes back the old P if nobody has it yet. */
+static bool takeback(struct m *mp)
 {
 	struct p *pp = mp->oldp;
 	uint32_t status = _Psyscall;
 	mp->oldp = NULL;
-	if (cas_acqrel(&pp->status, &status, _Prunning)) {
-		pp->m = mp;
-		mp->p = pp;
-		gort_elide = single;
+	if (!cas_acqrel(&pp->status, &status, _Prunning))
+		return false;
+	pp->m = mp;
+	mp->p = pp;
+	gort_elide = single;
+	return true;
+}
+
+/* Takes back the old P, or any idle one; else queues gp and returns false. */
+static bool reacquire(struct m *mp, struct g *gp)
+{
+	struct p *pp;
+	if (takeback(mp))
 		return true;
-	}
 	bool stay = gcold(gp)->locks != 0; /* what it holds belongs to this thread */
 	lock(&sched.lock);
 	pp = pidleget();
@@ -165,7 +173,11 @@ void exitpinned(void)
 {
 	struct m *mp = getm();
 	struct g *gp = mp->curg;
-	mp->oldp = NULL; /* sysmon has it, or takes it from _Psyscall */
+	if (takeback(mp)) { /* in _Psyscall it would be nobody's, which looks like a deadlock */
+		store_rlx(&mp->gate, GATE_OPEN);
+		gopreemptasync();
+		return;
+	}
 	store_rlx(&gp->atomicstatus, _Grunnable);
 	gp->m = NULL;
 	pin(mp, gp);
