@@ -218,9 +218,13 @@ static int64_t watch(int64_t now)
 static int64_t watchpoller(int64_t now)
 {
 	int64_t last = load_rlx(&sched.lastpoll);
-	if (last == 0 || !netpollAnyWaiters() || load_rlx(&sched.npidle) == 0)
+	if (last == 0 || load_rlx(&sched.npidle) == 0)
 		return NEVER;
-	if (now - last > ACTIVE_NS || timeSleepUntil() - now < POLLTIMER_NS)
+	bool waiters = netpollAnyWaiters();
+	int64_t until = timeSleepUntil();
+	if (!waiters && until == INT64_MAX)
+		return NEVER;
+	if ((waiters && now - last > ACTIVE_NS) || until - now < POLLTIMER_NS)
 		startm(NULL, false);
 	return ACTIVE_NS;
 }
