@@ -90,7 +90,7 @@ static void read_ps(const struct gortread *r, struct gsnap_stats *st)
 		st->steals = sum.steals;
 }
 
-void gortread_stats(struct gortread *r, struct gsnap_stats *st)
+void gortsched_stats(struct gortread *r, struct gsnap_stats *st)
 {
 	gortheap_stats(r, st);
 	st->gomaxprocs = stat_of(r, V_GOMAXPROCS);
@@ -157,7 +157,7 @@ static void add_p(const struct gortread *r, taddr at, const struct gsnap_p *p, v
 		sched->mutex_wait_ns = plus(sched->mutex_wait_ns, (int64_t)ns);
 }
 
-void gortread_sched(struct gortread *r, struct gsnap *out)
+void gortsched_read(struct gortread *r, struct gsnap *out)
 {
 	struct waits w = {out, gortabi_find(&r->abi, "p.timeToRun", GORT_ABI_OFFSET),
 		glayout_member(&r->abi, "p.mutexwait")};

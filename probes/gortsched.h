@@ -6,9 +6,9 @@
 #include "gortread.h"
 
 /* Fills in the statistics that libgort publishes and leaves the others alone. */
-void gortread_stats(struct gortread *r, struct gsnap_stats *st);
+void gortsched_stats(struct gortread *r, struct gsnap_stats *st);
 /* Appends the Ps and fills what libgort publishes of the scheduler. */
-void gortread_sched(struct gortread *r, struct gsnap *out);
+void gortsched_read(struct gortread *r, struct gsnap *out);
 /* A histogram that is a variable of that name; unknown when it is not published. */
 void gortsched_hist(const struct gortread *r, const char *name, struct gsnap_hist *out);
 

@@ -173,11 +173,11 @@ int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct g
 {
 	fill_process(s, out);
 	modules_refresh(s->ms);
-	gortread_stats(&s->read, &out->stats);
+	gortsched_stats(&s->read, &out->stats);
 	if (what & PROBE_GC)
 		gortheap_gc(&s->read, &out->gc);
 	if (what & PROBE_SCHED)
-		gortread_sched(&s->read, out);
+		gortsched_read(&s->read, out);
 	int error = what & PROBE_NO_GS ? 0 : gortread_goroutines(&s->read, what, out);
 	if (!error && what & PROBE_WAITS)
 		error = gortsnap_waits(s, out);

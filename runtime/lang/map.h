@@ -25,6 +25,5 @@ void *maplookup(struct gort_map *m, const void *key);
  */
 #define RACEREAD(m)  raceread(&(m)->writing, sizeof((m)->writing), CALLER)
 #define RACEWRITE(m) racewrite(&(m)->writing, sizeof((m)->writing), CALLER)
-#define CALLER       ((uintptr_t)__builtin_return_address(0))
 
 #endif

@@ -19,8 +19,6 @@
 #include "mem/sizeclasses.h"
 #include "sched/race.h"
 
-#define CALLER ((uintptr_t)__builtin_return_address(0)) /* of a function that is exported */
-
 #define MINHEADERSIZE 512u /* Go's heapBitsInSpan: objects with pointers above it have a header */
 #define HEADERSIZE    8u
 #define DOUBLEUPTO    256 /* elements */

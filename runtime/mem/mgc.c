@@ -476,7 +476,7 @@ bool gcpoll(void)
 
 void gcinit(void)
 {
-	gc.start = nanotime();
+	gc.start = gccycles.accounted = nanotime();
 	registersinit();
 	pendingoffset = (intptr_t)&gort_pending - (intptr_t)__builtin_thread_pointer();
 	bool kernel = options.gcmode == GCMODE_KERNEL;

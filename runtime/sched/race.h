@@ -38,6 +38,9 @@ static inline void raceacquire(const void *key)
 		raceacquirekey(key);
 }
 
+/* In a function that the program calls: where it does. */
+#define CALLER ((uintptr_t)__builtin_return_address(0))
+
 /* What the caller of libgort, at pc, reads or writes there by its help. */
 static inline void raceread(const void *p, size_t n, uintptr_t pc)
 {

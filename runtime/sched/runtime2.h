@@ -485,7 +485,7 @@ struct schedt {
 	struct gfree gFree;
 	_Atomic uint64_t goidgen;
 
-	/* Written while the world is stopped: until all stood, until they went on. */
+	/* By whoever stops the world, one at a time: until all stood, until they went on. */
 	struct timeHistogram stwStoppingTimeGC, stwStoppingTimeOther;
 	struct timeHistogram stwTotalTimeGC, stwTotalTimeOther;
 

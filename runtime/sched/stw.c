@@ -280,7 +280,7 @@ int64_t startTheWorld(int32_t procs)
 	int64_t now = nanotime();
 	wakep(); /* at least one looks for what timers and the poller have */
 	if (!standing)
-		timehistrecord(&sched.stwTotalTimeOther, nanotime() - stopbegan);
+		timehistrecord(&sched.stwTotalTimeOther, now - stopbegan);
 	mp->noretake--;
 	gort_mutex_unlock(&worldsema);
 	return now;

@@ -213,7 +213,8 @@ static int64_t watch(int64_t now)
 
 /*
  * An M that went idle left the poller to the Ps that run (otherspoll in m.c): sends one there when
- * these have not looked for a while, or a timer comes near. Returns when to look again.
+ * these have not looked for a while, or a timer comes near. It may also be that nobody was left to
+ * watch the timers of a P that sysmon took. Returns when to look again.
  */
 static int64_t watchpoller(int64_t now)
 {

@@ -198,7 +198,7 @@ static int read_all(void)
 	ck_assert_int_eq(error, 0);
 	ck_assert_int_eq(gortread_open(&r, &mem, none, &abi, &missing), 0);
 	gsnap_init(&snap, GSNAP_GORT);
-	gortread_stats(&r, &snap.stats);
+	gortsched_stats(&r, &snap.stats);
 	return gortread_goroutines(&r, PROBE_STACKS, &snap);
 }
 

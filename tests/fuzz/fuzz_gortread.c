@@ -56,8 +56,8 @@ static void read_program(const struct tmem *mem, struct gortabi *abi)
 	if (gortread_open(&r, mem, none, abi, &missing))
 		return;
 	gsnap_init(&snap, GSNAP_GORT);
-	gortread_stats(&r, &snap.stats);
-	gortread_sched(&r, &snap);
+	gortsched_stats(&r, &snap.stats);
+	gortsched_read(&r, &snap);
 	gortread_goroutines(&r, PROBE_STACKS, &snap);
 	gortheap_gc(&r, &snap.gc);
 	read_heap(&r);
