@@ -129,9 +129,11 @@ int gortabi_scan(const struct tmem *mem, taddr lo, taddr hi, struct gortabi *out
 	uint64_t chunk[SCAN_CHUNK / sizeof(uint64_t)], magic;
 	int found = -ENOENT;
 	memcpy(&magic, GORT_ABI_MAGIC, sizeof magic);
-	for (uint64_t at = lo.v & ~7ull; at < hi.v; at += SCAN_CHUNK) {
-		size_t len = hi.v - at < SCAN_CHUNK ? (hi.v - at) & ~7ull : SCAN_CHUNK;
-		if (len == 0 || !tmem_read(mem, (taddr){at}, chunk, len))
+	uint64_t at = lo.v & ~7ull, left = hi.v > at ? hi.v - at : 0;
+	/* Counted down: `at` wraps when a damaged file claims memory up to the last byte. */
+	for (size_t len; (len = (left < SCAN_CHUNK ? left : SCAN_CHUNK) & ~7ull) > 0;
+		at += len, left -= len) {
+		if (!tmem_read(mem, (taddr){at}, chunk, len))
 			continue;
 		for (size_t i = 0; i < len / sizeof magic; i++) {
 			if (chunk[i] != magic)

@@ -94,6 +94,16 @@ START_TEST(a_scan_finds_the_table_behind_a_false_magic)
 }
 END_TEST
 
+/* As a damaged ELF file can have it: addresses do not begin again from 0. */
+START_TEST(a_scan_ends_at_the_last_byte)
+{
+	im.abi.magic[0] = 'x';
+	taddr last = {UINT64_MAX}, before = {UINT64_MAX - 4096};
+	ck_assert_int_eq(gortabi_scan(&mem, before, last, &abi), -ENOENT);
+	ck_assert_int_eq(gortabi_scan(&mem, last, before, &abi), -ENOENT);
+}
+END_TEST
+
 START_TEST(damage_is_an_error)
 {
 	ck_assert_int_eq(gortabi_read(&mem, (taddr){BASE}, &abi), -ENOENT);
@@ -133,6 +143,7 @@ Suite *test_suite(void)
 	tcase_add_test(tc, names_are_found_with_their_kind);
 	tcase_add_test(tc, longer_entries_of_a_newer_libgort);
 	tcase_add_test(tc, a_scan_finds_the_table_behind_a_false_magic);
+	tcase_add_test(tc, a_scan_ends_at_the_last_byte);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("damaged");
 	tcase_add_checked_fixture(tc, setup, teardown);
