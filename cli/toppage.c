@@ -282,7 +282,9 @@ void top_reasons(struct page *p, const struct topdata *d)
 	if (sep[0] != '-')
 		page_more(p, ": %s", why);
 	if (d->rates.wait.known && !gsnap_hist_total(&d->rates.wait))
-		page_line(p, CELL_DIM, "-: wait: none of those that Go measures, 1 in 8, was due");
+		page_line(p, CELL_DIM,
+			"-: wait: none of those that are measured, one in %s, was due",
+			human_count(d->view.s.sched.wait_every).s);
 	if (d->notes.chore[CHORE_LEAKS].off)
 		page_line(p, CELL_DIM, "-: leaks: %s", d->notes.why);
 	if (d->now.ps.cpu_ns == GSNAP_UNKNOWN)
