@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * goread.h - reads goroutines of a Go process into a snapshot: all of them once (gosnap.c), or
- * those that changed, again and again (goview.c).
+ * those that changed, again and again (view.c).
  */
 #ifndef GORT_PROBES_GOREAD_H
 #define GORT_PROBES_GOREAD_H

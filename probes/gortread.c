@@ -18,12 +18,25 @@
 #include "core.h"
 #include "gortheap.h"
 #include "gortread.h"
+#include "view.h"
 
 #define BATCH      512
 #define MAX_GS     (1u << 24)
 #define MAX_STACK  (1ull << 30)
 #define STACK_COPY 4096 /* more is read on demand: few parked stacks are deeper */
 #define RETRIES    3
+
+/* See gortread.h. */
+struct gortreader {
+	struct gortread *r;
+	struct gsnap *out;
+	unsigned what;
+	const char *reasons[GORT_MAX_REASONS]; /* in out, of those met so far */
+	const uint32_t *slots;
+	size_t text; /* bytes of names that out has gained */
+	struct item *items;
+	uint8_t *block; /* what they point into */
+};
 
 /* One goroutine being read. */
 struct item {
@@ -233,23 +246,29 @@ static bool read_more(void *ctx, uint64_t addr, void *buf, size_t len)
 	return tmem_read(ctx, (taddr){addr}, buf, len);
 }
 
-static const char *reason_of(const struct gortread *r, struct gsnap *out, const uint8_t *rec)
+static const char *reason_of(struct gortreader *rd, const uint8_t *rec)
 {
+	const struct gortread *r = rd->r;
 	uint64_t n = g_get(r, rec, G_WAITREASON);
 	if (!g_has(r, G_WAITREASON) || n >= r->nreasons)
 		return "";
-	return gsnap_str(out, r->reasons[n], strlen(r->reasons[n]));
+	if (!rd->reasons[n])
+		rd->reasons[n] = gsnap_str(rd->out, r->reasons[n], strlen(r->reasons[n]));
+	return rd->reasons[n];
 }
 
-/* The name is at most 31 bytes, elsewhere, and ends in NUL. */
-static const char *name_of(const struct gortread *r, struct gsnap *out, const uint8_t *rec)
+/* The name is at most 31 bytes, elsewhere, and ends in NUL. old: what its place had, or NULL. */
+static const char *name_of(struct gortreader *rd, const uint8_t *rec, const char *old)
 {
 	char text[33] = "";
-	uint64_t at = g_get(r, rec, G_NAME);
-	if (!at || !tmem_read(&r->mem, (taddr){at}, text, sizeof text - 1))
+	uint64_t at = g_get(rd->r, rec, G_NAME);
+	if (!at || !tmem_read(&rd->r->mem, (taddr){at}, text, sizeof text - 1))
 		return NULL;
 	clean(text);
-	return text[0] ? gsnap_str(out, text, strlen(text)) : NULL;
+	if (!text[0] || (old && !strcmp(old, text)))
+		return text[0] ? old : NULL;
+	rd->text += strlen(text) + 1;
+	return gsnap_str(rd->out, text, strlen(text));
 }
 
 int32_t gortread_tid(const struct gortread *r, uint64_t m)
@@ -263,23 +282,25 @@ int32_t gortread_tid(const struct gortread *r, uint64_t m)
 	return (int32_t)tid;
 }
 
-static void fill_g(struct gortread *r, struct gsnap *out, struct gsnap_g *gp, const uint8_t *rec)
+static void fill_g(
+	struct gortreader *rd, struct gsnap_g *gp, const uint8_t *rec, const char *old_name)
 {
+	struct gortread *r = rd->r;
 	gp->id = g_get(r, rec, G_GOID);
 	gp->status = (uint8_t)g_get(r, rec, G_STATUS);
 	gp->parent = g_get(r, rec, G_PARENT);
 	if (gp->status == GSTATUS_RUNNING || gp->status == GSTATUS_SYSCALL)
 		gp->tid = gortread_tid(r, g_get(r, rec, G_MACHINE));
-	gp->name = name_of(r, out, rec);
+	gp->name = name_of(rd, rec, old_name);
 	if (gp->status == GSTATUS_WAITING || gp->status == GSTATUS_LEAKED) {
 		uint64_t since = g_get(r, rec, G_WAITSINCE);
-		gp->reason = reason_of(r, out, rec);
+		gp->reason = reason_of(rd, rec);
 		gp->waiton = g_get(r, rec, G_WAITON);
 		gp->waitsince = since && since <= INT64_MAX ? (int64_t)since : GSNAP_UNKNOWN;
 	}
 	uint64_t gopc = g_get(r, rec, G_GOPC);
 	if (gopc && gp->id != 1) /* as Go: nobody created the main goroutine */
-		gp->created = gortstack_loc(r, out, gopc, true);
+		gp->created = gortstack_loc(r, rd->out, gopc, true);
 }
 
 static bool alive(uint64_t status)
@@ -376,21 +397,21 @@ static void emit_stack(
 	}
 }
 
-struct emit {
-	struct gsnap *out;
-	unsigned what;
-};
-
-static void emit(struct gortread *r, const struct item *it, void *arg)
+static void emit(struct gortread *r, const struct item *it, size_t i, void *arg)
 {
-	struct emit *e = arg;
-	struct gsnap_g *gp = gsnap_add_g(e->out);
+	struct gortreader *rd = arg;
+	const char *name = rd->slots ? rd->out->gs[rd->slots[i]].name : NULL;
+	struct gsnap_g *gp = rd->slots ? view_slot(rd->out, rd->slots[i]) : NULL;
+	if (!it->ok || !alive(g_get(r, it->rec, G_STATUS)))
+		return;
+	if (!gp)
+		gp = gsnap_add_g(rd->out);
 	if (!gp)
 		return;
 	gp->addr = it->at.v;
-	fill_g(r, e->out, gp, it->rec);
-	if (e->what & PROBE_STACKS)
-		emit_stack(r, e->out, gp, it);
+	fill_g(rd, gp, it->rec, name);
+	if (rd->what & PROBE_STACKS)
+		emit_stack(r, rd->out, gp, it);
 }
 
 /* Points the items into one block of memory. */
@@ -406,39 +427,79 @@ static uint8_t *make_items(const struct gortread *r, struct item *items)
 	return block;
 }
 
-/* Calls each for every g that could be read. 0, -EFAULT, -ENOMEM. */
-static int for_each_g(struct gortread *r, bool stacks,
-	void (*each)(struct gortread *, const struct item *, void *), void *arg)
+uint64_t *gortread_allgs(struct gortread *r, size_t from, size_t *n)
 {
-	struct item items[BATCH];
-	uint64_t addrs[BATCH], n, list;
+	uint64_t len, list;
+	*n = 0;
 	/* The length first: the list only grows. */
-	if (!gortread_variable(r, V_ALLGLEN, &n) || !gortread_variable(r, V_ALLGPTR, &list))
-		return -EFAULT;
-	n = n < MAX_GS ? n : MAX_GS;
-	uint8_t *block = make_items(r, items);
-	int error = block ? 0 : -ENOMEM;
-	for (uint64_t at = 0; at < n && !error; at += BATCH) {
+	if (!gortread_variable(r, V_ALLGLEN, &len) || !gortread_variable(r, V_ALLGPTR, &list))
+		return malloc(1);
+	len = len < MAX_GS ? len : MAX_GS;
+	*n = len > from ? len - from : 0;
+	uint64_t *addrs = malloc(*n * sizeof *addrs + 1);
+	if (addrs && *n && !tmem_read(&r->mem, (taddr){list + from * 8}, addrs, *n * 8))
+		*n = 0;
+	return addrs;
+}
+
+typedef void (*each_g)(struct gortread *r, const struct item *it, size_t i, void *arg);
+
+/* Calls each for the g's at these addresses, those that could not be read included. */
+static void read_some(struct gortread *r, struct item *items, const uint64_t *addrs, size_t n,
+	bool stacks, each_g each, void *arg)
+{
+	for (size_t at = 0; at < n; at += BATCH) {
 		size_t now = n - at < BATCH ? n - at : BATCH;
-		if (!tmem_read(&r->mem, (taddr){list + at * 8}, addrs, now * sizeof *addrs)) {
-			error = -EFAULT;
-			break;
-		}
 		for (size_t i = 0; i < now; i++)
-			items[i].at = (taddr){addrs[i]};
+			items[i].at = (taddr){addrs[at + i]};
 		read_batch(r, items, now, stacks);
 		for (size_t i = 0; i < now; i++)
-			if (items[i].ok && alive(g_get(r, items[i].rec, G_STATUS)))
-				each(r, &items[i], arg);
+			each(r, &items[i], at + i, arg);
 	}
-	free(block);
-	return error;
+}
+
+struct gortreader *gortreader_open(struct gortread *r, struct gsnap *out, unsigned what)
+{
+	struct gortreader *rd = calloc(1, sizeof *rd);
+	if (!rd)
+		return NULL;
+	*rd = (struct gortreader){.r = r, .out = out, .what = what};
+	rd->items = malloc(BATCH * sizeof *rd->items);
+	rd->block = rd->items ? make_items(r, rd->items) : NULL;
+	if (rd->block)
+		return rd;
+	gortreader_close(rd);
+	return NULL;
+}
+
+void gortreader_close(struct gortreader *rd)
+{
+	if (!rd)
+		return;
+	free(rd->block);
+	free(rd->items);
+	free(rd);
+}
+
+size_t gortreader_read(
+	struct gortreader *rd, const uint64_t *addrs, const uint32_t *slots, size_t n)
+{
+	rd->slots = slots;
+	rd->text = 0;
+	read_some(rd->r, rd->items, addrs, n, rd->what & PROBE_STACKS, emit, rd);
+	return rd->text;
 }
 
 int gortread_goroutines(struct gortread *r, unsigned what, struct gsnap *out)
 {
-	struct emit e = {out, what};
-	int error = for_each_g(r, what & PROBE_STACKS, emit, &e);
+	size_t n;
+	uint64_t *addrs = gortread_allgs(r, 0, &n);
+	struct gortreader *rd = gortreader_open(r, out, what);
+	int error = !addrs || !rd ? -ENOMEM : n ? 0 : -EFAULT;
+	if (!error)
+		gortreader_read(rd, addrs, NULL, n);
+	gortreader_close(rd);
+	free(addrs);
 	return error ? error : out->oom ? -ENOMEM : 0;
 }
 
@@ -469,14 +530,22 @@ bool gortread_frames(struct gortread *r, const struct gsnap_g *gp,
 	return same;
 }
 
-static void count_g(struct gortread *r, const struct item *it, void *arg)
+static void count_g(struct gortread *r, const struct item *it, size_t i, void *arg)
 {
-	(void)r, (void)it;
-	++*(int64_t *)arg;
+	(void)i;
+	*(int64_t *)arg += it->ok && alive(g_get(r, it->rec, G_STATUS));
 }
 
 int64_t gortread_count(struct gortread *r)
 {
-	int64_t n = 0;
-	return for_each_g(r, false, count_g, &n) ? GSNAP_UNKNOWN : n;
+	struct item items[BATCH];
+	size_t n;
+	int64_t count = 0;
+	uint64_t *addrs = gortread_allgs(r, 0, &n);
+	uint8_t *block = addrs && n ? make_items(r, items) : NULL;
+	if (block)
+		read_some(r, items, addrs, n, false, count_g, &count);
+	free(addrs);
+	free(block);
+	return block ? count : GSNAP_UNKNOWN;
 }

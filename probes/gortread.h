@@ -36,6 +36,22 @@ void gortread_close(struct gortread *r);
 
 /* Appends all goroutines; what: enum probe_what. 0, -EFAULT, -ENOMEM. */
 int gortread_goroutines(struct gortread *r, unsigned what, struct gsnap *out);
+
+/* Reads goroutines into out, again and again; NULL when out of memory. */
+struct gortreader;
+struct gortreader *gortreader_open(struct gortread *r, struct gsnap *out, unsigned what);
+void gortreader_close(struct gortreader *rd);
+/*
+ * Those at these addresses. slots says which entry of out->gs each one replaces, an ended one with
+ * GSTATUS_DEAD; without slots the live ones are added. Bytes of names that out has gained.
+ */
+size_t gortreader_read(
+	struct gortreader *rd, const uint64_t *addrs, const uint32_t *slots, size_t n);
+/*
+ * Addresses of all g's from number `from` on, to be freed; their number is 0 when there are no
+ * more or they cannot be read. NULL when out of memory.
+ */
+uint64_t *gortread_allgs(struct gortread *r, size_t from, size_t *n);
 /* Fills in what the goroutines of the snapshot wait for; 0 or -ENOMEM. (gortchans.c) */
 int gortread_waits(struct gortread *r, struct gsnap *out);
 

@@ -16,9 +16,10 @@
 #include "gortsched.h"
 #include "gortsnap.h"
 #include "mappings.h"
+#include "view.h"
 
 struct gortsnap {
-	const struct target *t;
+	struct target *t;
 	struct modules *ms;
 	struct gortread read;
 	bool open; /* read is */
@@ -67,7 +68,7 @@ static int open_reader(struct gortsnap *s, struct gsnap_err *err)
 	return error ? bad_table(err, error, s->t, missing) : 0;
 }
 
-int gortsnap_open(const struct target *t, struct gortsnap **out, struct gsnap_err *err)
+int gortsnap_open(struct target *t, struct gortsnap **out, struct gsnap_err *err)
 {
 	struct gortsnap *s = calloc(1, sizeof *s);
 	*out = NULL;
@@ -169,6 +170,19 @@ int gortsnap_waits(struct gortsnap *s, struct gsnap *out)
 	return gortread_waits(&s->read, out);
 }
 
+/* What failed, in words; error of a read that does not say so by itself. */
+static int tell(struct gortsnap *s, int error, struct gsnap_err *err)
+{
+	if (error == -EFAULT && !modules_alive(s->ms)) {
+		fail(err, -ESRCH, s->t, "the process has ended");
+		err->code = 3;
+		return -ESRCH;
+	}
+	if (error == -EFAULT)
+		return fail(err, error, s->t, "its list of goroutines is not readable");
+	return error ? fail(err, error, s->t, "out of memory") : 0;
+}
+
 int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct gsnap_err *err)
 {
 	fill_process(s, out);
@@ -183,14 +197,22 @@ int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct g
 		error = gortsnap_waits(s, out);
 	if (what & PROBE_MAPS)
 		mappings_add(s->ms, out);
-	if (error == -EFAULT && !modules_alive(s->ms)) {
-		fail(err, -ESRCH, s->t, "the process has ended");
-		err->code = 3;
-		return -ESRCH;
-	}
-	if (error == -EFAULT)
-		return fail(err, error, s->t, "its list of goroutines is not readable");
-	if (error)
-		return fail(err, error, s->t, "out of memory");
-	return 0;
+	return tell(s, error, err);
+}
+
+struct liveview *gortsnap_view(struct gortsnap *s, struct gsnap *out)
+{
+	fill_process(s, out);
+	return gortview_open(&s->read, s->t, out, VIEW_STACKS);
+}
+
+int gortsnap_refresh(struct gortsnap *s, struct probe_view *v, struct gsnap_err *err)
+{
+	v->s.when = monotonic_ns();
+	modules_refresh(s->ms);
+	gortsched_stats(&s->read, &v->s.stats);
+	v->s.nps = 0;
+	gortsched_read(&s->read, &v->s);
+	int error = view_refresh(v->live, v);
+	return error == -EFAULT || error == -ENOMEM ? tell(s, error, err) : error;
 }

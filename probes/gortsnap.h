@@ -13,7 +13,7 @@ struct gortread;
  * Recognises a program on libgort; t must outlive what is opened. 0 with *out to be closed;
  * -ENOENT, err untouched, when it is something else; any other error with err filled.
  */
-int gortsnap_open(const struct target *t, struct gortsnap **out, struct gsnap_err *err);
+int gortsnap_open(struct target *t, struct gortsnap **out, struct gsnap_err *err);
 void gortsnap_close(struct gortsnap *s);
 
 /*
@@ -21,6 +21,11 @@ void gortsnap_close(struct gortsnap *s);
  * tell; what: enum probe_what.
  */
 int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct gsnap_err *err);
+
+/* A view that fills out, which gsnap_init has prepared; NULL when out of memory. */
+struct liveview *gortsnap_view(struct gortsnap *s, struct gsnap *out);
+/* Brings v, whose view is of s, up to date. 0 or -errno, with err filled unless it says enough. */
+int gortsnap_refresh(struct gortsnap *s, struct probe_view *v, struct gsnap_err *err);
 
 /* As probe_waits. */
 int gortsnap_waits(struct gortsnap *s, struct gsnap *out);

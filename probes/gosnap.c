@@ -22,6 +22,7 @@
 #include "golabels.h"
 #include "goread.h"
 #include "gorunning.h"
+#include "view.h"
 
 #define BATCH   GATHER_MAX
 #define RETRIES 3
@@ -276,23 +277,9 @@ void goreader_stack(struct goreader *rd, uint32_t slot, const struct gostack *s)
 	unwind(rd, s, gp);
 }
 
-/* The entry of slot, as gsnap_add_g leaves a new one. */
-static struct gsnap_g *clear_slot(struct gsnap *s, uint32_t slot)
-{
-	struct gsnap_g *gp = &s->gs[slot];
-	if (gp->stack < s->nstacks)
-		s->stacks[gp->stack].count--;
-	*gp = (struct gsnap_g){.waitsince = GSNAP_UNKNOWN,
-		.reason = "",
-		.stack = GSNAP_NONE,
-		.created = GSNAP_NONE,
-		.status = GSTATUS_DEAD};
-	return gp;
-}
-
 static void emit(struct goreader *rd, const struct gread *r, size_t i)
 {
-	struct gsnap_g *gp = rd->slots ? clear_slot(rd->out, rd->slots[i]) : NULL;
+	struct gsnap_g *gp = rd->slots ? view_slot(rd->out, rd->slots[i]) : NULL;
 	if (!r->live)
 		return;
 	if (!gp)

@@ -17,10 +17,10 @@
 #include "goprofile.h"
 #include "gortsnap.h"
 #include "gotarget.h"
-#include "goview.h"
 #include "lookslike.h"
 #include "mappings.h"
 #include "symbolize.h"
+#include "view.h"
 
 struct probe {
 	struct target t;
@@ -407,36 +407,28 @@ int probe_cpu_stop(
 	return e ? explain(p, e, err) : 0;
 }
 
-/* A program on libgort: all of it anew, so all of it changed. */
 static int refresh_gort(struct probe *p, struct probe_view *v, struct gsnap_err *err)
 {
-	gsnap_free(&v->s);
-	begin(p, &v->s);
-	int e = gortsnap_read(p->gort, PROBE_STACKS | PROBE_SCHED, &v->s, err);
-	uint32_t *all = e ? NULL : realloc(v->all, (v->s.ngs + 1) * sizeof *all);
-	if (e || !all)
-		return e ? e : -ENOMEM;
-	for (uint32_t i = 0; i < v->s.ngs; i++)
-		all[i] = i;
-	v->changed = v->all = all;
-	v->nchanged = v->s.ngs;
-	v->renewed = true;
-	return 0;
+	if (!v->live) {
+		begin(p, &v->s);
+		v->live = gortsnap_view(p->gort, &v->s);
+	}
+	return v->live ? gortsnap_refresh(p->gort, v, err) : -ENOMEM;
 }
 
 static int refresh_go(struct probe *p, struct probe_view *v)
 {
-	if (!v->go) {
+	if (!v->live) {
 		begin(p, &v->s);
 		describe_go(p, &v->s);
-		v->go = goview_open(&p->go, &v->s, GOVIEW_STACKS);
+		v->live = goview_open(&p->go, &v->s, VIEW_STACKS);
 	}
-	if (!v->go)
+	if (!v->live)
 		return -ENOMEM;
 	v->s.when = now();
 	gosnap_stats(&p->go, &v->s.stats);
 	gosnap_counters(&p->go, &v->s.sched);
-	return goview_refresh(v->go, v);
+	return view_refresh(v->live, v);
 }
 
 int probe_refresh(struct probe *p, struct probe_view *v, struct gsnap_err *err)
@@ -449,8 +441,7 @@ int probe_refresh(struct probe *p, struct probe_view *v, struct gsnap_err *err)
 
 void probe_view_free(struct probe_view *v)
 {
-	goview_close(v->go);
-	free(v->all);
+	view_close(v->live);
 	gsnap_free(&v->s);
 	*v = (struct probe_view){0};
 }

@@ -111,14 +111,13 @@ int probe_cpu_stop(
  * that stood still for several refreshes is looked at in every fourth one only. Where a Go
  * program does not record when a wait began, waitsince is when the wait was first seen.
  */
-struct goview;
+struct liveview;
 struct probe_view {
 	struct gsnap s;
 	const uint32_t *changed; /* entries of s.gs that the last refresh changed */
 	uint32_t nchanged;
 	bool renewed; /* indexes of stacks and locations are new: nothing of before refers to s */
-	struct goview *go; /* private to probes/ */
-	uint32_t *all;
+	struct liveview *live; /* private to probes/ */
 };
 int probe_refresh(struct probe *p, struct probe_view *v, struct gsnap_err *err);
 void probe_view_free(struct probe_view *v);

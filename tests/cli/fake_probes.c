@@ -657,17 +657,22 @@ int runqlat_stop(struct runqlat *r, struct runqlat_thread **out, size_t *n)
 	return 0;
 }
 
-/* Everything anew, as probes/ does for programs on libgort. */
+struct liveview {
+	uint32_t all[1]; /* and further ones */
+};
+
+/* Everything anew each time, as probes/ does when too much of what it knows is of the past. */
 int probe_refresh(struct probe *p, struct probe_view *v, struct gsnap_err *err)
 {
 	gsnap_free(&v->s);
 	int rc = probe_snapshot(p, PROBE_STACKS, &v->s, err);
-	uint32_t *all = rc ? NULL : realloc(v->all, (v->s.ngs + 1) * sizeof *all);
-	if (rc || !all)
+	struct liveview *live = rc ? NULL : realloc(v->live, (v->s.ngs + 1) * sizeof live->all[0]);
+	if (rc || !live)
 		return rc ? rc : -ENOMEM;
+	v->live = live;
 	for (uint32_t i = 0; i < v->s.ngs; i++)
-		all[i] = i;
-	v->changed = v->all = all;
+		live->all[i] = i;
+	v->changed = live->all;
 	v->nchanged = v->s.ngs;
 	v->renewed = true;
 	return 0;
@@ -675,7 +680,7 @@ int probe_refresh(struct probe *p, struct probe_view *v, struct gsnap_err *err)
 
 void probe_view_free(struct probe_view *v)
 {
-	free(v->all);
+	free(v->live);
 	gsnap_free(&v->s);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <sys/wait.h>
 #include "probes/gortsched.h"
+#include "probes/view.h"
 
 Suite *test_suite(void);
 
@@ -315,6 +316,100 @@ START_TEST(a_goroutine_that_never_stands_still_is_moving)
 }
 END_TEST
 
+static struct probe_view seen;
+static struct liveview *view;
+static struct target viewed;
+
+static void open_view(void)
+{
+	ck_assert_int_eq(read_all(), 0);
+	gsnap_free(&snap);
+	gsnap_init(&snap, GSNAP_GORT);
+	target_init(&viewed, 1, "/nonexistent");
+	viewed.mem = mem;
+	view = gortview_open(&r, &viewed, &snap, VIEW_STACKS);
+	ck_assert_ptr_nonnull(view);
+}
+
+static void refresh(int64_t when)
+{
+	snap.when = when;
+	ck_assert_int_eq(view_refresh(view, &seen), 0);
+}
+
+static unsigned frames_of(unsigned i)
+{
+	return snap.gs[i].stack == GSNAP_NONE ? 0 : snap.stacks[snap.gs[i].stack].nlocs;
+}
+
+/* Of those that stand still nothing is read anew; one that ran, ended or began is. */
+START_TEST(a_view_reads_what_changed)
+{
+	im.allglen = NGS - 1;
+	open_view();
+	refresh(20000);
+	ck_assert_uint_eq(seen.nchanged, NGS - 1);
+	ck_assert_uint_eq(frames_of(2), 5);
+	ck_assert_int_eq(snap.gs[2].waitsince, 12345);
+	refresh(21000);
+	ck_assert_uint_eq(seen.nchanged, 0);
+	park(2, 9);
+	im.g[1].status = GSTATUS_DEAD;
+	im.g[3].since = 20500;
+	im.allglen = NGS;
+	refresh(22000);
+	ck_assert_uint_eq(seen.nchanged, 4);
+	ck_assert_uint_eq(frames_of(2), 9);
+	ck_assert_uint_eq(snap.gs[1].status, GSTATUS_DEAD);
+	ck_assert_uint_eq(frames_of(1), 0);
+	ck_assert_int_eq(snap.gs[3].waitsince, 20500);
+	ck_assert_uint_eq(snap.gs[5].id, 6);
+	ck_assert_uint_eq(frames_of(5), 8);
+	refresh(23000);
+	ck_assert_uint_eq(seen.nchanged, 0);
+	view_close(view);
+}
+END_TEST
+
+/* A running one is read each time, and its name takes room once. */
+START_TEST(a_view_keeps_names)
+{
+	strcpy(im.name, "worker");
+	im.g[3].name = AT(name);
+	im.g[3].status = GSTATUS_RUNNING;
+	open_view();
+	refresh(20000);
+	const char *name = snap.gs[3].name;
+	ck_assert_str_eq(name, "worker");
+	refresh(21000);
+	ck_assert_uint_eq(seen.nchanged, 1);
+	ck_assert_ptr_eq(snap.gs[3].name, name);
+	strcpy(im.name, "reader");
+	refresh(22000);
+	ck_assert_str_eq(snap.gs[3].name, "reader");
+	view_close(view);
+}
+END_TEST
+
+/* Names of goroutines that have ended are not kept for ever. */
+START_TEST(a_view_of_many_names_starts_over)
+{
+	im.g[3].name = AT(name);
+	im.g[3].status = GSTATUS_RUNNING;
+	open_view();
+	unsigned rounds = 0;
+	do {
+		snprintf(im.name, sizeof im.name, "request-%022u", rounds++);
+		refresh(20000 + rounds);
+	} while (!seen.renewed && rounds < 1000000);
+	ck_assert(seen.renewed);
+	ck_assert_str_eq(snap.gs[3].name, im.name);
+	ck_assert_uint_eq(frames_of(2), 5);
+	ck_assert_int_eq(snap.gs[2].waitsince, 12345);
+	view_close(view);
+}
+END_TEST
+
 START_TEST(statistics)
 {
 	im.p[0].head = UINT32_MAX;
@@ -369,6 +464,8 @@ Suite *test_suite(void)
 				   &a_goroutine_that_never_stands_still_is_moving}},
 		{"unsound", {&dead_running_and_unsound_goroutines,
 				    &a_chain_that_leads_out_of_the_stack_is_truncated}},
+		{"view", {&a_view_reads_what_changed, &a_view_keeps_names,
+				 &a_view_of_many_names_starts_over}},
 		{"table", {&what_is_missing_is_named, &a_list_that_cannot_be_read,
 				  &a_length_without_end}},
 	};

@@ -8,6 +8,7 @@
 #include "probes/goheapstat.h"
 #include "probes/gortheap.h"
 #include "probes/gortsched.h"
+#include "probes/view.h"
 
 #define BASE 0x400000u
 
@@ -42,6 +43,21 @@ static void read_heap(const struct gortread *r)
 	free(heap.v);
 }
 
+/* The goroutines once more as a view; with so few stacks allowed it also starts over. */
+static void refresh_view(struct gortread *r, struct target *t)
+{
+	struct gsnap s;
+	struct probe_view out;
+	gsnap_init(&s, GSNAP_GORT);
+	struct liveview *v = gortview_open(r, t, &s, 1);
+	for (int i = 0; v && i < 3 && !view_refresh(v, &out); i++)
+		for (uint32_t k = 0; k < out.nchanged; k++)
+			if (out.changed[k] >= s.ngs)
+				__builtin_trap();
+	view_close(v);
+	gsnap_free(&s);
+}
+
 static void read_program(const struct tmem *mem, struct gortabi *abi)
 {
 	static struct modules *none;
@@ -66,6 +82,8 @@ static void read_program(const struct tmem *mem, struct gortabi *abi)
 		if (snap.gs[i].stack != GSNAP_NONE && snap.gs[i].stack >= snap.nstacks)
 			__builtin_trap();
 	gsnap_free(&snap);
+	nobody.mem = *mem;
+	refresh_view(&r, &nobody);
 	gortread_close(&r);
 }
 

@@ -4,7 +4,7 @@
  * memory. Module, globals, goroutines, stacks and statistics are read from it, once and as a view.
  */
 #include "probes/gotarget.h"
-#include "probes/goview.h"
+#include "probes/view.h"
 #include "tests/probes/goimage.h"
 
 static void read_snapshot(struct gotarget *g)
@@ -28,12 +28,12 @@ static void refresh_view(struct gotarget *g)
 	struct gsnap s;
 	struct probe_view out;
 	gsnap_init(&s, GSNAP_GO);
-	struct goview *v = goview_open(g, &s, 1);
-	for (int i = 0; v && i < 3 && !goview_refresh(v, &out); i++)
+	struct liveview *v = goview_open(g, &s, 1);
+	for (int i = 0; v && i < 3 && !view_refresh(v, &out); i++)
 		for (uint32_t k = 0; k < out.nchanged; k++)
 			if (out.changed[k] >= s.ngs)
 				__builtin_trap();
-	goview_close(v);
+	view_close(v);
 	gsnap_free(&s);
 }
 

@@ -3,7 +3,7 @@
 #include <check.h>
 #include "goimage.h"
 #include "probes/gotarget.h"
-#include "probes/goview.h"
+#include "probes/view.h"
 
 Suite *test_suite(void);
 
@@ -14,7 +14,7 @@ static struct gomemory memory = {im.bytes, sizeof im.bytes};
 static struct target t;
 static struct gotarget g;
 static struct gsnap s;
-static struct goview *view;
+static struct liveview *view;
 static struct probe_view out;
 
 static void open_view(uint32_t stacks)
@@ -35,7 +35,7 @@ static void open_view(uint32_t stacks)
 
 static void close_view(void)
 {
-	goview_close(view);
+	view_close(view);
 	gsnap_free(&s);
 	gotarget_close(&g);
 }
@@ -43,7 +43,7 @@ static void close_view(void)
 static void refresh(int64_t when)
 {
 	s.when = when;
-	ck_assert_int_eq(goview_refresh(view, &out), 0);
+	ck_assert_int_eq(view_refresh(view, &out), 0);
 }
 
 static bool changed(uint32_t slot)
