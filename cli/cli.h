@@ -56,8 +56,8 @@ struct opts {
 	int64_t count;        /* -n, -1 when not given */
 	int64_t exit_code;    /* -1 when not given */
 	const char *output, *host_proc, *exe, *event, *fail_on, *listen, *token_file;
-	const char *state, *func, *created_by, *label;       /* parts of what is wanted */
-	const char *suppressions, *baseline, *sarif, *junit; /* report.h */
+	const char *state, *func, *created_by, *label;               /* parts of what is wanted */
+	const char *suppressions, *baseline, *sarif, *junit, *pprof; /* report.h */
 	const char *ignores[MAX_IGNORES];
 	size_t nignores;
 	int format, color, by;

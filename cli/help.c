@@ -57,9 +57,10 @@ static const struct topic topics[] = {
 		"  -f ndjson  one object a line, for jq and logs\n"
 		"A number that could not be had is - in text and null in JSON, never 0.\n"
 		"-o FILE is written under a temporary name and renamed when complete.\n"
-		"Findings also as --sarif FILE, --junit FILE and --github; %p in FILE is the pid "
-		"of\n"
-		"gort, so that go test -exec gort-leak writes a file for each package.\n"},
+		"Findings also as --sarif FILE, --junit FILE and --github, leaks as --pprof FILE; "
+		"%p in\n"
+		"FILE is the pid of gort, so that go test -exec gort-leak writes a file for each\n"
+		"package, with -o, too.\n"},
 	{"suppressions", "findings that are known, and findings that do not matter",
 		"For gort leaks, gort-leak and gort-race.\n"
 		"--baseline FILE: findings that are in FILE do not fail a run, but a place with "

@@ -58,6 +58,7 @@ static int run_libgort(const struct opts *o, const char *path, struct gsnap_err 
 struct session {
 	struct leakreport report;
 	struct gsnap_err err;
+	unsigned what; /* the report needs of it */
 	bool looked;
 };
 
@@ -74,7 +75,7 @@ static void on_exit_seen(void *arg, pid_t pid, pid_t tid, uint64_t sp)
 	int rc = probe_leaks(
 		p, &(struct probe_leaks_how){.looks = 1, .sp = sp}, &s->report.leaks, &s->err);
 	if (!rc)
-		rc = probe_snapshot(p, PROBE_STACKS, &s->report.s, &s->err);
+		rc = probe_snapshot(p, s->what, &s->report.s, &s->err);
 	if (!rc)
 		rc = leakreport_fill(&s->report, &s->err);
 	s->report.s.pid = pid;
@@ -95,7 +96,7 @@ static int judge(const struct opts *o, struct session *s, struct gsnap_err *err)
 	int code = 0;
 	if (leakreport_any(v) || o->verbose)
 		code = leakreport_print(o, STDERR_FILENO, v, 1);
-	int written = report_write(&v->report, o, o->verbose);
+	int written = leakreport_write(v, o, o->verbose);
 	if (code || written)
 		return CLI_LAUNCH;
 	return report_failed(&v->report) && !o->update_baseline ? exit_code(o) : 0;
@@ -103,7 +104,7 @@ static int judge(const struct opts *o, struct session *s, struct gsnap_err *err)
 
 static int run_watched(const struct opts *o, const char *path, struct gsnap_err *err)
 {
-	struct session s = {0};
+	struct session s = {.what = leakreport_needs(o)};
 	struct exitwatch watch = {.at_exit = on_exit_seen, .arg = &s};
 	struct launch l = {.argv = o->args, .path = path, .exit = &watch};
 	if (leakreport_open(&s.report, o, "gort-leak", err))
@@ -119,8 +120,8 @@ static int run_watched(const struct opts *o, const char *path, struct gsnap_err 
 /* What the gate in the library knows nothing of. */
 static bool wants_report(const struct opts *o)
 {
-	return o->fail_on || o->suppressions || o->baseline || o->sarif || o->junit || o->github ||
-	       o->nignores || o->goleak || o->output || o->format != FORMAT_TEXT;
+	return o->fail_on || o->suppressions || o->baseline || o->sarif || o->junit || o->pprof ||
+	       o->github || o->nignores || o->goleak || o->output || o->format != FORMAT_TEXT;
 }
 
 static int run_leak(const struct opts *o)
@@ -147,6 +148,7 @@ static int run_leak(const struct opts *o)
 static const struct opt own[] = {
 	{"goleak", 0, OPT_FLAG, 1, AT(goleak), NULL, "print as go.uber.org/goleak does"},
 	{"fail-on", 0, OPT_STRING, 0, AT(fail_on), "CLASS,...", "which findings fail"},
+	{"pprof", 0, OPT_STRING, 0, AT(pprof), "FILE", "write findings for go tool pprof"},
 	{0},
 };
 

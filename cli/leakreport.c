@@ -9,11 +9,14 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include "err.h"
 #include "human.h"
 #include "json.h"
 #include "leakcheck/leakcheck.h"
+#include "pprof/pprof.h"
+#include "reportformat.h"
 #include "stacktext.h"
 #include "target.h"
 
@@ -45,8 +48,9 @@ static bool add_class(const char *word, size_t len, unsigned *bits)
 }
 
 /* A list of classes as bits; NULL is the default. */
-static int parse_fail_on(const char *list, unsigned *bits, struct gsnap_err *err)
+static int parse_fail_on(const struct opts *o, unsigned *bits, struct gsnap_err *err)
 {
+	const char *list = o->fail_on;
 	*bits = list ? 0 : 1u << PROBE_LEAK_UNREACHABLE;
 	while (list && *list) {
 		size_t len = strcspn(list, ",");
@@ -58,7 +62,11 @@ static int parse_fail_on(const char *list, unsigned *bits, struct gsnap_err *err
 		}
 		list += len + (list[len] == ',');
 	}
-	return 0;
+	if (!(*bits & 1u << LEAK_GROWING) || o->watch)
+		return 0;
+	err_what(err, CLI_USAGE, "--fail-on growing needs gort leaks --watch");
+	err_why(err, "nothing is seen to grow in one look: this could never fail");
+	return -EINVAL;
 }
 
 /* ---- matching ---- */
@@ -355,7 +363,7 @@ int leakreport_open(
 	*v = (struct leakreport){0};
 	gsnap_init(&v->s, GSNAP_GO);
 	v->want_held = o->held;
-	int rc = parse_fail_on(o->fail_on, &v->fail_on, err);
+	int rc = parse_fail_on(o, &v->fail_on, err);
 	return rc ? rc : report_open(&v->report, o, tool, err);
 }
 
@@ -402,7 +410,10 @@ int leakreport_print(const struct opts *o, int fd, const struct leakreport *v, i
 {
 	static struct out out;
 	struct gsnap_err err;
-	if (out_open(&out, o, fd, &err))
+	struct opts named = *o;
+	char name[PATH_MAX];
+	named.output = report_file_name(o->output, name, sizeof name);
+	if (out_open(&out, &named, fd, &err))
 		return err_print(&err);
 	if (o->format != FORMAT_TEXT) {
 		print_json(&out, v, looks);
@@ -414,4 +425,64 @@ int leakreport_print(const struct opts *o, int fd, const struct leakreport *v, i
 		return err_print(&err);
 	}
 	return out_close(&out);
+}
+
+/* ---- pprof ---- */
+
+/* Told, too, by which class: go tool pprof -tagfocus class=unreachable. */
+static struct pprof *profile_of(const struct leakreport *v)
+{
+	struct pprof *p = pprof_new(PPROF_GOROUTINELEAK, 1);
+	if (!p)
+		return NULL;
+	pprof_set_time(p, pprof_taken_at(&v->s), 0);
+	for (uint32_t i = 0; i < v->s.nmaps; i++)
+		pprof_add_mapping(p, &v->s.maps[i]);
+	for (unsigned c = 0; c < LEAK_CLASSES; c++) {
+		for (uint32_t i = 0; i < v->sites[c].n; i++) {
+			const struct group *g = &v->sites[c].group[i];
+			if (finding_of(v, c, i)->status == FINDING_NEW)
+				pprof_snap_count(p, &v->s, member(v, c, g, 0)->stack, g->n, "class",
+					classes[c].name);
+		}
+	}
+	return p;
+}
+
+static int write_profile(const struct leakreport *v, const char *path, struct gsnap_err *err)
+{
+	static struct out out;
+	unsigned char *data = NULL;
+	size_t len = 0;
+	struct pprof *p = profile_of(v);
+	int rc = p ? pprof_encode(p, &data, &len) : -ENOMEM;
+	if (p)
+		pprof_free(p);
+	if (rc) {
+		err_what(err, CLI_FAIL, "not enough memory for the profile");
+		return rc;
+	}
+	rc = report_open_file(&out, path, err);
+	if (!rc) {
+		out_write(&out, data, len);
+		rc = out_finish(&out, err);
+	}
+	free(data);
+	return rc;
+}
+
+unsigned leakreport_needs(const struct opts *o)
+{
+	return PROBE_STACKS | (o->pprof ? PROBE_MAPS | PROBE_SYMBOLS : 0);
+}
+
+int leakreport_write(struct leakreport *v, const struct opts *o, bool unused)
+{
+	struct gsnap_err err = {0};
+	int code = report_write(&v->report, o, unused);
+	if (o->pprof && write_profile(v, o->pprof, &err)) {
+		int failed = err_print(&err);
+		code = code ? code : failed;
+	}
+	return code;
 }

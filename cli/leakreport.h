@@ -41,5 +41,9 @@ int leakreport_fill(struct leakreport *v, struct gsnap_err *err);
 bool leakreport_any(const struct leakreport *v);
 /* Prints to -o or to fd; an exit code. */
 int leakreport_print(const struct opts *o, int fd, const struct leakreport *v, int64_t looks);
+/* What probe_snapshot is to read for a report. */
+unsigned leakreport_needs(const struct opts *o);
+/* Writes the other files that were asked for, as report_write; also --pprof. */
+int leakreport_write(struct leakreport *v, const struct opts *o, bool unused);
 
 #endif

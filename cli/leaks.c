@@ -95,7 +95,7 @@ static int look(const struct opts *o, struct leakreport *v, unsigned *looks, str
 	if (!rc)
 		rc = probe_leaks(t.probe, &how, &v->leaks, err);
 	if (!rc)
-		rc = target_snapshot(o, &t, PROBE_STACKS, &v->s, err);
+		rc = target_snapshot(o, &t, leakreport_needs(o), &v->s, err);
 	if (!rc && o->held)
 		rc = leakheld_read(&v->held, t.probe, &v->s, &v->leaks, o->min_wait_ns, err);
 	target_close(&t);
@@ -108,7 +108,7 @@ static int look(const struct opts *o, struct leakreport *v, unsigned *looks, str
 static int tell(const struct opts *o, struct leakreport *v, unsigned looks)
 {
 	int code = leakreport_print(o, STDOUT_FILENO, v, looks);
-	int written = report_write(&v->report, o, true);
+	int written = leakreport_write(v, o, true);
 	bool failed = report_failed(&v->report) && !o->update_baseline;
 	if (code == CLI_OK)
 		code = written;
@@ -124,6 +124,11 @@ static int run_leaks(const struct opts *o)
 	unsigned looks = 0;
 	if (o->count == 0 || o->count > 1000000) {
 		err_what(&err, CLI_USAGE, "leaks: -n takes 1 or more looks");
+		return err_print(&err);
+	}
+	if (o->min_wait_ns >= 0 && !o->held) {
+		err_what(&err, CLI_USAGE, "leaks: --min-wait needs --held");
+		err_why(&err, "what is leaked is told of however long it has waited");
 		return err_print(&err);
 	}
 	limit_memory();
@@ -148,6 +153,7 @@ static const struct opt own[] = {
 		"with --held: only those that waited so long"},
 	{"goleak", 0, OPT_FLAG, 1, AT(goleak), NULL, "print as go.uber.org/goleak does"},
 	{"fail-on", 0, OPT_STRING, 0, AT(fail_on), "CLASS,...", "which findings end with 66"},
+	{"pprof", 0, OPT_STRING, 0, AT(pprof), "FILE", "write findings for go tool pprof"},
 	{0},
 };
 

@@ -8,6 +8,7 @@
  */
 #include "reportformat.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,6 +19,9 @@
 #include "json.h"
 
 #define SOURCE_ROOT "%SRCROOT%" /* SARIF's word for where relative paths begin */
+#define SARIF_SCHEMA                                         \
+	"https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/" \
+	"schemas/sarif-schema-2.1.0.json"
 
 /* What a program calls to wait: the finding is at the place that calls these. */
 static bool library_call(const char *func)
@@ -29,13 +33,26 @@ static bool library_call(const char *func)
 	return false;
 }
 
+static const struct report_frame *own_call(const struct report *r, const struct report_stack *s)
+{
+	for (uint32_t i = 0; s->role != REPORT_MORE && i < s->n; i++) {
+		const struct report_frame *at = &r->frames[s->first + i];
+		if (at->line && !library_call(at->func))
+			return at;
+	}
+	return NULL;
+}
+
+/* `go wg.Wait()` has no call but the library's: the place is that of the go statement. */
 const struct report_frame *report_place(const struct report *r, const struct finding *f)
 {
 	static const struct report_frame nowhere = {"", "", 0};
 	const struct report_stack *s = f->n ? &r->stacks[f->first] : NULL;
-	for (uint32_t i = 0; s && i < s->n; i++)
-		if (r->frames[s->first + i].line && !library_call(r->frames[s->first + i].func))
-			return &r->frames[s->first + i];
+	for (uint32_t k = 0; k < f->n; k++) {
+		const struct report_frame *own = own_call(r, &s[k]);
+		if (own)
+			return own;
+	}
 	return s && s->n ? &r->frames[s->first] : &nowhere;
 }
 
@@ -49,18 +66,37 @@ static const char *relative(const char *file)
 	return n > 1 && !strncmp(file, root, n) && file[n] == '/' ? file + n + 1 : file;
 }
 
-/* Replaces %p, so that each of several runs with the same options has a file of its own. */
-static int open_file(struct out *out, const char *path, struct gsnap_err *err)
+const char *report_file_name(const char *path, char *buf, size_t size)
+{
+	const char *at = path ? strstr(path, "%p") : NULL;
+	if (!at)
+		return path;
+	snprintf(buf, size, "%.*s%d%s", (int)(at - path), path, getpid(), at + 2);
+	return buf;
+}
+
+int report_open_file(struct out *out, const char *path, struct gsnap_err *err)
 {
 	char name[PATH_MAX];
-	const char *at = strstr(path, "%p");
-	if (at)
-		snprintf(name, sizeof name, "%.*s%d%s", (int)(at - path), path, getpid(), at + 2);
-	struct opts o = {.output = at ? name : path, .format = FORMAT_JSON};
+	struct opts o = {
+		.output = report_file_name(path, name, sizeof name), .format = FORMAT_JSON};
 	return out_open(out, &o, STDOUT_FILENO, err);
 }
 
 /* ---- SARIF ---- */
+
+/* A path as a URI (RFC 3986): file:///usr/x.go, or one relative to the root of the sources. */
+static void sarif_uri(struct json *j, const char *file)
+{
+	char uri[3 * PATH_MAX + 16];
+	size_t n = (size_t)snprintf(uri, sizeof uri, "%s", file[0] == '/' ? "file://" : "");
+	for (; *file && n + 4 < sizeof uri; file++) {
+		unsigned char c = (unsigned char)*file;
+		bool plain = isalnum(c) || strchr("/-._~+@", c);
+		n += (size_t)snprintf(uri + n, sizeof uri - n, plain ? "%c" : "%%%02X", c);
+	}
+	jw_str(j, "uri", uri);
+}
 
 static void sarif_place(struct json *j, const struct report_frame *f)
 {
@@ -68,7 +104,7 @@ static void sarif_place(struct json *j, const struct report_frame *f)
 	if (f->file[0]) {
 		jw_object(j, "physicalLocation");
 		jw_object(j, "artifactLocation");
-		jw_str(j, "uri", file);
+		sarif_uri(j, file);
 		if (file[0] != '/')
 			jw_str(j, "uriBaseId", SOURCE_ROOT);
 		jw_close_object(j);
@@ -179,10 +215,11 @@ int report_write_sarif(const struct report *r, const char *path, struct gsnap_er
 {
 	static struct out out;
 	struct json j;
-	int rc = open_file(&out, path, err);
+	int rc = report_open_file(&out, path, err);
 	if (rc)
 		return rc;
 	jw_begin(&j, &out, NULL);
+	jw_str(&j, "$schema", SARIF_SCHEMA);
 	jw_str(&j, "version", "2.1.0");
 	jw_array(&j, "runs");
 	jw_object(&j, NULL);
@@ -256,7 +293,7 @@ int report_write_junit(const struct report *r, const char *path, struct gsnap_er
 {
 	static struct out out;
 	uint32_t failures = 0, skipped = 0;
-	int rc = open_file(&out, path, err);
+	int rc = report_open_file(&out, path, err);
 	if (rc)
 		return rc;
 	for (uint32_t i = 0; i < r->n; i++) {

@@ -75,13 +75,12 @@ void pprof_snap_sample(struct pprof *p, const struct gsnap *s, uint32_t stack,
 	profile_sized_sample(p, locs, n, values, bytes);
 }
 
-/* Counts goroutines on one stack. */
-static void add_sample(struct pprof *p, const struct gsnap *s, uint32_t stack, int64_t goroutines,
-	const char *name)
+void pprof_snap_count(struct pprof *p, const struct gsnap *s, uint32_t stack, int64_t goroutines,
+	const char *key, const char *value)
 {
 	uint64_t locs[STACK_MAX];
 	size_t n = add_stack(p, s, stack, locs);
-	pprof_sample(p, locs, n, &goroutines, name ? "name" : NULL, name);
+	pprof_sample(p, locs, n, &goroutines, key, value);
 }
 
 /*
@@ -99,13 +98,13 @@ static int add_goroutines(struct pprof *p, const struct gsnap *s, int64_t each)
 		if (!pprof_counts(gp))
 			continue;
 		if (gp->name)
-			add_sample(p, s, stack, each, gp->name);
+			pprof_snap_count(p, s, stack, each, "name", gp->name);
 		else
 			unnamed[stack]++;
 	}
 	for (uint32_t k = 0; k <= s->nstacks; k++)
 		if (unnamed[k])
-			add_sample(p, s, k, each * unnamed[k], NULL);
+			pprof_snap_count(p, s, k, each * unnamed[k], NULL, NULL);
 	free(unnamed);
 	return 0;
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 #include "add_case.h"
-#include "cli/report.h"
+#include "cli/reportformat.h"
 
 static struct report r;
 static char dir[32];
@@ -176,7 +176,7 @@ START_TEST(sarif)
 	file_in(path, sizeof path, "sarif");
 	begin();
 	suppress("top:none # x\nany:main.ours # ours");
-	leak("main.send", "/tmp/main.go", 12, 3);
+	leak("main.send", "/tmp/a main%.go", 12, 3);
 	leak("main.ours", NULL, 0, 1);
 	report_judge(&r);
 	ck_assert_int_eq(report_write(&r, &o, false), 0);
@@ -193,8 +193,8 @@ START_TEST(sarif)
 	ck_assert_int_eq(json_integer_value(at(result, "occurrenceCount", 0)), 3);
 	ck_assert_ptr_null(at(result, "suppressions", 0));
 	json_t *place = at(at(result, "locations", 0), "physicalLocation", 0);
-	ck_assert_str_eq(
-		json_string_value(at(at(place, "artifactLocation", 0), "uri", 0)), "/tmp/main.go");
+	ck_assert_str_eq(json_string_value(at(at(place, "artifactLocation", 0), "uri", 0)),
+		"file:///tmp/a%20main%25.go");
 	ck_assert_int_eq(json_integer_value(at(at(place, "region", 0), "startLine", 0)), 12);
 	ck_assert_uint_eq(json_array_size(json_object_get(result, "stacks")), 3);
 	result = at(run, "results", 1);
@@ -232,6 +232,24 @@ START_TEST(junit)
 }
 END_TEST
 
+/* The program's own call, where it waits or where it was started. */
+START_TEST(places)
+{
+	begin();
+	leak("main.send", "main.go", 12, 1);
+	leak("sync.(*WaitGroup).Wait", "waitgroup.go", 9, 1);
+	report_add(&r, "leak-chan-send", "lost");
+	report_stack(&r, REPORT_AT, "waits");
+	report_frame(&r, "sync.(*WaitGroup).Wait", "waitgroup.go", 9);
+	report_stack(&r, REPORT_MORE, "held by");
+	report_frame(&r, "other.Call", "other.go", 1);
+	ck_assert_str_eq(report_place(&r, &r.v[0])->func, "main.send");
+	ck_assert_str_eq(report_place(&r, &r.v[1])->func, "main.main");
+	ck_assert_str_eq(report_place(&r, &r.v[2])->func, "sync.(*WaitGroup).Wait");
+	report_close(&r);
+}
+END_TEST
+
 static Suite *test_suite(void)
 {
 	Suite *s = suite_create("report");
@@ -239,6 +257,7 @@ static Suite *test_suite(void)
 	add_case(s, "kinds", kinds);
 	add_case(s, "reasons", reasons);
 	add_case(s, "baseline", baseline);
+	add_case(s, "places", places);
 	add_case(s, "sarif", sarif);
 	add_case(s, "junit", junit);
 	return s;

@@ -70,6 +70,12 @@ reports)
 	grep -q '"gort/leak-chan-send".*leak_test.go' "$tmp"/[0-9]*.sarif || fail "no SARIF"
 	grep -q '<failure message="3 goroutines leaked' "$tmp/junit" || fail "no JUnit"
 	grep -q '^::error file=.*leak_test.go,line=' "$tmp/err" || fail "no annotation"
+	gives 66 leak --pprof "$tmp/%p.pb.gz" -o "$tmp/%p.txt"
+	grep -q '^3 goroutines leaked' "$tmp"/[0-9]*.txt || fail "no text beside the profile"
+	go tool pprof -top -tagfocus 'class=^unreachable$' "$tmp"/[0-9]*.pb.gz >"$tmp/top" 2>&1
+	grep -q '^Type: goroutineleak$' "$tmp/top" || fail "go tool pprof cannot read the profile"
+	grep -q ' 3 .*goleaktest\.lost\.func1$' "$tmp/top" || fail "not the leaked ones"
+	gives 125 leak --fail-on growing
 	gives 0 leak --ignore "top:^gort.test/goleaktest.lost"
 	grep -q 'suppressed by top:' "$tmp/err" || fail "the suppression is not told"
 	gives 0 leak --baseline "$tmp/base" --update-baseline
