@@ -165,12 +165,26 @@ static int arm(void)
 	return (int)syscall(SYS_timer_settime, timer, 0, &when, NULL);
 }
 
+/*
+ * The timer knows one thread. Should that lose its CPU for so long that sysmon hands its P to
+ * another M, that M is signalled from here: else nothing would end its holder.
+ */
+static void passon(void)
+{
+	struct m *mp = *(struct m *volatile *)&allp[0]->m;
+	if (mp && mp != getm())
+		signalthread(mp->procid);
+}
+
 static void tick(int sig, siginfo_t *info, void *context)
 {
-	(void)sig, (void)info;
+	(void)sig;
 	done = preemptions(false) >= wanted && allturned();
 	sigpreempt(context);
-	arm();
+	if (info->si_code == SI_TIMER) {
+		passon();
+		arm();
+	}
 }
 
 /* Signals the calling thread from now on. */
