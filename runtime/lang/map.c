@@ -67,6 +67,7 @@ static void setcap(struct gort_map *m, uint32_t cap)
 {
 	m->mask = cap - 1;
 	m->slotsoff = sizeof(struct gort_maptable) + ctrlbytes(cap);
+	m->valsoff = m->slotsoff + m->voff;
 }
 
 static void reseed(struct gort_map *m)
@@ -265,6 +266,7 @@ struct gort_map *gort_map_make(
 	setdepth(m, 1);
 	m->first[0] = m->first[1] = (struct gort_maptable *)(uintptr_t)&empty.table;
 	m->slotsoff = sizeof(empty);
+	m->valsoff = sizeof(empty) + m->voff;
 	if (n > 0 && (uint64_t)n < ((uint64_t)1 << 46) / m->slot)
 		presize(m, (uint64_t)n);
 	return m;

@@ -91,6 +91,7 @@ struct gort_map {
 	uint64_t dirmask;
 	uint64_t mask;     /* slots of a table - 1 */
 	uint64_t slotsoff; /* where in a table its slots begin */
+	uint64_t valsoff;  /* and where the value of the first one is */
 	uint32_t writing;  /* somebody is changing the map */
 	uint32_t changes;  /* how often a table was replaced, an entry deleted or all of them */
 	uint32_t depth;    /* of dir; dirmask is 2^depth - 1 */
@@ -187,6 +188,34 @@ static inline uint64_t gort_hashword(uint64_t k, uint64_t seed, uint64_t mul)
 	return gort_mix(k ^ seed, __builtin_bswap64(k) ^ mul);
 }
 
+/*
+ * x op= word. In a large map the time of a lookup is its share of the instructions that a processor
+ * has under way while it waits for memory, and of the registers these write. Compilers load a word
+ * of the map into a register of its own first.
+ */
+#define GORT_MAPOP(op, x, word) __asm__(op " %1, %0" : "+r"(x) : "m"(word) : "cc")
+
+/* Whether somebody is changing the map. A race detector is to see it. */
+static inline bool gort_map_writing(const struct gort_map *m)
+{
+#ifdef GORT_RACE_BUILD
+	return *(const volatile uint32_t *)&m->writing != 0;
+#else
+	bool set;
+	__asm__ volatile("cmpl $0, %1" : "=@ccne"(set) : "m"(m->writing));
+	return set;
+#endif
+}
+
+/* gort_hashword of the map's seed and mul. */
+static inline uint64_t gort_map_hashword(const struct gort_map *m, uint64_t k)
+{
+	uint64_t a = k, b = __builtin_bswap64(k);
+	GORT_MAPOP("xorq", a, m->seed);
+	GORT_MAPOP("xorq", b, m->mul);
+	return gort_mix(a, b);
+}
+
 static inline uint64_t gort_hash64(uint64_t k, uint64_t seed)
 {
 	return gort_hashword(k, seed, gort_hashmul(seed));
@@ -256,7 +285,9 @@ static inline bool gort_samestring(gort_string a, gort_string b)
 
 GORT_INLINE uint64_t gort_map_dirindex(const struct gort_map *m, uint64_t h)
 {
-	return h >> GORT_MAPSLOTBITS & m->dirmask;
+	h >>= GORT_MAPSLOTBITS;
+	GORT_MAPOP("andq", h, m->dirmask);
+	return h;
 }
 
 GORT_INLINE signed char gort_map_tag(uint64_t h)
@@ -300,16 +331,19 @@ GORT_INLINE __m128i gort_map_ctrl(const struct gort_maptable *t, uint64_t i)
  */
 #define GORT_MAPPROBE(m, h, size, voff, same, rest)                         \
 	const struct gort_maptable *t_ = (m)->dir[gort_map_dirindex(m, h)]; \
-	uint64_t i_ = (h) & (m)->mask;                                      \
-	char *slots_ = (char *)(uintptr_t)t_ + (m)->slotsoff;               \
-	__builtin_prefetch(slots_ + i_ * (size));                           \
+	uint64_t i_ = (h);                                                  \
+	char *vals_ = (char *)(uintptr_t)t_;                                \
+	GORT_MAPOP("andq", i_, (m)->mask);                                  \
+	GORT_MAPOP("addq", vals_, (m)->valsoff);                            \
+	__builtin_prefetch(vals_ - (voff) + i_ * (size));                   \
 	i_ &= ~15ul;                                                        \
 	__m128i c_ = gort_map_ctrl(t_, i_);                                 \
 	uint64_t b_ = gort_map_match(c_, h);                                \
 	if (__builtin_expect(b_ != 0, 1)) {                                 \
-		char *slot = slots_ + (i_ + gort_map_lowest(b_)) * (size);  \
+		char *val_ = vals_ + (i_ + gort_map_lowest(b_)) * (size);   \
+		const char *slot = val_ - (voff);                           \
 		if (__builtin_expect(same, 1))                              \
-			return slot + (voff);                               \
+			return val_;                                        \
 	} else if (__builtin_expect(gort_map_empties(c_) != 0, 1)) {        \
 		return NULL;                                                \
 	}                                                                   \
@@ -324,7 +358,7 @@ GORT_INLINE __m128i gort_map_ctrl(const struct gort_maptable *t, uint64_t i)
 	{                                                                                          \
 		if (__builtin_expect(!m, 0))                                                       \
 			return NULL;                                                               \
-		if (__builtin_expect(*(volatile uint32_t *)&m->writing, 0))                        \
+		if (__builtin_expect(gort_map_writing(m), 0))                                      \
 			gort_map_readrace();                                                       \
 		return gort_map_find_##name(m, k, hashof, size, voff);                             \
 	}                                                                                          \
@@ -332,21 +366,21 @@ GORT_INLINE __m128i gort_map_ctrl(const struct gort_maptable *t, uint64_t i)
 	{                                                                                          \
 		if (__builtin_expect(!m, 0))                                                       \
 			gort_map_nilwrite();                                                       \
-		if (__builtin_expect(*(volatile uint32_t *)&m->writing, 0))                        \
+		if (__builtin_expect(gort_map_writing(m), 0))                                      \
 			gort_map_writerace();                                                      \
 		uint64_t h = hashof;                                                               \
 		*(volatile uint32_t *)&m->writing = 1;                                             \
 		void *v = gort_map_find_##name(m, k, h, size, voff);                               \
 		if (__builtin_expect(!v, 0))                                                       \
 			v = gort_map_insert(m, &k, h);                                             \
-		if (__builtin_expect(!*(volatile uint32_t *)&m->writing, 0))                       \
+		if (__builtin_expect(!gort_map_writing(m), 0))                                     \
 			gort_map_writerace();                                                      \
 		*(volatile uint32_t *)&m->writing = 0;                                             \
 		return v;                                                                          \
 	}
 
-GORT_MAPKEYS(i32, uint32_t, gort_hashword(k, m->seed, m->mul), gort_load32(slot) == k)
-GORT_MAPKEYS(i64, uint64_t, gort_hashword(k, m->seed, m->mul), gort_load64(slot) == k)
+GORT_MAPKEYS(i32, uint32_t, gort_map_hashword(m, k), gort_load32(slot) == k)
+GORT_MAPKEYS(i64, uint64_t, gort_map_hashword(m, k), gort_load64(slot) == k)
 GORT_MAPKEYS(string, gort_string, gort_hashtext(k, m->seed, m->mul),
 	gort_samestring(*(const gort_string *)(const void *)slot, k))
 
