@@ -128,6 +128,8 @@ int64_t gcrestart(void);
 void gcstopbegin(void);
 /* Of this stop: others than the last one's, for the handler. */
 uint32_t gcturn(void);
+/* Returns when that is over. */
+void gcawait(uint32_t turn);
 /* By startTheWorld: whoever stands in the handler goes on. */
 void gcletgo(void);
 /* Calls f for each thread that stands in the handler; mp is NULL for one that is no M. */

@@ -43,6 +43,7 @@
 
 #define MAXFOREIGN  4096
 #define ROUND_NS    50000
+#define AWAKE_NS    50000     /* who stands keeps its CPU for so long, and then sleeps */
 #define PATIENT_NS  100000000 /* then who has not answered is looked at */
 #define BLINDCPU_NS 5000000   /* that much CPU time is not spent in the handler */
 #define MAXBLIND    64
@@ -75,8 +76,22 @@ static inline bool inkind(uint32_t state, uint32_t kind)
 	return (state & STOP_MASK) == kind;
 }
 
-static void waitturn(uint32_t turn)
+/* Most stops are shorter than it takes to sleep and to be woken. */
+static bool endssoon(uint32_t turn)
 {
+	int64_t end = nanotime() + AWAKE_NS;
+	while (load_acq(&stop.turn) == turn) {
+		if (nanotime() > end)
+			return false;
+		__builtin_ia32_pause();
+	}
+	return true;
+}
+
+void gcawait(uint32_t turn)
+{
+	if (endssoon(turn))
+		return;
 	xadd_sc(&stop.nwaiting, 1); /* and then the turn: gcletgo looks in the other order */
 	while (load_sc(&stop.turn) == turn)
 		futexsleep(&stop.turn, turn, -1);
@@ -98,7 +113,7 @@ static void stand(struct stopped *t, uint32_t wanted, const ucontext_t *uc)
 		saveplace(t, uc);
 		store_rel(&t->state, turn << STOP_BITS | STOP_STANDS); /* pairs with asked */
 	}
-	waitturn(turn); /* one that was taken for blind, too */
+	gcawait(turn); /* one that was taken for blind, too */
 }
 
 /* An M with a P: the goroutine stands here, if it may. */
@@ -114,7 +129,7 @@ static bool standwithp(struct m *mp, const ucontext_t *uc)
 		store_rlx(&mp->stop.state, STOP_NONE);
 		return false;
 	}
-	waitturn(turn);
+	gcawait(turn);
 	return true;
 }
 

@@ -422,6 +422,8 @@ static struct g *spin(struct m *mp, struct p *pp, int64_t start)
 			return gp;
 		if (load_rlx(&sched.runqsize) || timeSleepUntil() <= now)
 			return findlocal(pp, now);
+		if (unlikely(load_rlx(&sched.gcwaiting)))
+			return NULL;
 		procyield(8);
 	}
 	return NULL;

@@ -27,8 +27,9 @@
  * that the kernel calls running; and entersyscall waits for a signal that is on its way. What is
  * left is a thread that enters the kernel by itself between the look and the signal.
  *
- * Memory order: m.signalpending is stored by sysmon before it looks at p.m and p.status, and loaded
- * by entersyscall after it gave p up. The membarrier between sysmon's two makes one see the other.
+ * Memory order: m.signalpending is stored by who signals before he looks at p.m and p.status, and
+ * loaded by entersyscall after it gave p up. The membarrier between the first two makes one see the
+ * other.
  *
  * Rejected: switching in the handler and letting sigreturn restore the registers, which would keep
  * the alternate stack and the signal mask of the M for as long as the goroutine waits.
@@ -124,26 +125,28 @@ bool signalthread(int32_t tid)
 
 /* ---- asking, on sysmon ---- */
 
+/* Its CPU time moves: a tenth of the price of reading the state of the thread. */
+static bool computes(int32_t tid)
+{
+	int64_t before = threadcpu(tid);
+	return threadcpu(tid) != before;
+}
+
 /* Whether the kernel has the thread on a CPU or waiting for one; true when it does not tell. */
 static bool onrunqueue(int32_t tid)
 {
 	char text[256];
+	if (computes(tid))
+		return true;
 	readtask(tid, "stat", text, sizeof(text));
 	const char *end = strrchr(text, ')'); /* the name of the thread may hold anything */
 	return !end || end[1] != ' ' || end[2] == 'R';
 }
 
-static void signalm(struct p *pp, struct m *mp)
+static void signalm(const struct p *pp, struct m *mp)
 {
-	if (!load_acq(&sched.gcwaiting)) { /* else a goroutine that stands may hold their locks */
-		textrefresh();
-		modules_refresh();
-	}
-	if (!debug.preempt && !onrunqueue(mp->procid))
-		return;
-	store_rlx(&mp->signalpending, 1);
-	membarrier_all();
-	if (*(struct m *volatile *)&pp->m == mp && load_acq(&pp->status) == _Prunning)
+	if (*(struct m *const volatile *)&pp->m == mp && load_acq(&pp->status) == _Prunning &&
+		(debug.preempt || onrunqueue(mp->procid)))
 		signalthread(mp->procid);
 	else
 		store_rlx(&mp->signalpending, 0);
@@ -175,8 +178,24 @@ struct m *preemptask(struct p *pp, uint32_t tick)
 void preemptone(struct p *pp, uint32_t tick)
 {
 	struct m *mp = preemptask(pp, tick);
-	if (mp && !debug.asyncpreemptoff)
-		signalm(pp, mp);
+	if (!mp || debug.asyncpreemptoff)
+		return;
+	if (!load_acq(&sched.gcwaiting)) { /* else a goroutine that stands may hold their locks */
+		textrefresh();
+		modules_refresh();
+	}
+	preemptsignals(&pp, &mp, 1);
+}
+
+void preemptsignals(struct p *const *ps, struct m *const *ms, int32_t n)
+{
+	if (n == 0 || debug.asyncpreemptoff)
+		return;
+	for (int32_t i = 0; i < n; i++)
+		store_rlx(&ms[i]->signalpending, 1);
+	membarrier_all();
+	for (int32_t i = 0; i < n; i++)
+		signalm(ps[i], ms[i]);
 }
 
 void preemptwait(struct m *mp)

@@ -9,12 +9,14 @@
  *  - running the program's text, when the stop is for the collector: the handler of the preemption
  *    signal stops it there (gcstandp); P and M stay together;
  *  - running: EVENT_STOP makes the next scheduling decision of its M end on g0, which gives the P
- *    up (gcstopm), and the goroutine is preempted so that the decision comes;
+ *    up (gcstopm), and the goroutine is preempted so that the decision comes. For the collector M
+ *    and P stay together here, too: it is not for long, and nobody need be woken for the P then;
  *  - on its way from one M to another, or in sysmon's hands: whoever has it finds sched.gcwaiting,
  *    under sched.lock before it would make the P idle, or in findrunnable before it looks for work.
  * sched.stopwait counts those that are missing, under sched.lock; at 0 sched.stopnote is signalled.
- * A running P may change its M between the stopper's look and its mark, so the stopper marks and
- * preempts again each 100 us. It sends signals after 4 us: a program that allocates stops before.
+ * A running P may change its M between the stopper's look and its mark, or its M enter a system
+ * call, so the stopper looks, marks and preempts again each 100 us. It sends signals after 10 us: a
+ * program that allocates stops before.
  *
  * Invariants:
  *  1. A goroutine stops only where it may be switched out, or in the program's text outside of
@@ -28,6 +30,7 @@
 #include "sched/stw.h"
 
 #include "base/clock.h"
+#include "base/noptr.h"
 #include "base/throw.h"
 #include "mem/malloc.h"
 #include "mem/mgc.h"
@@ -40,11 +43,11 @@
 #include "sched/timer.h"
 
 #define AGAIN_NS 100000
-#define CALL_NS  4000
+#define CALL_NS  10000
 #define SPIN_NS  30000 /* others stop within 10 us if they have a CPU; a wakeup costs more */
 
 static gort_mutex worldsema; /* held while the world is stopped, and by who stops it */
-static bool standing;        /* Ps may stop in the signal handler; guarded by sched.lock */
+static bool standing;        /* Ps stop where their Ms stand; guarded by sched.lock */
 static int64_t stopbegan;    /* guarded by worldsema */
 
 /* ---- stopping ---- */
@@ -65,10 +68,14 @@ void gcstopm(struct m *mp)
 		store_sc(&sched.nmspinning, 0);
 	}
 	lock(&sched.lock);
-	if (load_rlx(&sched.gcwaiting))
-		gcstopp(releasep(mp));
+	bool stop = load_rlx(&sched.gcwaiting), stay = stop && standing;
+	uint32_t turn = gcturn(); /* does not change before this P has stopped */
+	if (stop)
+		gcstopp(stay ? mp->p : releasep(mp));
 	and_acqrel(&mp->events, ~(uint32_t)EVENT_STOP);
 	unlock(&sched.lock);
+	if (stay)
+		gcawait(turn);
 }
 
 /* With sched.lock held: all Ps that no M runs. */
@@ -85,17 +92,21 @@ static void stopothers(struct p *mine)
 
 static void preemptall(struct p *mine, bool signal)
 {
+	static struct p *ps[MAXGOMAXPROCS] NOPTRBSS; /* who has been asked; of who has worldsema */
+	static struct m *ms[MAXGOMAXPROCS] NOPTRBSS;
+	int32_t n = 0;
 	for (int32_t i = 0; i < gomaxprocs; i++) {
 		struct p *pp = allp[i];
 		struct m *mp = *(struct m *volatile *)&pp->m;
 		if (pp == mine || load_acq(&pp->status) != _Prunning || !mp)
 			continue;
 		or_acqrel(&mp->events, EVENT_STOP);
-		if (signal)
-			preemptone(pp, load_rlx(&pp->schedtick));
-		else
-			preemptask(pp, load_rlx(&pp->schedtick));
+		ps[n] = pp;
+		ms[n] = preemptask(pp, load_rlx(&pp->schedtick));
+		n += ms[n] != NULL;
 	}
+	if (signal)
+		preemptsignals(ps, ms, n);
 }
 
 /* A little while, in which nobody need be woken. */
@@ -128,6 +139,9 @@ static void awaitall(struct p *mine)
 	if (stoppedsoon(CALL_NS))
 		return;
 	while (load_acq(&sched.stopwait) > 0) {
+		lock(&sched.lock);
+		stopothers(mine);
+		unlock(&sched.lock);
 		preemptall(mine, true);
 		if (stoppedsoon(SPIN_NS))
 			break;
@@ -244,7 +258,7 @@ static struct p *releaseall(struct p *mine)
 		struct p *pp = allp[i];
 		if (pp == mine)
 			continue;
-		if (pp->m) { /* stands in the handler */
+		if (pp->m) { /* it stands, in the handler or on g0 */
 			store_rel(&pp->status, _Prunning);
 			continue;
 		}

@@ -30,7 +30,10 @@ int64_t startTheWorld(int32_t procs);
 
 /* With sched.lock held: pp, which is on no list, stops. */
 void gcstopp(struct p *pp);
-/* On g0: while the world is being stopped, gives up the P of mp. */
+/*
+ * On g0: while the world is being stopped, gives up the P of mp; or, for the collector, keeps it
+ * and returns when the world goes on.
+ */
 void gcstopm(struct m *mp);
 
 #endif
