@@ -297,24 +297,51 @@ static bool endmark(struct cycle *c, uintptr_t sp)
 	return true;
 }
 
-static double milliseconds(int64_t ns)
+/* The part of the Ps' time that collecting has had until now, without that of idle Ps. */
+static double cpufraction(int64_t now)
 {
-	return (double)ns / 1e6;
+	int64_t had = gccycles.assist + gccycles.dedicated + gccycles.pause;
+	return (double)had / ((double)(now - gc.start) * gomaxprocs + 1);
+}
+
+struct text {
+	char s[24];
+};
+
+/* As Go has them in these lines: whole ones from ten on, else two digits and three places. */
+static struct text milliseconds(int64_t ns)
+{
+	struct text t;
+	int64_t n = ns / 1000;
+	double unit = 0.001;
+	int places = n ? 3 : 0;
+	if (ns >= 10000000) {
+		snprintf(t.s, sizeof(t.s), "%ld", (long)(ns / 1000000));
+		return t;
+	}
+	for (; n >= 100; n /= 10, places--)
+		unit *= 10;
+	snprintf(t.s, sizeof(t.s), "%.*f", places, (double)n * unit);
+	return t;
 }
 
 static void trace(const struct cycle *c)
 {
+	static bool advised;
 	struct gctimes t = c->concurrent ? workerstimes() : (struct gctimes){0};
-	double stop = milliseconds(c->began - c->begin), mark = milliseconds(c->done - c->began);
-	double last = milliseconds(c->end - c->done);
+	int64_t stop = c->began - c->begin, mark = c->done - c->began, last = c->end - c->done;
 	getm()->noretake++;
+	if (!advised)
+		limitadvise("");
+	advised = true;
 	dprintf(2,
-		"gc %u @%.3fs %d%%: %.3g+%.3g+%.3g ms clock, %.3g+%.3g/%.3g/%.3g+%.3g ms cpu, "
+		"gc %u @%.3fs %d%%: %s+%s+%s ms clock, %s+%s/%s/%s+%s ms cpu, "
 		"%lu->%lu->%lu MB, %lu MB goal, %lu MB stacks, %lu MB globals, %d P%s\n",
 		load_rlx(&gccycles.n), (double)(c->begin - gc.start) / 1e9,
-		(int)(100 * gccycles.paused / (c->end - gc.start + 1)), stop, mark, last,
-		stop * gomaxprocs, milliseconds(t.assisted), milliseconds(t.background),
-		milliseconds(t.idle), last * gomaxprocs, (unsigned long)(c->before >> 20),
+		(int)(100 * cpufraction(c->end)), milliseconds(stop).s, milliseconds(mark).s,
+		milliseconds(last).s, milliseconds(stop * gomaxprocs).s, milliseconds(t.assisted).s,
+		milliseconds(t.background).s, milliseconds(t.idle).s,
+		milliseconds(last * gomaxprocs).s, (unsigned long)(c->before >> 20),
 		(unsigned long)(c->during >> 20), (unsigned long)(markedbytes() >> 20),
 		(unsigned long)(c->goal >> 20), (unsigned long)(rootsstacks() >> 20),
 		(unsigned long)(rootsglobals() >> 20), gomaxprocs, c->forced ? " (forced)" : "");
@@ -339,7 +366,7 @@ static void leavecollect(bool before)
 	gcold(getm()->curg)->collecting = before;
 }
 
-/* The world runs again after the last pause of a cycle. */
+/* The world runs again after the last pause of a cycle; the next one has not begun. */
 static void after(const struct cycle *c)
 {
 	struct gQueue all;
@@ -431,20 +458,18 @@ static bool collect(struct cycle how)
 	bool begun = begincycle(c);
 	if (begun && c->concurrent)
 		workersstart();
-	bool ended = begun && !c->concurrent;
+	else if (begun)
+		after(c);
 	leavecollect(before);
-	if (ended)
-		after(&gc.cycle);
 	return begun;
 }
 
 void gcmarkdone(void)
 {
 	bool before = entercollect();
-	bool done = gcmarking() && endcycle(&gc.cycle);
-	leavecollect(before);
-	if (done)
+	if (gcmarking() && endcycle(&gc.cycle))
 		after(&gc.cycle);
+	leavecollect(before);
 }
 
 void gcswept(void)
@@ -581,11 +606,10 @@ static void countclass(unsigned spanclass, struct gort_memstats *m)
 
 static void countcycles(struct gort_memstats *m)
 {
-	double all = (double)(nanotime() - gc.start) * gomaxprocs;
 	uint32_t n = load_rlx(&gccycles.n);
 	m->num_forced_gc = gccycles.forced;
 	m->last_gc = n ? gc.pauseends[(n - 1) % NPAUSE] : 0;
-	m->gc_cpu_fraction = (double)(gccycles.assist + gccycles.dedicated + gccycles.pause) / all;
+	m->gc_cpu_fraction = cpufraction(nanotime());
 	memcpy(m->pause_ns, gc.pauses, sizeof(m->pause_ns));
 	memcpy(m->pause_end, gc.pauseends, sizeof(m->pause_end));
 }

@@ -94,6 +94,11 @@ void limitmarked(int64_t since, bool idle);
 bool limitreached(void);
 /* With gcsema: everybody may be stopped for ns more. */
 bool limitallows(int64_t ns);
+/*
+ * Says which limit to set, when there is none, and the control group has less memory than the
+ * machine. root as in cgroup.h.
+ */
+void limitadvise(const char *root);
 
 /* ---- mgcworker.c ---- */
 

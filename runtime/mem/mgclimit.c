@@ -15,10 +15,13 @@
  *
  * Rejected: Go's bookkeeping of the idle time of each P, which a C program's other threads escape.
  */
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "mem/mgc.h"
+#include "sched/cgroup.h"
 
 #define CAPACITY_NS ((int64_t)1000000000) /* for each P */
 #define PERIOD_NS   10000000              /* between two looks of those who mark */
@@ -112,4 +115,19 @@ bool limitallows(int64_t ns)
 	look(nanotime());
 	int64_t fill = *(volatile int64_t *)&limit.fill;
 	return fill == 0 || fill + ns * gomaxprocs <= capacity();
+}
+
+/* ---- which limit to have ---- */
+
+#define ADVISED 0.9 /* of what the control group allows: the rest is for memory that is not ours */
+#define MIB     (1 << 20)
+
+void limitadvise(const char *root)
+{
+	int64_t allowed = cgroupmemory(root);
+	int64_t machine = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+	if (load_rlx(&gcpace.limit) != INT64_MAX || allowed >= machine)
+		return;
+	dprintf(2, "gort: the control group has %ld MiB and no GOMEMLIMIT is set: try %ldMiB\n",
+		(long)(allowed / MIB), (long)((double)allowed * ADVISED / MIB));
 }

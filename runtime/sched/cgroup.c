@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cgroup.c - the CPU quota of a container or a service (Go's internal/runtime/cgroup).
+ * cgroup.c - the CPU quota of a container or a service (Go's internal/runtime/cgroup), and its
+ * memory limit.
  *
  * /proc/self/cgroup has a line "number:controllers:path" for each hierarchy; that of version 2 has
- * no controllers. The quota of every group on the path counts, up to the mount point. Where the
+ * no controllers. The limit of every group on the path counts, up to the mount point. Where the
  * path does not lead anywhere, as in a container that sees only its own part of the hierarchy but
  * the whole path, that part is at the mount point itself, which is looked at last.
  *
@@ -57,32 +58,43 @@ static bool readnumbers(struct group *g, const char *file, long long *a, long lo
 	return true;
 }
 
+typedef int64_t limitfn(struct group *g, bool v2);
+
 /* In CPUs, of one group. */
-static int32_t quota(struct group *g, bool v2)
+static int64_t quota(struct group *g, bool v2)
 {
 	long long us, period = 0;
 	if (v2 ? !readnumbers(g, "cpu.max", &us, &period)
 	       : !readnumbers(g, "cpu.cfs_quota_us", &us, NULL) ||
 				!readnumbers(g, "cpu.cfs_period_us", &period, NULL))
-		return INT32_MAX;
+		return INT64_MAX;
 	if (us <= 0 || period <= 0 || us / period >= INT32_MAX)
-		return INT32_MAX;
-	return (int32_t)(us / period + (us % period != 0));
+		return INT64_MAX;
+	return us / period + (us % period != 0);
+}
+
+/* In bytes. Version 1 has a number of its own for none. */
+static int64_t memory(struct group *g, bool v2)
+{
+	long long n;
+	if (!readnumbers(g, v2 ? "memory.max" : "memory.limit_in_bytes", &n, NULL))
+		return INT64_MAX;
+	return n >= 0 && n < INT64_MAX / 2 ? n : INT64_MAX;
 }
 
 /* Of the groups from path upwards. */
-static int32_t quotas(const char *root, const char *mount, const char *path, bool v2)
+static int64_t ofpath(const char *root, const char *mount, const char *path, limitfn *f, bool v2)
 {
 	struct group g;
-	int32_t least = INT32_MAX;
+	int64_t least = INT64_MAX;
 	int n = snprintf(g.path, sizeof(g.path), "%s%s", root, mount);
 	g.mount = (size_t)n;
 	if (n < 0 || (size_t)n + strlen(path) >= sizeof(g.path))
 		return least;
 	strcpy(g.path + n, path);
 	for (;;) {
-		int32_t q = quota(&g, v2);
-		least = q < least ? q : least;
+		int64_t limit = f(&g, v2);
+		least = limit < least ? limit : least;
 		char *slash = strrchr(g.path + g.mount, '/');
 		if (!slash)
 			return least;
@@ -99,10 +111,11 @@ static bool haslisted(const char *list, const char *name)
 	return false;
 }
 
-int32_t cgroupcpus(const char *root)
+/* The smallest of all; version 1 has the controller in a folder of its own. */
+static int64_t smallest(const char *root, const char *controller, const char *mount1, limitfn *f)
 {
 	char text[8192], file[512], *line, *rest = text;
-	int32_t least = INT32_MAX;
+	int64_t least = INT64_MAX;
 	snprintf(file, sizeof(file), "%s/proc/self/cgroup", root);
 	if (!readtext(file, text, sizeof(text)))
 		return least;
@@ -112,10 +125,21 @@ int32_t cgroupcpus(const char *root)
 		if (!controllers || !line)
 			continue;
 		bool v2 = *controllers == '\0';
-		if (!v2 && !haslisted(controllers, "cpu"))
+		if (!v2 && !haslisted(controllers, controller))
 			continue;
-		int32_t q = quotas(root, v2 ? MOUNT : MOUNT "/cpu", line, v2);
-		least = q < least ? q : least;
+		int64_t limit = ofpath(root, v2 ? MOUNT : mount1, line, f, v2);
+		least = limit < least ? limit : least;
 	}
 	return least;
+}
+
+int32_t cgroupcpus(const char *root)
+{
+	int64_t n = smallest(root, "cpu", MOUNT "/cpu", quota);
+	return n < INT32_MAX ? (int32_t)n : INT32_MAX;
+}
+
+int64_t cgroupmemory(const char *root)
+{
+	return smallest(root, "memory", MOUNT "/memory", memory);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* cgroup.h - the CPU quota of the control groups that this process is in. */
+/* cgroup.h - what the control groups that this process is in allow it. */
 #ifndef GORT_SCHED_CGROUP_H
 #define GORT_SCHED_CGROUP_H
 
@@ -10,5 +10,7 @@
  * front of every path: "", or for tests a directory.
  */
 int32_t cgroupcpus(const char *root);
+/* The smallest limit of memory in bytes; INT64_MAX when there is none. */
+int64_t cgroupmemory(const char *root);
 
 #endif

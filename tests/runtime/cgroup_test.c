@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* cgroup_test.c - the CPU quota, in made-up trees of /proc and /sys. */
+/* cgroup_test.c - the CPU quota and the memory limit, in made-up trees of /proc and /sys. */
 #include "sched/cgroup.h"
 
 #include <check.h>
@@ -108,6 +108,35 @@ START_TEST(test_garbage)
 }
 END_TEST
 
+static void require_memory(int64_t want)
+{
+	ck_assert_int_eq(cgroupmemory(root), want);
+	removeroot();
+	newroot();
+}
+
+START_TEST(test_memory)
+{
+	newroot();
+	require_memory(INT64_MAX);
+	put("/proc/self/cgroup", "0::/a/b\n");
+	put("/sys/fs/cgroup/a/b/memory.max", "max\n");
+	require_memory(INT64_MAX);
+	put("/proc/self/cgroup", "0::/a/b\n");
+	put("/sys/fs/cgroup/a/b/memory.max", "8589934592\n");
+	put("/sys/fs/cgroup/a/memory.max", "536870912\n");
+	require_memory(536870912);
+	put("/proc/self/cgroup", "4:memory:/a\n1:cpu:/b\n0::/\n");
+	put("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "268435456\n");
+	put("/sys/fs/cgroup/memory/b/memory.limit_in_bytes", "4096\n");
+	require_memory(268435456);
+	put("/proc/self/cgroup", "4:memory:/a\n");
+	put("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "9223372036854771712\n");
+	require_memory(INT64_MAX);
+	removeroot();
+}
+END_TEST
+
 static Suite *test_suite(void)
 {
 	Suite *s = suite_create("cgroup");
@@ -115,6 +144,7 @@ static Suite *test_suite(void)
 	tcase_add_test(tc, test_version2);
 	tcase_add_test(tc, test_version1);
 	tcase_add_test(tc, test_garbage);
+	tcase_add_test(tc, test_memory);
 	suite_add_tcase(s, tc);
 	return s;
 }
