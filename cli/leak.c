@@ -6,7 +6,8 @@
  *    prints what is left over and exits 66. It is switched on here.
  *  - Go, unmodified, test binaries too: the process is looked at when it has called exit(0), all
  *    its memory still there (exitwatch.h). Leaked is what nothing alive could ever have woken.
- *    So is a program on libgort of which classes, reports or suppressions are asked for.
+ *    So is a program on libgort of which classes, reports or suppressions are asked for; it waits
+ *    before (GORT_LEAKCHECK=wait) for goroutines that are about to end, or to block.
  *
  * A program that has no gate is refused before it runs, since a gate that silently is not there
  * passes everything.
@@ -134,6 +135,8 @@ static int run_leak(const struct opts *o)
 		return err_print(&err);
 	int code = CLI_LAUNCH;
 	enum gate gate = gate_of(path, &err);
+	if (gate == GATE_LIBGORT)
+		setenv("GORT_LEAKCHECK", "wait", 1);
 	if (gate != GATE_NONE)
 		code = gate == GATE_GO || wants_report(o) ? run_watched(o, path, &err)
 							  : run_libgort(o, path, &err);

@@ -192,6 +192,12 @@ static int roots(struct golook *p, const struct thread_regs *regs, size_t n)
 
 /* ---- marking ---- */
 
+/* Whose thread ends the program: it waits no more, and its sudog is of an earlier wait. */
+static bool exits(const struct goleaker *l, const struct gocopy *c)
+{
+	return l->sp && c->status == GSTATUS_RUNNING && l->sp >= c->base && l->sp < c->hi;
+}
+
 static void mark(struct golook *p, const struct gocopy *c, bool moved)
 {
 	struct stack *s = c->len ? owner(p, c->base) : NULL;
@@ -202,7 +208,7 @@ static void mark(struct golook *p, const struct gocopy *c, bool moved)
 		s->reached = s->marked = true;
 	}
 	p->mark.owner = c->addr;
-	for (unsigned i = 0; i < GORT_NREFS; i++)
+	for (unsigned i = exits(p->l, c) ? GORT_NREFS - 1 : 0; i < GORT_NREFS; i++)
 		gomark_ptr(&p->mark, c->refs[i]);
 	if (c->stack && c->len > c->cold)
 		gomark_words(&p->mark, c->base, c->stack, c->len - c->cold);

@@ -129,9 +129,13 @@ static bool parsetraceback(const struct option *o, const char *text)
 	return false;
 }
 
-/* 0, 1, or classes, each with its bit. */
+/* 0, 1, wait, or classes, each with its bit. */
 static bool parseleakcheck(const struct option *o, const char *text)
 {
+	if (!strcmp(text, "wait")) {
+		*(int32_t *)o->to = LEAKCHECK_WAIT;
+		return true;
+	}
 	static const char *const names[] = {
 		"1", "extra", "unreachable", "unreachable-likely", "blocked-forever"};
 	static const int32_t bits[] = {GORT_LEAK_EXTRA, GORT_LEAK_EXTRA, GORT_LEAK_UNREACHABLE,
@@ -181,8 +185,8 @@ static const struct option variables[] = {
 	{"GORT_GCROOTS", parsegcroots, &options.gcroots, .want = "all"},
 	{"GORT_STACK", parsesize, &options.stack, .want = "a size such as 64k, 256k, 1m or 8m"},
 	{"GORT_LEAKCHECK", parseleakcheck, &options.leakcheck,
-		.want = "0, 1, or some of unreachable, unreachable-likely, blocked-forever and "
-			"extra"},
+		.want = "0, 1, wait, or some of unreachable, unreachable-likely, blocked-forever "
+			"and extra"},
 	{"GORT_CPUPROFILE", parsetext, &options.cpuprofile, .want = "a file name"},
 };
 

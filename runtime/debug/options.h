@@ -16,6 +16,9 @@ enum tracelevel { TRACE_NONE, TRACE_SINGLE, TRACE_ALL, TRACE_SYSTEM, TRACE_CRASH
 /* How the collector learns of stores: GORT_GCMODE. 0: by the stamp of gort-cc. */
 enum gcmode { GCMODE_BARRIER = 1, GCMODE_KERNEL, GCMODE_STW };
 
+/* GORT_LEAKCHECK=wait: wait at the end as the gate does, and let gort-leak look. */
+enum { LEAKCHECK_WAIT = 1 << 8 };
+
 struct options {
 	int32_t gomaxprocs;     /* GOMAXPROCS, 0 = not given */
 	int32_t traceback;      /* GOTRACEBACK, enum tracelevel */
@@ -24,7 +27,7 @@ struct options {
 	int32_t gcroots;        /* GORT_GCROOTS=all: all memory of the program is a root */
 	int32_t gogc;           /* GOGC, percent; -1 = off */
 	int64_t memlimit;       /* GOMEMLIMIT, bytes; INT64_MAX = none */
-	int32_t leakcheck;      /* GORT_LEAKCHECK: enum gort_leak_class at the end, 0 = none */
+	int32_t leakcheck;      /* GORT_LEAKCHECK: gort_leak_class bits or LEAKCHECK_WAIT */
 	const char *cpuprofile; /* GORT_CPUPROFILE, file to write a CPU profile to, or NULL */
 };
 

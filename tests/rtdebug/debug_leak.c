@@ -31,6 +31,19 @@ START_TEST(classes)
 }
 END_TEST
 
+/* Nothing is said, the code is the program's: gort-leak looks. */
+START_TEST(waits)
+{
+	static const char *const waits_only[] = {
+		"GORT_LEAKCHECK=wait", "ASAN_OPTIONS=detect_leaks=0", NULL};
+	victim_run(waits_only, "leak", NULL);
+	expect_exit(0);
+	ck_assert_str_eq(v.text, "");
+	victim_run(waits_only, "leak", "7");
+	expect_exit(7);
+}
+END_TEST
+
 START_TEST(own_code_wins)
 {
 	victim_run(gate, "leak", "7");
@@ -63,6 +76,7 @@ static Suite *test_suite(void)
 	tcase_set_timeout(clean, 60);
 	tcase_add_test(leak, leak_is_66);
 	tcase_add_test(leak, classes);
+	tcase_add_test(leak, waits);
 	tcase_add_test(leak, own_code_wins);
 	tcase_add_test(clean, no_leak_is_silent);
 	tcase_add_test(clean, gate_is_off);

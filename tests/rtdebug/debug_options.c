@@ -64,14 +64,16 @@ START_TEST(leak_classes)
 		const char *text;
 		int32_t bits;
 	} good[] = {{"0", 0}, {"1", 1}, {"extra", 1}, {"unreachable", 2},
-		{"unreachable-likely,blocked-forever", 12}, {"extra,unreachable", 3}};
+		{"unreachable-likely,blocked-forever", 12}, {"extra,unreachable", 3},
+		{"wait", LEAKCHECK_WAIT}};
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
 		setenv("GORT_LEAKCHECK", good[i].text, 1);
 		read_options();
 		ck_assert_str_eq(warned, "");
 		ck_assert_int_eq(options.leakcheck, good[i].bits);
 	}
-	static const char *const bad[] = {"2", "unreachables", "unreach", "extra,,1x"};
+	static const char *const bad[] = {
+		"2", "unreachables", "unreach", "extra,,1x", "wait,extra"};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		setenv("GORT_LEAKCHECK", bad[i], 1);
 		read_options();

@@ -81,7 +81,9 @@ uint64_t *gort_leak_current(size_t *n);
  * gort_leak_find() with the message on standard error. Returns what the process should exit with:
  * code, or GORT_EXIT_LEAK when code is 0 and something leaked. The same runs by itself after
  * gort_main when GORT_LEAKCHECK=1 (set by gort-leak); of the classes that are named when it is
- * GORT_LEAKCHECK=unreachable,unreachable-likely,blocked-forever. Mirrors goleak.VerifyTestMain.
+ * GORT_LEAKCHECK=unreachable,unreachable-likely,blocked-forever; and with GORT_LEAKCHECK=wait it
+ * only waits for those that are about to end, for gort-leak to look from outside. Mirrors
+ * goleak.VerifyTestMain.
  */
 int gort_leak_verify(int code);
 
