@@ -302,7 +302,8 @@ const struct command cmd_chans = {
 		"that stand still with its address on their stack; a circle of them is a possible\n"
 		"deadlock. gort leaks proves which goroutines of a Go program wait for ever.",
 	.own = own,
-	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC | TAKES_CORE,
+	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC |
+		  TAKES_CORE | TAKES_START,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_chans,

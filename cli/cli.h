@@ -70,6 +70,8 @@ struct opts {
 	size_t nids;
 	char **args; /* what is left: the target, or the command to run */
 	int nargs;
+	bool starts;      /* args are the target's command: gort starts it (started.c) */
+	int64_t after_ns; /* and looks so long after that */
 };
 
 enum opt_kind {
@@ -107,6 +109,7 @@ enum {
 	TAKES_PAUSE = 1 << 8 | 1 << 9,
 	TAKES_REPORT = 0x7f << 10, /* what report_open and report_write want to know */
 	TAKES_CORE = 1 << 17,      /* the target may be a core file; --exe */
+	TAKES_START = 1 << 18,     /* the target may be "-- command"; --after */
 };
 
 /* What the words of a command are, for completion. */

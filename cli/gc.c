@@ -337,7 +337,7 @@ const struct command cmd_gc = {
 		 "program. Quantiles are the upper ends of the runtime's histogram buckets.",
 	.own = own,
 	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PROC |
-		  TAKES_CORE,
+		  TAKES_CORE | TAKES_START,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_gc,

@@ -184,7 +184,8 @@ const struct command cmd_heap = {
 		 "heap that holds pointers. Of a program on libgort: large objects by their type,\n"
 		 "the others by size class.",
 	.own = own,
-	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC | TAKES_CORE,
+	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC |
+		  TAKES_CORE | TAKES_START,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_heap,

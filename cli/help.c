@@ -24,6 +24,14 @@ static const struct topic topics[] = {
 		"is read from the files of then, if they are still the same. When the executable\n"
 		"is elsewhere now: --exe FILE. A core that shall need no files:\n"
 		"  echo 0x7f > /proc/PID/coredump_filter; gcore -o core PID\n"
+		"After -- stands a command that gort starts, as in \"gort top -- ./app -p 80\": "
+		"of\n"
+		"top, stacks, record, serve, sched, gc, chans, heap and leaks. They look a second\n"
+		"after its start, or --after TIME; top, serve and record -e cpu look at once. "
+		"What\n"
+		"it prints goes to standard error, with -o FILE to its own place, under the "
+		"screen\n"
+		"of gort top nowhere. gort ends after it.\n"
 		"The target is not stopped, signalled or written to: its memory is read from\n"
 		"outside, and what changed while it was read is read again. What is more is "
 		"asked\n"
@@ -47,7 +55,8 @@ static const struct topic topics[] = {
 		"4    no permission\n"
 		"5    target not supported\n"
 		"66   findings (gort race, gort leak; --exit-code N)\n"
-		"gort race and gort leak otherwise exit as the command did, with 128+N after a\n"
+		"gort race, gort leak and all others that start a command (gort top -- ./app)\n"
+		"otherwise exit as the command did, with 128+N after a\n"
 		"signal; 125 when gort itself failed, 126 when the command is not executable, 127\n"
 		"when it was not found.\n"},
 	{"formats", "text, json, ndjson",
@@ -137,6 +146,9 @@ void print_command_help(struct out *out, const struct command *c)
 	out_printf(out, "\nUsage: %s%s %s\n", command_prefix(c), c->name, c->synopsis);
 	if (c->alias && strcmp(c->alias, c->name))
 		out_printf(out, "       %s %s\n", c->alias, c->synopsis);
+	if (c->common & TAKES_START)
+		out_printf(out, "       %s%s %.*s-- command\n", command_prefix(c), c->name,
+			(int)strcspn(c->synopsis, "<"), c->synopsis);
 	out_printf(out, "\nOptions:\n");
 	const struct opt *row;
 	for (unsigned i = 0; (row = command_opt(c, &i));)
@@ -159,10 +171,9 @@ void print_help(struct out *out)
 		if (command_prefix(commands[i])[0])
 			out_printf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	out_printf(out, "\nPrograms: gort-race [--] command, gort-leak [--] command\n");
-	out_printf(out, "\nA target is a pid, a process name or a core file. More: gort COMMAND "
-			"--help, gort "
-			"help TOPIC\n"
-			"with TOPIC one of");
+	out_printf(out,
+		"\nA target is a pid, a process name, a core file, or -- and a command to start.\n"
+		"More: gort COMMAND --help, gort help TOPIC\nwith TOPIC one of");
 	for (size_t i = 0; i < NTOPICS; i++)
 		out_printf(out, "%s %s", i ? "," : "", topics[i].name);
 	out_printf(out, ".\n");

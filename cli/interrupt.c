@@ -7,11 +7,14 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 #include "interrupt.h"
 
 static volatile sig_atomic_t caught;
 static sigset_t open_mask;
+static int watched = -1; /* a pidfd */
 
 static void on_signal(int sig)
 {
@@ -51,13 +54,19 @@ int interrupt_poll(struct pollfd *fds, unsigned n, int64_t ns)
 	return rc;
 }
 
+void interrupt_at_end_of(pid_t pid)
+{
+	watched = (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
 int64_t interrupt_sleep(int64_t ns)
 {
 	int64_t start = monotonic_now(), passed = 0;
-	while (!caught && (passed = monotonic_now() - start) < ns) {
+	struct pollfd end = {.fd = watched, .events = POLLIN};
+	while (!caught && !end.revents && (passed = monotonic_now() - start) < ns) {
 		int64_t left = ns - passed;
 		struct timespec ts = {left / 1000000000, left % 1000000000};
-		if (ppoll(NULL, 0, &ts, &open_mask) < 0 && errno != EINTR)
+		if (ppoll(&end, 1, &ts, &open_mask) < 0 && errno != EINTR)
 			break;
 	}
 	return monotonic_now() - start;

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -92,10 +93,22 @@ static void await(int gate)
 		_exit(CLI_LAUNCH);
 }
 
+static void place_output(enum launch_out out)
+{
+	int null = out == LAUNCH_SILENT ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+	if (out == LAUNCH_ASIDE)
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+	for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+}
+
 static void run_child(const struct launch *l, const sigset_t *mask, int report, int gate)
 {
 	if (l->exit)
 		await(gate);
+	place_output(l->out);
+	if (l->tied)
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	if (l->pass_fd >= 0)
 		fcntl(l->pass_fd, F_SETFD, 0);
@@ -214,15 +227,23 @@ static int wait_child(const struct launch *l, pid_t pid, int sigfd)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-int launch_run(struct launch *l, struct gsnap_err *err)
+/* Blocks what wait_child wants to hear of. The signalfd, or -1 with err filled. */
+static int watch_signals(sigset_t *old, struct gsnap_err *err)
 {
-	sigset_t set, old;
+	sigset_t set;
 	child_signals(&set);
-	sigprocmask(SIG_BLOCK, &set, &old);
-	int sigfd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), code;
-	pid_t pid = sigfd < 0 ? -1 : start(l, &old, err);
+	sigprocmask(SIG_BLOCK, &set, old);
+	int sigfd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (sigfd < 0)
 		err_what(err, CLI_LAUNCH, "cannot watch signals: %s", strerror(errno));
+	return sigfd;
+}
+
+int launch_run(struct launch *l, struct gsnap_err *err)
+{
+	sigset_t old;
+	int sigfd = watch_signals(&old, err), code;
+	pid_t pid = sigfd < 0 ? -1 : start(l, &old, err);
 	if (pid < 0) {
 		code = err->code;
 	} else {
@@ -231,6 +252,27 @@ int launch_run(struct launch *l, struct gsnap_err *err)
 	}
 	if (sigfd >= 0)
 		close(sigfd);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return code;
+}
+
+int launch_start(struct launch *l, struct gsnap_err *err)
+{
+	sigset_t mask;
+	sigprocmask(SIG_BLOCK, NULL, &mask);
+	l->tied = true;
+	l->pid = start(l, &mask, err);
+	return l->pid < 0 ? -1 : 0;
+}
+
+int launch_wait(struct launch *l, struct gsnap_err *err)
+{
+	sigset_t old;
+	int sigfd = watch_signals(&old, err), code;
+	if (sigfd < 0)
+		return err->code;
+	code = wait_child(l, l->pid, sigfd);
+	close(sigfd);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return code;
 }

@@ -6,6 +6,12 @@
 #include "cli.h"
 #include "exitwatch.h"
 
+enum launch_out {
+	LAUNCH_OUT,    /* gort's own standard output */
+	LAUNCH_ASIDE,  /* gort's standard error: standard output is for data */
+	LAUNCH_SILENT, /* none, and no input: the terminal is gort's */
+};
+
 struct launch {
 	char **argv;
 	const char *path; /* the file to execute */
@@ -16,6 +22,9 @@ struct launch {
 	int tick_ms; /* when nothing else happens for so long, on_tick is called; 0: never */
 	void (*on_tick)(void *arg, pid_t pid);
 	struct exitwatch *exit; /* looks at the child when it exits, or NULL */
+	enum launch_out out;    /* where what it writes goes */
+	bool tied;              /* set by launch_start: gets SIGTERM when gort ends before it */
+	pid_t pid;              /* set by launch_start */
 };
 
 /*
@@ -32,5 +41,12 @@ bool launch_library(const char *name, char *path, size_t size);
  * the child's code, 128+N after a signal, or 125-127 with err filled when it never ran.
  */
 int launch_run(struct launch *l, struct gsnap_err *err);
+
+/*
+ * The same in two parts, for what is to be done while it runs; signals in between have their usual
+ * effect. launch_start: 0, or -1 with err filled.
+ */
+int launch_start(struct launch *l, struct gsnap_err *err);
+int launch_wait(struct launch *l, struct gsnap_err *err);
 
 #endif

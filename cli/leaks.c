@@ -182,7 +182,7 @@ const struct command cmd_leaks = {
 		"as the part of the heap that holds pointers.",
 	.own = own,
 	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER |
-		  TAKES_PROC | TAKES_CORE | TAKES_EXIT_CODE | TAKES_REPORT,
+		  TAKES_PROC | TAKES_CORE | TAKES_EXIT_CODE | TAKES_REPORT | TAKES_START,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_leaks,

@@ -5,6 +5,7 @@
 #include "err.h"
 #include "help.h"
 #include "out.h"
+#include "started.h"
 
 static int show_help(const struct command *c)
 {
@@ -29,7 +30,9 @@ static int run_command(const struct command *c, int argc, char **argv)
 		err_print(&err);
 		return c->launcher ? CLI_LAUNCH : CLI_USAGE;
 	}
-	return o.help ? show_help(c) : c->run(&o);
+	if (o.help)
+		return show_help(c);
+	return o.starts ? started_run(c, &o) : c->run(&o);
 }
 
 static void list_commands(struct gsnap_err *err)

@@ -111,6 +111,14 @@ static void command_page(struct out *out, const struct command *c)
 		roff_text(out, c->synopsis);
 		out_text(out, "\n");
 	}
+	if (c->common & TAKES_START) {
+		out_printf(out, ".br\n.B %s%s\n", command_prefix(c), c->name);
+		char front[128];
+		snprintf(front, sizeof front, "%.*s-- command", (int)strcspn(c->synopsis, "<"),
+			c->synopsis);
+		roff_text(out, front);
+		out_text(out, "\n");
+	}
 	if (c->notes) {
 		out_text(out, ".SH DESCRIPTION\n");
 		filled(out, c->notes);

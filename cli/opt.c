@@ -38,6 +38,8 @@ static const struct opt common[] = {
 	{"junit", 0, OPT_STRING, 0, AT(junit), "FILE", "write findings as JUnit XML"},
 	{"github", 0, OPT_FLAG, 1, AT(github), NULL, "annotate the workflow of GitHub Actions"},
 	{"exe", 0, OPT_STRING, 0, AT(exe), "FILE", "the executable of a core, where it is now"},
+	{"after", 0, OPT_DURATION, 0, AT(after_ns), "TIME",
+		"with -- command: look so long after its start"},
 };
 
 static const struct opt json = {
@@ -269,10 +271,28 @@ static int bad_option(const struct command *c, const char *word, struct gsnap_er
 	return usage(c, err);
 }
 
+static int check_started(const struct command *c, const struct opts *o, struct gsnap_err *err)
+{
+	if (o->nargs == 0)
+		err_what(err, CLI_USAGE, "%s: no command after --", c->name);
+	else if (o->host_proc)
+		err_what(err, CLI_USAGE, "%s: --host-proc and -- command exclude each other",
+			c->name);
+	else
+		return 0;
+	return usage(c, err);
+}
+
 static int check_args(const struct command *c, const struct opts *o, struct gsnap_err *err)
 {
 	if (o->exit_code > UINT8_MAX) { /* of which the kernel would keep the last byte */
 		err_what(err, CLI_USAGE, "%s: --exit-code takes 0 to 255", c->name);
+		return usage(c, err);
+	}
+	if (o->starts && !o->help)
+		return check_started(c, o, err);
+	if (o->after_ns >= 0 && !o->help) {
+		err_what(err, CLI_USAGE, "%s: --after goes with -- command", c->name);
 		return usage(c, err);
 	}
 	if (o->help || (o->nargs >= c->min_args && o->nargs <= c->max_args))
@@ -287,8 +307,9 @@ static int check_args(const struct command *c, const struct opts *o, struct gsna
 	else
 		err_what(err, CLI_USAGE, "%s: no target", c->name);
 	if (!c->launcher && o->nargs < c->min_args && c->args == ARGS_DEFAULT)
-		err_why(err, "the target is a pid or the name of a process%s; gort ps lists them",
-			c->common & TAKES_CORE ? ", or a core file" : "");
+		err_why(err, "the target is a pid or the name of a process%s%s; gort ps lists them",
+			c->common & TAKES_CORE ? ", or a core file" : "",
+			c->common & TAKES_START ? ", or -- and a command" : "");
 	return usage(c, err);
 }
 
@@ -308,11 +329,16 @@ int opts_parse(
 	const struct command *c, int argc, char **argv, struct opts *o, struct gsnap_err *err)
 {
 	struct getopt_args g;
+	/* Counted before getopt moves words that stand in front of "--" behind it. */
+	int after_dashes = argc - 1;
+	while (after_dashes > 0 && strcmp(argv[argc - 1 - after_dashes], "--"))
+		after_dashes--;
 	build(c, &g);
 	*o = (struct opts){.duration_ns = -1,
 		.min_wait_ns = -1,
 		.count = -1,
 		.exit_code = -1,
+		.after_ns = -1,
 		.max_pause_ns = 5000000};
 	if (from_environment(o, err))
 		return -EINVAL;
@@ -336,6 +362,8 @@ int opts_parse(
 	}
 	o->args = argv + optind;
 	o->nargs = argc - optind;
+	o->starts = c->common & TAKES_START && after_dashes == o->nargs &&
+		    !strcmp(argv[optind - 1], "--");
 	o->page = c->common & TAKES_PAGER;
 	o->cores = c->common & TAKES_CORE;
 	return check_args(c, o, err);

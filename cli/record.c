@@ -125,6 +125,7 @@ static int sample(const struct opts *o, struct target *t, struct gsnap *s, int64
 	struct gsnap_err err = {0};
 	struct gocpu *cpu;
 	interrupt_catch();
+	interrupt_at_end_of(t->pid);
 	if (profile_cpu_start(o, t, &cpu, &err))
 		return err_print(&err);
 	*ns = interrupt_sleep(o->duration_ns >= 0 ? o->duration_ns : CPU_NS);
@@ -213,7 +214,7 @@ const struct command cmd_record = {
 		"GORT_CPUPROFILE=FILE in its environment.",
 	.own = own,
 	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_PROC | TAKES_CORE | TAKES_PAUSE |
-		  TAKES_WITHOUT,
+		  TAKES_WITHOUT | TAKES_START,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_record,

@@ -429,7 +429,7 @@ const struct command cmd_sched = {
 		 "CPU is the time from a thread's wake-up, or from losing the CPU, to running,\n"
 		 "counted by eBPF: root, or CAP_BPF and CAP_PERFMON (gort help permissions).",
 	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PROC |
-		  TAKES_WITHOUT,
+		  TAKES_WITHOUT | TAKES_START,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_sched,

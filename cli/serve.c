@@ -191,7 +191,7 @@ const struct command cmd_serve = {
 		 "from 1.22 on. trace is answered with an error: only the program itself can start "
 		 "one.",
 	.own = own,
-	.common = TAKES_PROC | TAKES_WITHOUT,
+	.common = TAKES_PROC | TAKES_WITHOUT | TAKES_START,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_serve,

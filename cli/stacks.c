@@ -558,7 +558,7 @@ const struct command cmd_stacks = {
 		 "that call; what the compiler did not keep says so.",
 	.own = own,
 	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC |
-		  TAKES_CORE | TAKES_PAUSE,
+		  TAKES_CORE | TAKES_PAUSE | TAKES_START,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_stacks,

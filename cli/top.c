@@ -236,7 +236,8 @@ const struct command cmd_top = {
 		 "locks are looked for as rarely as their cost demands; --leaks and the key l ask\n"
 		 "for leaks now. A leak is what two looks agree on: see gort leaks --help.",
 	.own = own,
-	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PROC,
+	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PROC |
+		  TAKES_START,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_top,

@@ -57,6 +57,25 @@ go_target() {
 	fail "the Go program never got ready"
 }
 
+# soon FILE REGEX: waits until a line of the file matches.
+soon() {
+	for ((i = 0; i < 1500; i++)); do
+		grep -Eq -- "$2" "$1" && return
+		sleep 0.02
+	done
+	fail "never in $1: $2"
+}
+
+# Starts gort with "$@" on the program that go_target has built; sets mine, and child once gort
+# waits for its end.
+start_under() {
+	"$gort" "$@" -- "$work/$name" >"$work/out" 2>"$work/err" &
+	mine=$!
+	pids+=("$mine")
+	soon "$work/err" '^gort: waiting for .* to end$'
+	child=$(sed -n 's/.*waiting for .* (pid \([0-9]*\)) to end$/\1/p' "$work/err")
+}
+
 case $1 in
 gone)
 	sleep 0 &
@@ -138,6 +157,35 @@ look)
 	"$check" gort.top/1 0 "pid=$pid" goroutines.chan=40 <"$work/out" || fail "JSON"
 	expect 0 "$gort" sched --without bpf -d 1ms "$pid"
 	printed '^P     [0-9]+ '
+	;;
+started)
+	go_target
+	start_under stacks --json
+	soon "$work/err" '^ready$' # not among the data
+	"$check" gort.stacks/1 0 "pid=$child" 'kind="go"' <"$work/out" || fail "JSON"
+	kill "$mine" # goes on to the command, whose end gort awaits
+	wait "$mine"
+	[ $? = 143 ] || fail "not the command's exit code"
+	[ ! -e "/proc/$child" ] || fail "the command is still there"
+	start_under record -e goroutine -o "$work/g.pb.gz"
+	soon "$work/out" '^ready$'
+	go tool pprof -raw "$work/g.pb.gz" >"$work/raw" 2>&1 || fail "go tool pprof"
+	kill -KILL "$mine"
+	for ((i = 0; i < 1500; i++)); do
+		readlink "/proc/$child/exe" >/dev/null || break # none of a zombie either
+		sleep 0.02
+	done
+	! readlink "/proc/$child/exe" >/dev/null || fail "gort was killed and left the command"
+	expect 3 "$gort" stacks -- sh -c 'exit 7'
+	message 'ended before gort looked'
+	grep -q 'exit code is 7$' "$work/err" || fail "no exit code"
+	expect 127 "$gort" top --once -- no-such-command
+	expect 2 "$gort" stacks --
+	message 'no command after --'
+	expect 2 "$gort" stacks 1 -- true
+	message "one word too many: 'true'"
+	expect 2 "$gort" stacks --after 1s 1
+	message '--after goes with'
 	;;
 doctor)
 	go_target
