@@ -23,7 +23,8 @@
 #define MAX_IMAGE (1ull << 30)
 #define PIECE     4096u
 
-static const struct core_segment *segment_at(const struct core *c, uint64_t addr)
+/* Number of the first segment that ends behind addr. */
+static size_t segment_from(const struct core *c, uint64_t addr)
 {
 	size_t lo = 0, hi = c->nsegments;
 	while (lo < hi) {
@@ -33,7 +34,13 @@ static const struct core_segment *segment_at(const struct core *c, uint64_t addr
 		else
 			hi = mid;
 	}
-	return lo < c->nsegments && c->segments[lo].lo <= addr ? &c->segments[lo] : NULL;
+	return lo;
+}
+
+static const struct core_segment *segment_at(const struct core *c, uint64_t addr)
+{
+	size_t i = segment_from(c, addr);
+	return i < c->nsegments && c->segments[i].lo <= addr ? &c->segments[i] : NULL;
 }
 
 const struct core_map *core_map_at(const struct core *c, uint64_t addr)
@@ -245,12 +252,32 @@ static uint64_t image_bias(const Elf64_Ehdr *eh, const Elf64_Phdr *ph, uint64_t 
 	return 0;
 }
 
+/*
+ * The first address from addr on of which the core itself has the byte, or UINT64_MAX. A byte of
+ * each part that is passed over is asked for, so that it is noted as lacking.
+ */
+static uint64_t next_held(struct core *c, uint64_t addr)
+{
+	uint8_t byte;
+	for (size_t i = segment_from(c, addr); i < c->nsegments; i++) {
+		const struct core_segment *s = &c->segments[i];
+		addr = addr < s->lo ? s->lo : addr;
+		if (addr - s->lo < s->have)
+			return addr;
+		read_at(c, addr, &byte, 1);
+	}
+	return UINT64_MAX;
+}
+
+/* What the core has of it: its file is not there, and headers that lie may claim a gigabyte. */
 static void copy_segment(struct core *c, const Elf64_Phdr *ph, uint64_t bias, uint8_t *image)
 {
-	for (uint64_t at = 0; at < ph->p_filesz;) {
+	uint64_t from = ph->p_vaddr + bias;
+	for (uint64_t at = next_held(c, from) - from; at < ph->p_filesz;
+		at = next_held(c, from + at) - from) {
 		uint64_t piece = PIECE - (ph->p_vaddr + at) % PIECE;
 		size_t len = piece < ph->p_filesz - at ? piece : ph->p_filesz - at;
-		read_at(c, ph->p_vaddr + bias + at, image + ph->p_offset + at, len);
+		read_at(c, from + at, image + ph->p_offset + at, len);
 		at += len;
 	}
 }
