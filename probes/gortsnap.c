@@ -16,6 +16,7 @@
 #include "gortsched.h"
 #include "gortsnap.h"
 #include "mappings.h"
+#include "procfs.h"
 #include "view.h"
 
 struct gortsnap {
@@ -159,7 +160,7 @@ static void fill_process(struct gortsnap *s, struct gsnap *out)
 	struct module *exe = modules_main(s->ms);
 	out->pid = s->t->pid;
 	out->when = monotonic_ns();
-	out->exe = exe ? gsnap_str(out, exe->path, strlen(exe->path)) : "";
+	out->exe = exe ? gsnap_str(out, exe->path, procfs_path_len(exe->path)) : "";
 	out->version = gsnap_str(out, s->read.version, strlen(s->read.version));
 	out->stripped = gortsnap_stripped(s);
 	out->pie = gortsnap_pie(s);

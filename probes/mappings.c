@@ -2,7 +2,7 @@
 #include "mappings.h"
 
 #include <stdio.h>
-#include <string.h>
+#include "procfs.h"
 
 static void add_map(struct gsnap *out, struct module *m)
 {
@@ -18,7 +18,7 @@ static void add_map(struct gsnap *out, struct module *m)
 	map->start = m->exec_start;
 	map->limit = m->exec_end;
 	map->offset = m->exec_offset;
-	map->file = gsnap_str(out, m->path, strlen(m->path));
+	map->file = gsnap_str(out, m->path, procfs_path_len(m->path));
 	map->build_id = gsnap_str(out, hex, strlen(hex));
 }
 

@@ -89,6 +89,13 @@ static int core_read(struct core *c, struct procinfo *out)
 	return 0;
 }
 
+size_t procfs_path_len(const char *path)
+{
+	static const char mark[] = " (deleted)";
+	size_t n = strlen(path), len = sizeof mark - 1;
+	return n > len && !strcmp(path + n - len, mark) ? n - len : n;
+}
+
 int procfs_read(const struct target *t, struct procinfo *out)
 {
 	char text[4096];
@@ -109,6 +116,7 @@ int procfs_read(const struct target *t, struct procinfo *out)
 	ssize_t n =
 		readlink(target_path(t, "exe", path, sizeof path), out->exe, sizeof out->exe - 1);
 	out->exe[n > 0 ? n : 0] = '\0';
+	out->exe[procfs_path_len(out->exe)] = '\0';
 	out->container = other_pid_namespace(t);
 	return 0;
 }

@@ -22,6 +22,9 @@ struct procinfo {
 /* 0, -ESRCH when there is no such process. Fields that cannot be read stay zero or "". */
 int procfs_read(const struct target *t, struct procinfo *out);
 
+/* Length of a path without the kernel's mark that the file has been deleted, or replaced. */
+size_t procfs_path_len(const char *path);
+
 /*
  * Reads a whole file of the process into buf as a NUL-terminated text, cut to size - 1 bytes. Its
  * length, or a negative errno.

@@ -202,6 +202,12 @@ record)
 	printed ' 40: '
 	printed 'main\.waiter'
 	[ "$(find "$work" -name 'g.pb.gz*' | wc -l)" = 1 ] || fail "a temporary file is left"
+	rm "$work/$name" # as an upgrade does
+	expect 0 "$gort" record -e goroutine -o "$work/g.pb.gz" "$pid"
+	go tool pprof -top "$work/g.pb.gz" >"$work/out" 2>&1 || fail "go tool pprof"
+	printed "^File: $name\$"
+	expect 0 "$gort" stacks "$pid"
+	printed "^gort stacks  $name \\(pid $pid\\)"
 	;;
 *)
 	fail "no case $1"
