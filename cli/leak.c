@@ -95,7 +95,8 @@ static int judge(const struct opts *o, struct session *s, struct gsnap_err *err)
 		return CLI_LAUNCH;
 	}
 	int code = 0;
-	if (leakreport_any(v) || o->verbose)
+	/* A file is of this run, also when that was clean; nobody reads a page about nothing. */
+	if (leakreport_any(v) || o->verbose || o->output || o->format != FORMAT_TEXT)
 		code = leakreport_print(o, STDERR_FILENO, v, 1);
 	int written = leakreport_write(v, o, o->verbose);
 	if (code || written)

@@ -76,6 +76,8 @@ reports)
 	grep -q '^Type: goroutineleak$' "$tmp/top" || fail "go tool pprof cannot read the profile"
 	grep -q ' 3 .*goleaktest\.lost\.func1$' "$tmp/top" || fail "not the leaked ones"
 	gives 125 leak --fail-on growing
+	gives 0 "" --json -o "$tmp/report"
+	grep -q '"leaked":0' "$tmp/report" || fail "a clean run leaves the report of another"
 	gives 0 leak --ignore "top:^gort.test/goleaktest.lost"
 	grep -q 'suppressed by top:' "$tmp/err" || fail "the suppression is not told"
 	gives 0 leak --baseline "$tmp/base" --update-baseline

@@ -115,7 +115,7 @@ def by_gort(gort_leak, folder, work, plant):
     report = os.path.join(work, "report")
     if os.path.exists(report):
         os.unlink(report)
-    judge = f"{gort_leak} --fail-on unreachable,extra --json -v -o {report}"
+    judge = f"{gort_leak} --fail-on unreachable,extra --json -o {report}"
     done = go_test(folder, "-exec", judge, PLANT=plant)
     if not os.path.exists(report):
         return None, done.stdout + done.stderr
