@@ -81,7 +81,7 @@ static bool endssoon(uint32_t turn)
 {
 	int64_t end = nanotime() + AWAKE_NS;
 	while (load_acq(&stop.turn) == turn) {
-		if (nanotime() > end)
+		if (load_rlx(&stopcrowded) || nanotime() > end)
 			return false;
 		__builtin_ia32_pause();
 	}

@@ -136,20 +136,21 @@ static bool computes(int32_t tid)
 static bool onrunqueue(int32_t tid)
 {
 	char text[256];
-	if (computes(tid))
-		return true;
 	readtask(tid, "stat", text, sizeof(text));
 	const char *end = strrchr(text, ')'); /* the name of the thread may hold anything */
 	return !end || end[1] != ' ' || end[2] == 'R';
 }
 
-static void signalm(const struct p *pp, struct m *mp)
+/* True when the thread has a CPU. */
+static bool signalm(const struct p *pp, struct m *mp)
 {
+	bool runs = computes(mp->procid);
 	if (*(struct m *const volatile *)&pp->m == mp && load_acq(&pp->status) == _Prunning &&
-		(debug.preempt || onrunqueue(mp->procid)))
+		(debug.preempt || runs || onrunqueue(mp->procid)))
 		signalthread(mp->procid);
 	else
 		store_rlx(&mp->signalpending, 0);
+	return runs;
 }
 
 void closegate(struct m *mp)
@@ -187,15 +188,17 @@ void preemptone(struct p *pp, uint32_t tick)
 	preemptsignals(&pp, &mp, 1);
 }
 
-void preemptsignals(struct p *const *ps, struct m *const *ms, int32_t n)
+bool preemptsignals(struct p *const *ps, struct m *const *ms, int32_t n)
 {
+	bool runs = true;
 	if (n == 0 || debug.asyncpreemptoff)
-		return;
+		return true;
 	for (int32_t i = 0; i < n; i++)
 		store_rlx(&ms[i]->signalpending, 1);
 	membarrier_all();
 	for (int32_t i = 0; i < n; i++)
-		signalm(ps[i], ms[i]);
+		runs &= signalm(ps[i], ms[i]);
+	return runs;
 }
 
 void preemptwait(struct m *mp)

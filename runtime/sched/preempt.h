@@ -20,8 +20,11 @@ void preemptminit(struct m *mp);
 void preemptone(struct p *pp, uint32_t tick);
 /* The first half of that, without the signal. Returns whom it has asked; NULL: nobody. */
 struct m *preemptask(struct p *pp, uint32_t tick);
-/* The second, for n who have been asked: ms[i] gets the signal if it still runs ps[i]. */
-void preemptsignals(struct p *const *ps, struct m *const *ms, int32_t n);
+/*
+ * The second, for n who have been asked: ms[i] gets the signal if it still runs ps[i]. False when
+ * some of them have no CPU now.
+ */
+bool preemptsignals(struct p *const *ps, struct m *const *ms, int32_t n);
 /*
  * The next call that mp's goroutine makes of the library yields, or collects. With one P also of an
  * inlined operation: a loop of these has no safe point.

@@ -46,6 +46,7 @@
 #define CALL_NS  10000
 #define SPIN_NS  30000 /* others stop within 10 us if they have a CPU; a wakeup costs more */
 
+_Atomic bool stopcrowded;
 static gort_mutex worldsema; /* held while the world is stopped, and by who stops it */
 static bool standing;        /* Ps stop where their Ms stand; guarded by sched.lock */
 static int64_t stopbegan;    /* guarded by worldsema */
@@ -90,7 +91,8 @@ static void stopothers(struct p *mine)
 	}
 }
 
-static void preemptall(struct p *mine, bool signal)
+/* False when some need a CPU first. */
+static bool preemptall(struct p *mine, bool signal)
 {
 	static struct p *ps[MAXGOMAXPROCS] NOPTRBSS; /* who has been asked; of who has worldsema */
 	static struct m *ms[MAXGOMAXPROCS] NOPTRBSS;
@@ -105,8 +107,7 @@ static void preemptall(struct p *mine, bool signal)
 		ms[n] = preemptask(pp, load_rlx(&pp->schedtick));
 		n += ms[n] != NULL;
 	}
-	if (signal)
-		preemptsignals(ps, ms, n);
+	return !signal || preemptsignals(ps, ms, n);
 }
 
 /* A little while, in which nobody need be woken. */
@@ -142,10 +143,11 @@ static void awaitall(struct p *mine)
 		lock(&sched.lock);
 		stopothers(mine);
 		unlock(&sched.lock);
-		preemptall(mine, true);
-		if (stoppedsoon(SPIN_NS))
+		bool run = preemptall(mine, true);
+		if (stoppedsoon(run ? SPIN_NS : 0))
 			break;
 		lendall(mine);
+		store_rlx(&stopcrowded, true);
 		futexsleep(&sched.stopnote.key, 0, AGAIN_NS);
 	}
 	lendback();
@@ -162,6 +164,7 @@ static int64_t stopworld(bool stand)
 	if (stand)
 		gcstopbegin();
 	noteclear(&sched.stopnote);
+	store_rlx(&stopcrowded, false);
 	stopbegan = nanotime();
 	lock(&sched.lock);
 	standing = stand;

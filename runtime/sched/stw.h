@@ -10,6 +10,8 @@
  * Otherwise like stopTheWorld, and ended by startTheWorld. Returns when it began to ask others.
  */
 int64_t stopTheWorldGC(void);
+/* Who stops the world has had to sleep: who stands must not keep the CPU that he may need. */
+extern _Atomic bool stopcrowded;
 /*
  * In that handler, on an M whose goroutine was interrupted in the program's text: true when its P
  * has been stopped. It must then wait until the turn, of which *turn is told, has changed.

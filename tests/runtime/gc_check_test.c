@@ -137,10 +137,13 @@ static int keptinmalloc(int argc, char **argv)
 	return 0;
 }
 
+static const char *const modes[] = {"stw", "barrier", "kernel"};
+#define NMODES (sizeof(modes) / sizeof(*modes))
+
 START_TEST(test_malloc)
 {
-	for (int i = 0; i < 2; i++) {
-		setenv("GORT_GCMODE", i ? "barrier" : "stw", 1);
+	for (size_t i = 0; i < NMODES; i++) {
+		setenv("GORT_GCMODE", modes[i], 1);
 		setenv("GORT_DEBUG", "gcmalloccheck=1,clobberfree=1", 1);
 		expect_report(inmalloc, "gcmalloccheck: the object");
 		expect_silence(toldinmalloc);
@@ -290,8 +293,8 @@ static int onforeignstack(int argc, char **argv)
 START_TEST(test_roots)
 {
 	setenv("GORT_DEBUG", "clobberfree=1", 1);
-	for (int i = 0; i < 2; i++) {
-		setenv("GORT_GCMODE", i ? "barrier" : "stw", 1);
+	for (size_t i = 0; i < NMODES; i++) {
+		setenv("GORT_GCMODE", modes[i], 1);
 		expect_code(dlopened, 0);
 		expect_code(onforeignstack, 0);
 	}
