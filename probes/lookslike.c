@@ -157,16 +157,24 @@ static bool other_machine(const struct target *t, struct gsnap_err *err)
 	return true;
 }
 
+static int zombie(const struct target *t, const struct procinfo *info, struct gsnap_err *err)
+{
+	err->code = 3;
+	snprintf(err->what, sizeof err->what, "%s (%s) has ended", t->name, info->comm);
+	snprintf(err->why, sizeof err->why,
+		"it is a zombie: listed until its parent has asked for its exit code");
+	return -ESRCH;
+}
+
 int lookslike_foreign(const struct target *t, const struct procinfo *info, struct gsnap_err *err)
 {
+	if (info->state == 'Z')
+		return zombie(t, info, err);
 	err->code = 5;
 	snprintf(err->what, sizeof err->what, "%s (%s) is neither a Go program nor one on libgort",
 		t->name, info->comm);
 	if (info->kernel_thread)
 		snprintf(err->why, sizeof err->why, "it is a kernel thread");
-	else if (info->state == 'Z')
-		snprintf(err->why, sizeof err->why,
-			"it is a zombie: it has ended and its parent has not collected it yet");
 	else if (!interpreter(info, err) && !other_machine(t, err))
 		snprintf(err->why, sizeof err->why,
 			"looks like %.100s, a native program: no Go build info, and not linked "

@@ -86,6 +86,15 @@ gone)
 		expect 3 "$gort" $command $pid
 		message "$pid"
 	done
+	mkfifo "$work/end"
+	bash -c 'cat "$1" & echo $!; exec sleep 60' - "$work/end" >"$work/pid" &
+	pids+=($!)
+	soon "/proc/$!/comm" '^sleep$' # a shell would still ask for its child's exit code
+	zombie=$(head -n 1 "$work/pid")
+	: >"$work/end"
+	soon "/proc/$zombie/status" '^State:.Z'
+	expect 3 "$gort" stacks "$zombie"
+	message "$zombie (cat) has ended"
 	expect 3 "$gort" stacks no-such-process-name
 	message no-such-process-name
 	;;
