@@ -53,6 +53,7 @@ struct cycle {
 	uint64_t before, during, goal;
 	uint32_t number; /* from 0 */
 	bool forced, concurrent;
+	struct gctimes cpu; /* of those who marked beside the program */
 	uint32_t gaveup;
 	void (*mark)(uintptr_t sp, void *arg); /* in one stop; NULL: as usual */
 	void *arg;
@@ -153,16 +154,17 @@ static void account(struct gctimes t, int64_t now)
 static void finish(struct cycle *c)
 {
 	uint64_t marked = markedbytes();
-	struct gctimes t = c->concurrent ? workerstimes() : (struct gctimes){0};
+	if (c->concurrent)
+		c->cpu = workerstimes();
 	if (unlikely(debug.gcmalloccheck))
 		malloccheck();
 	c->during = load_rlx(&gcpace.live);
 	c->end = nanotime();
 	store_rlx(&gcwanted, false);
-	paceend(marked, partof(c, t.assisted), partof(c, t.idle), c->concurrent);
+	paceend(marked, partof(c, c->cpu.assisted), partof(c, c->cpu.idle), c->concurrent);
 	sweepbegin(gcpace.goal - marked);
 	mProf_NextCycle();
-	account(t, c->end);
+	account(c->cpu, c->end);
 	gccycles.forced += c->forced;
 	gccycles.last = c->end;
 	xadd_acqrel(&gccycles.n, 1);
@@ -328,7 +330,6 @@ static struct text milliseconds(int64_t ns)
 static void trace(const struct cycle *c)
 {
 	static bool advised;
-	struct gctimes t = c->concurrent ? workerstimes() : (struct gctimes){0};
 	int64_t stop = c->began - c->begin, mark = c->done - c->began, last = c->end - c->done;
 	getm()->noretake++;
 	if (!advised)
@@ -339,12 +340,13 @@ static void trace(const struct cycle *c)
 		"%lu->%lu->%lu MB, %lu MB goal, %lu MB stacks, %lu MB globals, %d P%s\n",
 		load_rlx(&gccycles.n), (double)(c->begin - gc.start) / 1e9,
 		(int)(100 * cpufraction(c->end)), milliseconds(stop).s, milliseconds(mark).s,
-		milliseconds(last).s, milliseconds(stop * gomaxprocs).s, milliseconds(t.assisted).s,
-		milliseconds(t.background).s, milliseconds(t.idle).s,
-		milliseconds(last * gomaxprocs).s, (unsigned long)(c->before >> 20),
-		(unsigned long)(c->during >> 20), (unsigned long)(markedbytes() >> 20),
-		(unsigned long)(c->goal >> 20), (unsigned long)(rootsstacks() >> 20),
-		(unsigned long)(rootsglobals() >> 20), gomaxprocs, c->forced ? " (forced)" : "");
+		milliseconds(last).s, milliseconds(stop * gomaxprocs).s,
+		milliseconds(c->cpu.assisted).s, milliseconds(c->cpu.background).s,
+		milliseconds(c->cpu.idle).s, milliseconds(last * gomaxprocs).s,
+		(unsigned long)(c->before >> 20), (unsigned long)(c->during >> 20),
+		(unsigned long)(markedbytes() >> 20), (unsigned long)(c->goal >> 20),
+		(unsigned long)(rootsstacks() >> 20), (unsigned long)(rootsglobals() >> 20),
+		gomaxprocs, c->forced ? " (forced)" : "");
 	getm()->noretake--;
 }
 
