@@ -53,12 +53,15 @@ static void scan_symbols(
 	const unsigned char *table = span(im, sh->sh_offset, n, sizeof(Elf64_Sym));
 	if (!table || !section(im, eh, sh->sh_link, &strings) || strings.sh_offset > im->len)
 		return;
-	for (uint64_t i = 0; i < n && !out->tsan_inside; i++) {
+	for (uint64_t i = 0; i < n; i++) {
 		Elf64_Sym sym;
 		memcpy(&sym, table + i * sizeof sym, sizeof sym);
 		if (sym.st_shndx != SHN_UNDEF && sym.st_value != 0 &&
-			!strcmp(text(im, strings.sh_offset + sym.st_name), "__tsan_init"))
+			!strcmp(text(im, strings.sh_offset + sym.st_name), "__tsan_init")) {
 			out->tsan_inside = true;
+			out->tsan_exported |= sh->sh_type == SHT_DYNSYM;
+			return;
+		}
 	}
 }
 

@@ -7,15 +7,16 @@
 #include <stddef.h>
 
 struct elfscan {
-	bool elf64;       /* an x86-64 ELF executable */
-	bool dynamic;     /* has a program interpreter, so LD_PRELOAD works */
-	bool go;          /* built by the Go toolchain */
-	bool go_race;     /* with -race, says its build information */
-	bool libgort;     /* carries or needs libgort */
-	bool gort_cc;     /* linked by gort-cc: calls libgort's hooks before its stores */
-	bool gort_race;   /* with --race: before all accesses */
-	bool tsan_inside; /* defines __tsan_init itself: clang's static runtime, go build -race */
-	char tsan[64];    /* the ThreadSanitizer runtime it needs ("libtsan.so.2"), or "" */
+	bool elf64;         /* an x86-64 ELF executable */
+	bool dynamic;       /* has a program interpreter, so LD_PRELOAD works */
+	bool go;            /* built by the Go toolchain */
+	bool go_race;       /* with -race, says its build information */
+	bool libgort;       /* carries or needs libgort */
+	bool gort_cc;       /* linked by gort-cc: calls libgort's hooks before its stores */
+	bool gort_race;     /* with --race: before all accesses */
+	bool tsan_inside;   /* defines __tsan_init itself: clang's static runtime, go build -race */
+	bool tsan_exported; /* and exports it, as clang's does unless told otherwise */
+	char tsan[64];      /* the ThreadSanitizer runtime it needs ("libtsan.so.2"), or "" */
 };
 
 /* Looks at the bytes of a file; anything malformed is only "not there". */

@@ -4,7 +4,8 @@
  *
  *  - C and C++ compiled with -fsanitize=thread: libgort-race.so is preloaded, together with a
  *    library that carries the name of the ThreadSanitizer runtime the program needs, so that the
- *    real one is never mapped. So it is into programs of gort-cc --race, which call libgort.
+ *    real one is never mapped. So it is into programs of gort-cc --race, which call libgort, and
+ *    into those that have the runtime linked in, which it then replaces (race/static_patch.c).
  *  - Go built with -race: libgort-race-go.so is preloaded and takes the place of Go's detector.
  *  - a program that nothing was compiled into, with --sample: it is looked at from outside
  *    (probes/racesample.h).
@@ -128,10 +129,10 @@ static void why_not(const struct elfscan *e, struct gsnap_err *err)
 					: "it is a Go program built without -race");
 	else if (e->gort_cc)
 		err_why(err, "gort-cc compiled it without --race, so its reads are unseen");
-	else if (e->tsan_inside)
-		err_why(err, "clang linked its own ThreadSanitizer runtime into it");
 	else if (!e->dynamic)
 		err_why(err, "it is linked statically, so nothing can be preloaded");
+	else if (e->tsan_inside)
+		err_why(err, "it hides the ThreadSanitizer runtime that clang linked into it");
 	else
 		err_why(err,
 			"it was not compiled with -fsanitize=thread, so its accesses are unseen");
@@ -141,8 +142,8 @@ static void why_not(const struct elfscan *e, struct gsnap_err *err)
 		err_try(err, "%s", build);
 	else
 		err_try(err, "gort-race PROGRAM      (the program itself, not a wrapper of it)");
-	if (e->tsan_inside && !e->go && !e->gort_cc)
-		err_try(err, "clang -fsanitize=thread -shared-libsan -g ...");
+	if (e->tsan_inside && e->dynamic && !e->go)
+		err_try(err, "clang -fsanitize=thread -g ...      (without a version script)");
 	if (may_sample(e))
 		err_try(err, "gort-race --sample ...      (looks at some accesses, from outside)");
 }
@@ -150,10 +151,10 @@ static void why_not(const struct elfscan *e, struct gsnap_err *err)
 static enum way way_of(const char *path, struct elfscan *e, struct gsnap_err *err)
 {
 	int rc = elfscan_file(path, e);
-	if (!rc && e->dynamic && (e->gort_race || (e->tsan[0] && !e->tsan_inside)))
-		return WAY_C;
 	if (!rc && e->go && e->dynamic && e->tsan_inside)
 		return WAY_GO;
+	if (!rc && e->dynamic && (e->gort_race || (e->tsan_inside ? e->tsan_exported : e->tsan[0])))
+		return WAY_C;
 	/* A script of that name is a version manager's, or pip's, and knows the toolchain. */
 	if (!rc && (e->go || !e->elf64) && !strcmp(base_name(path), "go"))
 		return WAY_GO_COMMAND;
@@ -505,24 +506,24 @@ const struct command cmd_race = {
 		    "gort race go test ./...                # Go, with gort's detector linked in\n"
 		    "gort race --sarif r.sarif ./app        # a file for CI\n"
 		    "gort race --sample ./server            # as it is, without a rebuild\n",
-	.notes =
-		"The program is one compiled with gcc -fsanitize=thread, or built with go build\n"
-		"-race, or the command go itself: build, install, run or test. Of C programs also\n"
-		"lock-order inversions, misuse of locks, threads that nobody joined and calls "
-		"that\n"
-		"a signal handler may not make are reported. Exits with 66 when anything was "
-		"found,\n"
-		"else as the command did.\n"
-		"GORT_RACE=\"name=value ...\" switches them off: report_mutex_bugs=0,\n"
-		"detect_deadlocks=0, report_thread_leaks=0, report_signal_unsafe=0; TSAN_OPTIONS "
-		"and\n"
-		"GORACE are read too, with the suppressions=FILE they name.\n"
-		"With --sample a program of another build is run as it is: now and then a thread\n"
-		"stands for a moment before an access, and who then touches the same memory "
-		"races\n"
-		"with it. Most races are not met that way, atomic loads and stores of C11 look "
-		"like\n"
-		"others, and only the program itself is looked at.",
+	.notes = "The program is one compiled with -fsanitize=thread, or built with go build "
+		 "-race,\n"
+		 "or the command go itself: build, install, run or test. Of C programs also\n"
+		 "lock-order inversions, misuse of locks, threads that nobody joined and calls "
+		 "that\n"
+		 "a signal handler may not make are reported. Exits with 66 when anything was "
+		 "found,\n"
+		 "else as the command did.\n"
+		 "GORT_RACE=\"name=value ...\" switches them off: report_mutex_bugs=0,\n"
+		 "detect_deadlocks=0, report_thread_leaks=0, report_signal_unsafe=0; TSAN_OPTIONS "
+		 "and\n"
+		 "GORACE are read too, with the suppressions=FILE they name.\n"
+		 "With --sample a program of another build is run as it is: now and then a thread\n"
+		 "stands for a moment before an access, and who then touches the same memory "
+		 "races\n"
+		 "with it. Most races are not met that way, atomic loads and stores of C11 look "
+		 "like\n"
+		 "others, and only the program itself is looked at.",
 	.own = own,
 	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_EXIT_CODE | TAKES_REPORT,
 	.min_args = 1,

@@ -38,10 +38,19 @@ static bool symtab(struct elfsym *e, const Elf64_Ehdr *eh, const Elf64_Shdr *sh)
 	return !e->image[e->str + e->nstr - 1]; /* so that every name in it ends */
 }
 
+static bool any_symtab(struct elfsym *e, const Elf64_Ehdr *eh, uint32_t type)
+{
+	Elf64_Shdr sh;
+	for (uint64_t i = 0; section(e, eh, i, &sh); i++) {
+		if (sh.sh_type == type)
+			return symtab(e, eh, &sh);
+	}
+	return false;
+}
+
 bool elfsym_open(struct elfsym *e, const void *image, size_t len)
 {
 	Elf64_Ehdr eh;
-	Elf64_Shdr sh;
 	*e = (struct elfsym){.image = image, .len = len};
 	if (len < sizeof eh)
 		return false;
@@ -54,11 +63,7 @@ bool elfsym_open(struct elfsym *e, const void *image, size_t len)
 		return false;
 	e->phoff = eh.e_phoff;
 	e->phnum = eh.e_phnum;
-	for (uint64_t i = 0; section(e, &eh, i, &sh); i++) {
-		if (sh.sh_type == SHT_SYMTAB)
-			return symtab(e, &eh, &sh);
-	}
-	return false;
+	return any_symtab(e, &eh, SHT_SYMTAB) || any_symtab(e, &eh, SHT_DYNSYM);
 }
 
 const char *elfsym_next(struct elfsym *e, uint64_t *value)

@@ -15,7 +15,7 @@ struct elfsym {
 	uint64_t next;
 };
 
-/* False when it is no x86-64 ELF image, or has no .symtab. */
+/* Takes .dynsym where .symtab was stripped. False when there is neither, or no x86-64 ELF image. */
 bool elfsym_open(struct elfsym *e, const void *image, size_t len);
 
 /* The next function's name, terminated, and its address in the file's terms; NULL at the end. */

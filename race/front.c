@@ -164,7 +164,9 @@ __attribute__((constructor)) static void read_environment(void)
 	free(malloc(1)); /* looked up now: dlsym() frees what it said of a failure before */
 	options_parse(__tsan_default_options());
 	report_init(option_names, sizeof option_names / sizeof *option_names);
-	report_hide(__tsan_default_suppressions());
+	const char *hidden = __tsan_default_suppressions();
+	if (hidden)
+		report_hide(hidden);
 	if (!options.follow)
 		stay_in_first();
 	dl_iterate_phdr(note_module, NULL);

@@ -5,36 +5,18 @@
  *
  * A Go -race executable has its detector linked in statically, but is dynamic (it needs libc), so
  * this library can be preloaded; an IFUNC resolver runs while the loader relocates it, before any
- * code of the program. It puts a jump over the first bytes of each function that Go's runtime
- * calls: `jmp rel32` to a trampoline near the program, which jumps on to this library. Functions as
- * short as five bytes can be replaced like that. In any other program nothing happens.
+ * code of the program. It puts a jump over each function that Go's runtime calls (patch.h).
+ * Functions as short as five bytes can be replaced like that. In any other program nothing happens.
  *
  * The runtime's own functions that call the detector most are replaced as well, by go_fast.S, if
  * they begin with the instructions that all versions known have; else they stay.
- *
- * The resolver runs while this library is being relocated: no function of another library, nothing
- * whose address is not known relative to the pc or by a relative relocation.
  */
 #include "builtins.h"
 
-#include <elf.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-
-#include "elfsym.h"
 #include "go_abi.h"
-#include "mem.h"
+#include "patch.h"
 #include "record.h"
-#include "sys.h"
 #include "text.h"
-
-#define NEAR_STEP      (1ull << 20)
-#define NEAR_FROM      (256ull << 20) /* leaves room for brk */
-#define NEAR_TO        (1792ull << 20)
-#define NEAR_SIZE      8192
-#define TRAMPOLINE     16
-#define MAP_AT_EXACTLY (MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE)
 
 struct entry {
 	const char *name;
@@ -81,32 +63,8 @@ static struct {
 	[FUNC_EXIT] = {"runtime.racefuncexit", go_fast_func_exit, 0},
 };
 
-struct program {
-	struct elfsym sym;
-	struct elfload load;
-	uint64_t bias;
-	unsigned char *near; /* free space for trampolines */
-};
-
-static bool map_program(struct program *p)
-{
-	struct stat st;
-	long fd = SYS3(SYS_open, "/proc/self/exe", O_RDONLY | O_CLOEXEC, 0), image = -1;
-	if (fd < 0)
-		return false;
-	if (!SYS3(SYS_fstat, fd, &st, 0))
-		image = rawsyscall6(SYS_mmap, 0, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	SYS3(SYS_close, fd, 0, 0);
-	if (image < 0 && image > -4096)
-		return false;
-	if (elfsym_open(&p->sym, (const void *)image, (size_t)st.st_size))
-		return true;
-	SYS3(SYS_munmap, image, st.st_size, 0);
-	return false;
-}
-
 /* True when the program has Go's detector in it. */
-static bool find_entries(struct program *p)
+static bool find_entries(struct patch *p)
 {
 	const char *name;
 	uint64_t value, start = 0;
@@ -127,66 +85,7 @@ static bool find_entries(struct program *p)
 	return start && elfsym_load(&p->sym, start, &p->load);
 }
 
-static uint64_t phdr_in_memory(void)
-{
-	Elf64_auxv_t aux[64];
-	long fd = SYS3(SYS_open, "/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0);
-	long n = fd < 0 ? 0 : SYS3(SYS_read, fd, aux, sizeof aux);
-	if (fd >= 0)
-		SYS3(SYS_close, fd, 0, 0);
-	for (long i = 0; (i + 1) * (long)sizeof *aux <= n; i++) {
-		if (aux[i].a_type == AT_PHDR)
-			return aux[i].a_un.a_val;
-	}
-	race_fatal("cannot read /proc/self/auxv", "mount /proc");
-}
-
-static void find_near(struct program *p)
-{
-	uint64_t end = (p->bias + p->load.hi) & ~(NEAR_STEP - 1);
-	for (uint64_t at = end + NEAR_FROM; at < end + NEAR_TO; at += NEAR_STEP) {
-		long r = sys_mmap((void *)at, NEAR_SIZE, PROT_READ | PROT_WRITE, MAP_AT_EXACTLY);
-		if (r == (long)at) {
-			p->near = (unsigned char *)at;
-			return;
-		}
-	}
-	race_fatal(
-		"no free memory near the program's code", "run without other preloaded libraries");
-}
-
-static void protect_text(const struct program *p, int prot)
-{
-	uint64_t lo = (p->bias + p->load.text_lo) & ~(PAGE - 1);
-	uint64_t hi = (p->bias + p->load.text_hi + PAGE - 1) & ~(PAGE - 1);
-	if (SYS3(SYS_mprotect, lo, hi - lo, prot))
-		race_fatal("the kernel does not let the program's code be patched",
-			"gort-race go build ...      (links the detector in instead)");
-}
-
-static void put_jump(unsigned char *from, const void *to)
-{
-	int32_t rel = (int32_t)((intptr_t)to - (intptr_t)(from + 5));
-	from[0] = 0xe9;
-	race_memcpy(from + 1, &rel, sizeof rel);
-}
-
-/* jmp *0(%rip); .quad to */
-static void put_far_jump(unsigned char *from, const void *to)
-{
-	static const unsigned char jump[] = {0xff, 0x25, 0, 0, 0, 0};
-	race_memcpy(from, jump, sizeof jump);
-	race_memcpy(from + sizeof jump, &to, sizeof to);
-}
-
-static void redirect(struct program *p, uint64_t at, const void *to)
-{
-	put_far_jump(p->near, to);
-	put_jump((unsigned char *)(p->bias + at), p->near);
-	p->near += TRAMPOLINE;
-}
-
-static bool begins(const struct program *p, uint64_t at, const char *code, uint32_t n)
+static bool begins(const struct patch *p, uint64_t at, const char *code, uint32_t n)
 {
 	const unsigned char *c = (const unsigned char *)(p->bias + at);
 	for (uint32_t i = 0; i < n; i++) {
@@ -197,7 +96,7 @@ static bool begins(const struct program *p, uint64_t at, const char *code, uint3
 }
 
 /* The parts of Go's runtime are there and look as expected. */
-static bool can_be_fast(const struct program *p)
+static bool can_be_fast(const struct patch *p)
 {
 	static const char load_racectx[] = "\x49\x8b\xbe"; /* mov off(%r14), %rdi */
 	static const char access[] =
@@ -213,7 +112,7 @@ static bool can_be_fast(const struct program *p)
 	       begins(p, fast[WRITE].at, access, sizeof access - 1);
 }
 
-static void make_fast(struct program *p)
+static void make_fast(struct patch *p)
 {
 	int32_t offset;
 	if (!can_be_fast(p))
@@ -224,33 +123,31 @@ static void make_fast(struct program *p)
 	go_fast_enter = p->bias + fast[ENTER].at;
 	for (uint32_t i = 0; i < NFAST; i++) {
 		if (fast[i].fn)
-			redirect(p, fast[i].at, (const void *)fast[i].fn);
+			patch_redirect(p, fast[i].at, (const void *)fast[i].fn);
 	}
 }
 
-static void patch_text(struct program *p)
+static void patch_text(struct patch *p)
 {
-	p->bias = phdr_in_memory() - p->load.phdr;
-	find_near(p);
-	unsigned char *near = p->near;
-	protect_text(p, PROT_READ | PROT_WRITE | PROT_EXEC);
+	p->bias = patch_headers() - p->load.phdr;
+	patch_begin(p, NENTRIES + NFAST);
 	for (uint32_t i = 0; i < NENTRIES; i++) {
 		if (entries[i].at)
-			redirect(p, entries[i].at, entries[i].fn);
+			patch_redirect(p, entries[i].at, entries[i].fn);
 	}
 	make_fast(p);
-	protect_text(p, PROT_READ | PROT_EXEC);
-	SYS3(SYS_mprotect, near, NEAR_SIZE, PROT_READ | PROT_EXEC);
+	patch_end(p);
 }
 
 static void patch(void)
 {
-	static struct program p;
-	if (!map_program(&p))
+	static struct patch p;
+	p.advice = "gort-race go build ...      (links the detector in instead)";
+	if (!patch_open(&p))
 		return;
 	if (find_entries(&p))
 		patch_text(&p);
-	SYS3(SYS_munmap, p.sym.image, p.sym.len, 0);
+	patch_close(&p);
 }
 
 static void nothing(void)

@@ -46,7 +46,7 @@ void block_gone(uintptr_t p)
 bool block_find(uintptr_t addr, struct block *b)
 {
 	uintptr_t low = addr > MAX_BACK ? addr - MAX_BACK : 0;
-	for (uintptr_t p = addr & ~15ul; p > low; p -= 16) {
+	for (uintptr_t p = addr & ~15ul; p > low && p <= addr; p -= 16) { /* not round below 0 */
 		if (!(load_rlx(page_marks(p)) & PAGE_BLOCKS)) {
 			p &= ~(PAGE - 1);
 			continue;

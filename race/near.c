@@ -75,7 +75,7 @@ struct module {
 	char *copy; /* of near.S */
 	uint32_t nslots;
 	struct {
-		uintptr_t at; /* of the GOT */
+		uintptr_t at; /* of the GOT, or of a function in the program */
 		void (*fn)(void);
 	} slots[NSLOTS];
 };
@@ -176,6 +176,21 @@ static const void *behind_slot(const struct module *m, uintptr_t at)
 	return NULL;
 }
 
+/* A program that has its runtime linked in (static_patch.c) calls its own functions. */
+static void own_functions(struct module *m)
+{
+	uintptr_t entry = (uintptr_t)dlsym(RTLD_DEFAULT, "__tsan_func_entry");
+	if (!in_text(m, entry, 1) || in_text(m, (uintptr_t)near_calls, 1))
+		return;
+	for (size_t i = 0; i < sizeof functions / sizeof *functions && m->nslots < NSLOTS; i++) {
+		uintptr_t at = (uintptr_t)dlsym(RTLD_DEFAULT, functions[i].name);
+		if (at) {
+			m->slots[m->nslots].at = at;
+			m->slots[m->nslots++].fn = functions[i].fn;
+		}
+	}
+}
+
 #define STUB_SIZE 11
 
 /* jmp *slot(%rip), with endbr64 or bnd before it */
@@ -205,8 +220,10 @@ static const void *destination(
 	uintptr_t to = (uintptr_t)next + (uintptr_t)(intptr_t)number_at(next - 4);
 	if (in->map != MAP_ONE || in->length < 5)
 		return NULL;
-	if (in->opcode == 0xe8 || in->opcode == 0xe9)
-		return behind_stub(m, to);
+	if (in->opcode == 0xe8 || in->opcode == 0xe9) {
+		const void *own = behind_slot(m, to);
+		return own ? own : behind_stub(m, to);
+	}
 	if (in->opcode == 0xff && in->modrm == 0x15 && in->length == 6)
 		return behind_slot(m, to);
 	return NULL;
@@ -329,6 +346,7 @@ static int one_module(struct dl_phdr_info *info, size_t size, void *arg)
 	m = (struct module){.bias = info->dlpi_addr};
 	segments(&m, info);
 	slots(&m);
+	own_functions(&m);
 	if (!m.nslots || !m.text_hi || !make_copy(&m))
 		return 0;
 	if (!protect(&m, PROT_READ | PROT_WRITE | PROT_EXEC))

@@ -199,6 +199,9 @@ START_TEST(forgets_memory)
 	assert_stack(b.ctx, 0xff, 99, 0);
 	block_gone(MEM);
 	ck_assert(!block_find(MEM + 500000, &b));
+	block_new(&child, WINDOW_MASK & ~(PAGE - 1), 0, 99);
+	ck_assert(!block_find(0x1000258, &b)); /* nothing lies below: not even the window's end */
+	block_gone(WINDOW_MASK & ~(PAGE - 1));
 	memory_forget(MEM + 3, size - 3);
 	ck_assert_uint_eq(records_live(), 0);
 	for (size_t i = 0; i < size; i += 8)
