@@ -28,7 +28,7 @@ static const struct line_seq *find_seq(const struct module_file *f, uint64_t vad
 static size_t put_hex(char *to, uint64_t v)
 {
 	size_t digits = 1;
-	while (v >> (digits * 4) && digits < 16)
+	while (digits < 16 && v >> (digits * 4))
 		digits++;
 	for (size_t i = digits; i--; v >>= 4)
 		to[i] = "0123456789abcdef"[v & 15];

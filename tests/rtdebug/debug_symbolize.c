@@ -47,6 +47,8 @@ START_TEST(unknown_pc_has_no_name)
 	ck_assert_uint_eq(sym.entry, 0);
 	ck_assert_ptr_null(sym.mod);
 	ck_assert_str_eq(sym.file, "");
+	symbolize(UINTPTR_MAX, false, &sym);
+	ck_assert_str_eq(sym.func, "0xffffffffffffffff");
 }
 END_TEST
 
