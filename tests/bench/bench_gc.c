@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * bench_gc.c - how long a program stands, and how long one goroutine may, while a gigabyte of small
- * objects is collected; go/gc.go in C, peers/bdwgc.c on bdwgc.
+ * objects is collected, or the stacks of a million goroutines are; go/gc.go in C, peers/bdwgc.c on
+ * bdwgc.
  */
 #include "bench.h"
 
@@ -28,9 +29,9 @@ static size_t pick(void)
 	return rng % nlists;
 }
 
-static void fill(void)
+static void fill(long lists)
 {
-	nlists = (size_t)scaled(1l << 20);
+	nlists = (size_t)scaled(lists);
 	heads = gort_new_array(struct object *, nlists);
 	for (size_t n = LENGTH * nlists; n-- > 0;) {
 		struct object *o = gort_new(struct object), **head = &heads[pick()];
@@ -81,33 +82,24 @@ static int bysize(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void reportpauses(uint64_t *pauses, size_t n, int64_t stall)
-{
-	qsort(pauses, n, sizeof(*pauses), bysize);
-	report("gc_pause_max_1g", (double)pauses[n - 1] / 1e3);
-	report("gc_pause_p99_1g", (double)pauses[(n * 99 + 99) / 100 - 1] / 1e3);
-	report("gc_mutator_stall_1g", (double)stall / 1e3);
-}
-
 /* Stores are announced, which nothing tells libgort of a program that gort-cc has not linked. */
-static void withbarrier(void)
+static void withbarrier(const char *run)
 {
 	if (getenv("GORT_GCMODE"))
 		return;
 	setenv("GORT_GCMODE", "barrier", 1);
-	execl("/proc/self/exe", "bench_core", "gc_1g", NULL);
+	execl("/proc/self/exe", "bench_core", run, NULL);
 	panic("cannot run itself again");
 }
 
-static void gc_1g(void)
+/* The pauses of CYCLES collections, sorted; returns how long the slowest batch took, in ns. */
+static int64_t collect(long lists, long parked, uint64_t *pauses)
 {
-	static uint64_t pauses[CYCLES];
 	struct gort_memstats m;
 	int64_t worst = 0;
-	withbarrier();
 	gort_set_gc_percent(-1);
-	fill();
-	park(scaled(env_number("GORT_BENCH_PARKED", 10000)));
+	fill(lists);
+	park(scaled(parked));
 	gort_set_gc_percent(25);
 	gort_gc();
 	gort_read_memstats(&m);
@@ -121,7 +113,27 @@ static void gc_1g(void)
 	} while (m.num_gc < first + CYCLES);
 	for (uint64_t i = 0; i < CYCLES; i++)
 		pauses[i] = m.pause_ns[(first + i) % 256];
-	reportpauses(pauses, CYCLES, worst);
+	qsort(pauses, CYCLES, sizeof(*pauses), bysize);
+	return worst;
 }
 
-const struct bench gc_benches[] = {{.id = "gc_1g", .once = gc_1g}, {0}};
+static void gc_1g(void)
+{
+	uint64_t pauses[CYCLES];
+	withbarrier("gc_1g");
+	int64_t stall = collect(1l << 20, env_number("GORT_BENCH_PARKED", 10000), pauses);
+	report("gc_pause_max_1g", (double)pauses[CYCLES - 1] / 1e3);
+	report("gc_pause_p99_1g", (double)pauses[(CYCLES * 99 + 99) / 100 - 1] / 1e3);
+	report("gc_mutator_stall_1g", (double)stall / 1e3);
+}
+
+static void gc_1m(void)
+{
+	uint64_t pauses[CYCLES];
+	withbarrier("gc_1m");
+	collect(1l << 16, 1000000, pauses);
+	report("gc_pause_max_1m", (double)pauses[CYCLES - 1] / 1e3);
+}
+
+const struct bench gc_benches[] = {
+	{.id = "gc_1g", .once = gc_1g}, {.id = "gc_1m", .once = gc_1m}, {0}};

@@ -32,8 +32,8 @@ func pick() uint64 {
 	return rng % uint64(len(heads))
 }
 
-func fillHeap() {
-	heads = make([]*listObject, scaled(1<<20))
+func fillHeap(lists int) {
+	heads = make([]*listObject, scaled(lists))
 	for n := listLength * len(heads); n > 0; n-- {
 		head := &heads[pick()]
 		*head = &listObject{next: *head}
@@ -77,12 +77,13 @@ func relinkBatch() time.Duration {
 	return time.Since(start)
 }
 
-func collect1g() {
+// collect returns the pauses of gcCycles collections in microseconds, sorted, and how long the
+// slowest batch took.
+func collect(lists, parked int) (pauses []float64, worst time.Duration) {
 	var m runtime.MemStats
-	var worst time.Duration
 	debug.SetGCPercent(-1)
-	fillHeap()
-	parkGoroutines(scaled(envNumber("GORT_BENCH_PARKED", 10000)))
+	fillHeap(lists)
+	parkGoroutines(scaled(parked))
 	debug.SetGCPercent(25)
 	runtime.GC()
 	runtime.ReadMemStats(&m)
@@ -95,16 +96,28 @@ func collect1g() {
 		}
 		runtime.ReadMemStats(&m)
 	}
-	var pauses []float64
 	for i := first; i < first+gcCycles; i++ {
 		pauses = append(pauses, float64(m.PauseNs[i%256])/1e3)
 	}
 	sort.Float64s(pauses)
+	return pauses, worst
+}
+
+func collect1g() {
+	pauses, worst := collect(1<<20, envNumber("GORT_BENCH_PARKED", 10000))
 	report("gc_pause_max_1g", pauses[gcCycles-1])
 	report("gc_pause_p99_1g", pauses[(gcCycles*99+99)/100-1])
 	report("gc_mutator_stall_1g", float64(worst)/1e3)
 }
 
+func collect1m() {
+	pauses, _ := collect(1<<16, 1000000)
+	report("gc_pause_max_1m", pauses[gcCycles-1])
+}
+
 func init() {
-	register(bench{id: "gc_1g", once: collect1g})
+	register(
+		bench{id: "gc_1g", once: collect1g},
+		bench{id: "gc_1m", once: collect1m},
+	)
 }
