@@ -642,6 +642,8 @@ static bool prefill(struct stackclass *sc)
 bool stackprefill(void)
 {
 	bool any = false;
+	if (load_rlx(&sched.gcwaiting)) /* those who stop need the CPUs */
+		return false;
 	for (int class = 0; class < NSTACKCLASS; class ++)
 		any |= prefill(&stackpool[class]);
 	scavenge.pending |= any;

@@ -147,7 +147,8 @@ static void awaitall(struct p *mine)
 		if (stoppedsoon(run ? SPIN_NS : 0))
 			break;
 		lendall(mine);
-		store_rlx(&stopcrowded, true);
+		if (!run) /* else they are only slow, in the kernel, and have CPUs of their own */
+			store_rlx(&stopcrowded, true);
 		futexsleep(&sched.stopnote.key, 0, AGAIN_NS);
 	}
 	lendback();

@@ -10,7 +10,7 @@
  * Otherwise like stopTheWorld, and ended by startTheWorld. Returns when it began to ask others.
  */
 int64_t stopTheWorldGC(void);
-/* Who stops the world has had to sleep: who stands must not keep the CPU that he may need. */
+/* Somebody had no CPU to stop on: who stands must not keep the one that others may need. */
 extern _Atomic bool stopcrowded;
 /*
  * In that handler, on an M whose goroutine was interrupted in the program's text: true when its P
