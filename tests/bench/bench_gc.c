@@ -40,11 +40,14 @@ static void fill(long lists)
 	}
 }
 
+static gort_atomic_int64 parked;
+
 /* Goroutines that wait, each with a frame of half a KiB below. */
 static __attribute__((noinline)) void waits(chan(int) never)
 {
 	volatile char frame[512];
 	frame[0] = 1;
+	gort_atomic_int64_add(&parked, 1);
 	chan_recv(never);
 	frame[0] += 1;
 }
@@ -54,7 +57,8 @@ static void park(long n)
 	chan(int) never = make_chan(int, 0);
 	for (long i = 0; i < n; i++)
 		go(waits, never);
-	gort_gosched();
+	while (gort_atomic_int64_load(&parked) < n)
+		gort_gosched();
 }
 
 /* The first objects of two lists are replaced, and their rests change places. */
@@ -93,13 +97,13 @@ static void withbarrier(const char *run)
 }
 
 /* The pauses of CYCLES collections, sorted; returns how long the slowest batch took, in ns. */
-static int64_t collect(long lists, long parked, uint64_t *pauses)
+static int64_t collect(long lists, long goroutines, uint64_t *pauses)
 {
 	struct gort_memstats m;
 	int64_t worst = 0;
 	gort_set_gc_percent(-1);
 	fill(lists);
-	park(scaled(parked));
+	park(scaled(goroutines));
 	gort_set_gc_percent(25);
 	gort_gc();
 	gort_read_memstats(&m);

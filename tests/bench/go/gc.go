@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sort"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,8 @@ type listObject struct {
 var (
 	heads []*listObject
 	rng   uint64 = 88172645463325252
+
+	parked atomic.Int64
 )
 
 func pick() uint64 {
@@ -43,6 +46,7 @@ func fillHeap(lists int) {
 //go:noinline
 func waitsForever(never chan int) {
 	var frame [512]byte
+	parked.Add(1)
 	<-never
 	frame[0] = 1
 	runtime.KeepAlive(&frame)
@@ -53,7 +57,9 @@ func parkGoroutines(n int) {
 	for i := 0; i < n; i++ {
 		go waitsForever(never)
 	}
-	runtime.Gosched()
+	for parked.Load() < int64(n) {
+		runtime.Gosched()
+	}
 }
 
 func rest(head *listObject) *listObject {
@@ -79,11 +85,11 @@ func relinkBatch() time.Duration {
 
 // collect returns the pauses of gcCycles collections in microseconds, sorted, and how long the
 // slowest batch took.
-func collect(lists, parked int) (pauses []float64, worst time.Duration) {
+func collect(lists, goroutines int) (pauses []float64, worst time.Duration) {
 	var m runtime.MemStats
 	debug.SetGCPercent(-1)
 	fillHeap(lists)
-	parkGoroutines(scaled(parked))
+	parkGoroutines(scaled(goroutines))
 	debug.SetGCPercent(25)
 	runtime.GC()
 	runtime.ReadMemStats(&m)
