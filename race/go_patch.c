@@ -139,7 +139,7 @@ static void patch_text(struct patch *p)
 	patch_end(p);
 }
 
-static void patch(void)
+void patch_program(void)
 {
 	static struct patch p;
 	p.advice = "gort-race go build ...      (links the detector in instead)";
@@ -149,18 +149,3 @@ static void patch(void)
 		patch_text(&p);
 	patch_close(&p);
 }
-
-static void nothing(void)
-{
-}
-
-__attribute__((used)) static void (*resolve(void))(void) /* clang sees no use in ifunc */
-{
-	patch();
-	return nothing;
-}
-
-static void at_relocation(void) __attribute__((ifunc("resolve")));
-
-/* A reference, so that the loader has to resolve it. */
-static void (*volatile keep)(void) __attribute__((used)) = at_relocation;

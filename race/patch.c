@@ -110,3 +110,18 @@ void patch_redirect(struct patch *p, uint64_t at, const void *to)
 	put_jump((unsigned char *)(p->bias + at), p->next);
 	p->next += TRAMPOLINE;
 }
+
+static void nothing(void)
+{
+}
+
+__attribute__((used)) static void (*resolve(void))(void) /* clang sees no use in ifunc */
+{
+	patch_program();
+	return nothing;
+}
+
+static void at_relocation(void) __attribute__((ifunc("resolve")));
+
+/* A reference, so that the loader has to resolve it. */
+static void (*volatile keep)(void) __attribute__((used)) = at_relocation;

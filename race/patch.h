@@ -20,6 +20,9 @@ struct patch {
 	size_t size;
 };
 
+/* Each library that is linked with patch.c defines it: called at that moment. */
+void patch_program(void);
+
 /* The first of the program's headers in memory, from the auxiliary vector. */
 uint64_t patch_headers(void);
 

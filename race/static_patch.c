@@ -201,7 +201,7 @@ static const struct link_map *loaded(void)
 	return NULL;
 }
 
-static void patch(void)
+void patch_program(void)
 {
 	static const char init[] = "__tsan_init";
 	static struct patch p;
@@ -218,18 +218,3 @@ static void patch(void)
 		replace_all(&p, program);
 	patch_close(&p);
 }
-
-static void nothing(void)
-{
-}
-
-__attribute__((used)) static void (*resolve(void))(void) /* clang sees no use in ifunc */
-{
-	patch();
-	return nothing;
-}
-
-static void at_relocation(void) __attribute__((ifunc("resolve")));
-
-/* A reference, so that the loader has to resolve it. */
-static void (*volatile keep)(void) __attribute__((used)) = at_relocation;
