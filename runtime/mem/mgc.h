@@ -263,6 +263,8 @@ void bgwake(void);
 bool scavengeone(void);
 /* By sysmon: the same while the program hardly allocates. In how many ns again; -1: not at all. */
 int64_t heapscavenge(int64_t now);
+/* With mheap.lock: so much more in memory is no more than the heap needs and may have. */
+bool heapmayhold(uint64_t more);
 /* npages pages without memory have been taken: gives as many back while the limit is exceeded. */
 void scavengefor(size_t npages);
 

@@ -69,15 +69,24 @@ static bool nearlimit(void)
 	return limit != INT64_MAX && (double)memoryready() > (double)limit * LIMITPART;
 }
 
-/* With mheap.lock: more is in memory than the heap needs until its goal, or than it may have. */
-static bool toomuch(void)
+/*
+ * With mheap.lock: with so much more there would be more in memory than the heap needs until its
+ * goal, or than it may have.
+ */
+static bool toomuch(uint64_t more)
 {
 	uint64_t need = gcpace.goal, used = memoryused(), now = load_rlx(&calm.need);
+	uint64_t held = memoryheld() + more;
 	if (need < used)
 		need = used;
 	if (now < need)
-		return memoryheld() > (now > used ? now : used);
-	return nearlimit() || (double)memoryheld() > (double)need * RETAIN;
+		return held > (now > used ? now : used);
+	return nearlimit() || (double)held > (double)need * RETAIN;
+}
+
+bool heapmayhold(uint64_t more)
+{
+	return !toomuch(more);
 }
 
 /* With mheap.lock: the highest run in one word of ha, at most 64 pages. False: there is none. */
@@ -137,7 +146,7 @@ bool scavengeone(void)
 {
 	bool done = false;
 	lock(&mheap.lock);
-	for (uint32_t i = mheap.narena; !done && i > 0 && toomuch(); i--)
+	for (uint32_t i = mheap.narena; !done && i > 0 && toomuch(0); i--)
 		done = i <= mheap.narena && giveback(mheap.all[i - 1]);
 	unlock(&mheap.lock);
 	return done;

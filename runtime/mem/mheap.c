@@ -21,11 +21,10 @@
 #include "base/throw.h"
 #include "mem/malloc.h"
 #include "mem/mgc.h"
+#include "sched/proc.h"
 #include "sched/race.h"
 #include "sched/sanitizer.h"
 
-#define GROWBYTES ((uintptr_t)4 << 20)
-#define GROWPAGES ((uint32_t)(GROWBYTES >> PAGESHIFT))
 #define HINTFIRST ((uintptr_t)0xc0 << 32)
 #define HINTSTEP  ((uintptr_t)1 << 40)
 #define HINTS     0x70
@@ -97,8 +96,7 @@ static void pagesmapped(struct heapArena *ha, uint32_t n)
 	mheap.firstarena = 0;
 }
 
-/* Maps n more pages behind those of ha. */
-static bool extendarena(struct heapArena *ha, uint32_t n)
+bool extendarena(struct heapArena *ha, uint32_t n)
 {
 	uintptr_t at = ha->base + ((uintptr_t)ha->mapped << PAGESHIFT);
 	if (ha->closed || PAGESPERARENA - ha->mapped < n)
@@ -325,7 +323,10 @@ struct mspan *mheapalloc(size_t npages, unsigned sizeclass, enum spankind kind, 
 	mheap.tailbytes += tailof(s);
 	store_rel(&s->state, mSpanInUse); /* pairs with findObject */
 	eacharena(start, npages, s, setpart);
+	bool ahead = clean && prefaultwanted(start + (npages << PAGESHIFT));
 	unlock(&mheap.lock);
+	if (ahead && load_rlx(&sched.sysmonwait))
+		wakesysmon();
 	if (clean)
 		scavengefor(clean);
 	return s;

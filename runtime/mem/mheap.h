@@ -33,6 +33,8 @@
 #define ARENASHIFT    26
 #define ARENASIZE     ((uintptr_t)1 << ARENASHIFT)
 #define PAGESPERARENA ((uint32_t)(ARENASIZE >> PAGESHIFT))
+#define GROWBYTES     ((uintptr_t)4 << 20) /* mapped at once */
+#define GROWPAGES     ((uint32_t)(GROWBYTES >> PAGESHIFT))
 #define ADDRESSBITS   47
 #define ARENAL2BITS   12
 #define ARENAL1BITS   (ADDRESSBITS - ARENASHIFT - ARENAL2BITS)
@@ -142,6 +144,8 @@ void mheapinit(void);
  * are none.
  */
 struct mspan *mheapalloc(size_t npages, unsigned sizeclass, enum spankind kind, size_t elemsize);
+/* With mheap.lock: maps n more pages behind those of ha. False: not there. */
+bool extendarena(struct heapArena *ha, uint32_t n);
 /* s, which is on no list, and its pages are free. */
 void mheapfree(struct mspan *s);
 
@@ -154,6 +158,18 @@ void pagesfree(struct heapArena *ha, uint32_t page, uint32_t n);
 void pagesadd(struct heapArena *ha, uint32_t page, uint32_t n);
 /* They are used. Returns how many of them were clean. */
 uint32_t pagesuse(struct heapArena *ha, uint32_t page, uint32_t n);
+/* They are in memory now, the free ones too. Returns how many of them were clean. */
+uint32_t pagestouched(struct heapArena *ha, uint32_t page, uint32_t n);
+
+/* ---- mprefault.c ---- */
+
+/*
+ * With mheap.lock: the pages before end were taken just now. True: the next ones should be in
+ * memory, and sysmon wants to know once the lock is released.
+ */
+bool prefaultwanted(uintptr_t end);
+/* By sysmon, until it returns false: brings some of the pages that will be taken into memory. */
+bool heapprefault(void);
 
 /* ---- mcentral.c, mcache.c, mgcsweep.c ---- */
 

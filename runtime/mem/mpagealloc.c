@@ -71,16 +71,22 @@ static uint32_t search(struct heapArena *ha, uint32_t n)
 	return PAGESPERARENA;
 }
 
-uint32_t pagesuse(struct heapArena *ha, uint32_t page, uint32_t n)
+uint32_t pagestouched(struct heapArena *ha, uint32_t page, uint32_t n)
 {
 	uint32_t clean = 0;
 	for (uint32_t w = page / 64; w <= (page + n - 1) / 64; w++) {
 		uint64_t mask = maskof(w, page, n);
 		clean += popcount(ha->clean[w] & mask);
-		ha->used[w] |= mask;
 		ha->clean[w] &= ~mask;
 	}
 	return clean;
+}
+
+uint32_t pagesuse(struct heapArena *ha, uint32_t page, uint32_t n)
+{
+	for (uint32_t w = page / 64; w <= (page + n - 1) / 64; w++)
+		ha->used[w] |= maskof(w, page, n);
+	return pagestouched(ha, page, n);
 }
 
 uint32_t pagesalloc(struct heapArena *ha, uint32_t n)

@@ -25,6 +25,7 @@
 #include "lib/strconv.h"
 #include "mem/malloc.h"
 #include "mem/mgc.h"
+#include "mem/mheap.h"
 #include "mem/mspecial.h"
 #include "sched/netpoll.h"
 #include "sched/preempt.h"
@@ -320,7 +321,7 @@ static void *sysmon(void *arg)
 	struct rounds r = {.pace = ACTIVE_NS, .idle = -1};
 	minit(mp);
 	for (;;) {
-		bool woken = stackprefill() || sysmonsleep(mp, &r);
+		bool woken = stackprefill() || heapprefault() || sysmonsleep(mp, &r);
 		int64_t now = nanotime();
 		store_rlx(&sched.now, now);
 		pollnetwork(now);

@@ -10,6 +10,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include "child.h"
 #include "patience.h"
@@ -154,6 +155,45 @@ static int returns(int argc, char **argv)
 	}
 	return 0;
 }
+
+/*
+ * Pages are in memory before they are taken, when many are: nothing was freed, so what is in memory
+ * and not in use can have come there in no other way. And it is no more than a window.
+ */
+static int ahead(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	struct gort_memstats m;
+	uint64_t idle, taken = 0;
+	gort_set_gc_percent(-1);
+	do {
+		for (int i = 0; i < 8; i++, taken += 16384) {
+			char *p = gort_malloc(16384);
+			REQUIRE(!p[0] && !memcmp(p, p + 1, 16383));
+		}
+		gort_sleep(100 * us);
+		gort_read_memstats(&m);
+		idle = m.heap_sys - m.heap_released - m.heap_inuse;
+	} while (idle < (128u << 10) && taken < (1u << 30));
+	REQUIRE(idle >= (128u << 10) && idle <= (2u << 20));
+	return 0;
+}
+
+static bool canpopulate(void)
+{
+	const int populatewrite = 23; /* of Linux 5.14 */
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool can = madvise(p, 4096, populatewrite) == 0;
+	munmap(p, 4096);
+	return can;
+}
+
+START_TEST(test_ahead)
+{
+	if (canpopulate())
+		expect_code(ahead, 0);
+}
+END_TEST
 
 START_TEST(test_frees)
 {
@@ -736,7 +776,8 @@ static Suite *test_suite(void)
 		const char *name;
 		const TTest *test;
 	} cases[] = {{"frees", test_frees}, {"roots", test_roots}, {"graphs", test_graphs},
-		{"check", test_check}, {"stress", test_stress}, {"shrinks", test_shrinks}};
+		{"check", test_check}, {"stress", test_stress}, {"shrinks", test_shrinks},
+		{"ahead", test_ahead}};
 	Suite *s = suite_create("gc");
 	setenv("GORT_DEBUG", "gccheckmark=1,clobberfree=1", 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
