@@ -10,9 +10,8 @@
 #include <string.h>
 #include "gotarget.h"
 
-#define SCAN_BIT 0x1000u
-#define MAX_MS   70000
-#define MAX_PS   65536
+#define MAX_MS 70000
+#define MAX_PS 65536
 
 static bool plausible_pointer(uint64_t p)
 {
@@ -56,7 +55,7 @@ bool gocheck_g(const struct gotarget *g, uint64_t gp, bool first)
 	uint64_t goid;
 	memcpy(&status, raw + g->lay->g_atomicstatus, sizeof status);
 	memcpy(&goid, raw + g->lay->g_goid, sizeof goid);
-	status &= ~SCAN_BIT;
+	status &= ~GO_SCAN_BIT;
 	return status <= GSTATUS_DEADEXTRA && goid < 1ull << 40 && (!first || goid == 1) &&
 	       plausible_stack(raw, status);
 }

@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include "goread.h"
 
-#define SCAN_BIT  0x1000u
 #define BATCH     4096
 #define MAX_STACK (1ull << 30)
 
@@ -49,7 +48,7 @@ static bool decode(const struct golayout *l, uint64_t addr, const uint8_t *raw, 
 {
 	uint32_t status;
 	memcpy(&status, raw + l->g_atomicstatus, sizeof status);
-	status &= ~SCAN_BIT;
+	status &= ~GO_SCAN_BIT;
 	*c = (struct gocopy){
 		.addr = addr,
 		.status = status == GSTATUS_LEAKED ? GSTATUS_WAITING : status,

@@ -373,10 +373,8 @@ static int go_roots(struct golook *p, const struct thread_regs *regs, size_t n)
 	int err = gowaits_find(&p->waits, &p->now, &p->mark, &p->l->stacks);
 	if (!err)
 		err = goroots_mark(&p->mark);
-	p->mark.owner = GOMARK_REGISTER;
 	if (n)
-		gomark_words(&p->mark, 0, (const uint8_t *)regs, n * sizeof *regs);
-	p->mark.owner = 0;
+		goroots_registers(&p->mark, regs, n);
 	return err;
 }
 

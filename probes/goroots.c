@@ -10,6 +10,7 @@
 #include "goroots.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_MODULES  64
@@ -210,4 +211,76 @@ int goroots_mark(struct gomark *m)
 	mark_specials(m);
 	m->owner = 0;
 	return 0;
+}
+
+/* ---- registers ---- */
+
+/* Stacks of threads at rest, disjoint. */
+struct rests {
+	struct range *v;
+	size_t n;
+};
+
+static int by_start(const void *a, const void *b)
+{
+	const struct range *x = a, *y = b;
+	return x->lo < y->lo ? -1 : x->lo > y->lo;
+}
+
+/*
+ * The stack that an M stands on when it has nothing of its own under way: it waits for a P, or is
+ * in a system call, or in C, of a goroutine that has all it needs on its stack. (Go's collector
+ * reads no registers at all; but it stops goroutines only where they keep nothing there.)
+ */
+static size_t stacks_at_rest(const struct gotarget *g, uint64_t mp, struct range stacks[2])
+{
+	uint64_t gp = target_word(g->t, mp + g->lay->m_curg), g0 = target_word(g->t, mp + M_G0);
+	uint32_t status = 0;
+	if (!target_read(g->t, g0, &stacks[0], sizeof *stacks))
+		return 0;
+	if (!gp)
+		return !target_word(g->t, mp + g->lay->m_p);
+	if (!target_read(g->t, gp + g->lay->g_atomicstatus, &status, sizeof status) ||
+		(status & ~GO_SCAN_BIT) != GSTATUS_SYSCALL ||
+		!target_read(g->t, gp, &stacks[1], sizeof *stacks))
+		return 0;
+	return 2;
+}
+
+/* Only as many as there are, if memory lacks: what is left out counts as busy. */
+static void find_rests(const struct gotarget *g, struct rests *r)
+{
+	uint64_t mp = target_word(g->t, g->glob.allm);
+	for (unsigned n = 0; mp && n < MAX_MS; n++) {
+		struct range *more = realloc(r->v, (r->n + 2) * sizeof *more);
+		if (!more)
+			break;
+		r->v = more;
+		r->n += stacks_at_rest(g, mp, r->v + r->n);
+		mp = target_word(g->t, mp + g->lay->m_alllink);
+	}
+	qsort(r->v, r->n, sizeof *r->v, by_start);
+}
+
+static bool rests_at(const struct rests *r, uint64_t sp)
+{
+	size_t lo = 0, n = r->n;
+	while (n > 1) {
+		size_t half = n / 2;
+		lo += r->v[lo + half].lo <= sp ? half : 0;
+		n -= half;
+	}
+	return n && sp >= r->v[lo].lo && sp < r->v[lo].hi;
+}
+
+void goroots_registers(struct gomark *m, const struct thread_regs *regs, size_t n)
+{
+	struct rests rests = {0};
+	find_rests(m->heap->g, &rests);
+	m->owner = GOMARK_REGISTER;
+	for (size_t i = 0; i < n; i++)
+		if (!rests_at(&rests, regs[i].general[REGS_RSP]))
+			gomark_words(m, 0, (const uint8_t *)&regs[i], sizeof regs[i]);
+	m->owner = 0;
+	free(rests.v);
 }

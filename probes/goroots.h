@@ -10,5 +10,10 @@
 void goroots_opaque(struct gomark *m, const struct gocopies *a, const struct gocopies *b);
 /* Marks variables, Ps and specials; 0 or a negative errno, and then no verdict is possible. */
 int goroots_mark(struct gomark *m);
+/*
+ * Marks what threads have in registers, if they run the program's code or are in the midst of the
+ * runtime's. What the others have there is left over from what they did last.
+ */
+void goroots_registers(struct gomark *m, const struct thread_regs *regs, size_t n);
 
 #endif

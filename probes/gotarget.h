@@ -14,6 +14,7 @@
 #include "target.h"
 
 #define GO_MAX_REASONS 64
+#define GO_SCAN_BIT    0x1000u /* of g.atomicstatus: the collector looks at the stack */
 
 /* The pairs of moduledata from noptrdata on, in their order there. */
 enum { GO_SECTION_NOPTRDATA, GO_SECTION_DATA, GO_SECTION_BSS, GO_SECTION_NOPTRBSS, GO_MAX_RANGES };

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "goheapimage.h"
+#include "probes/core.h"
 #include "probes/goleak.h"
 #include "seedfile.h"
 
@@ -17,6 +18,7 @@ static struct goheapimage im;
 static struct gomemory memory = {im.bytes, sizeof im.bytes};
 static struct target t;
 static struct gotarget g;
+static struct core *standing; /* the threads, when they stand; else NULL */
 
 /* The verdict of one look on the image as it is. */
 static int look(struct probe_leaks *leaks)
@@ -24,7 +26,9 @@ static int look(struct probe_leaks *leaks)
 	struct goleaker l;
 	const char *why;
 	goheapimage_open(&g, &t, &memory);
+	t.core = standing;
 	goleaker_init(&l, &g);
+	l.freeze = standing;
 	int e = goleaker_pass(&l, leaks, &why);
 	goleaker_free(&l);
 	return e;
@@ -97,6 +101,40 @@ START_TEST(not_kept)
 	hput64(&im, IM_STACKS + 0x3f0, 0); /* nobody has channel B either */
 	hput64(&im, IM_STACKS + 0x400 + 0x3e0, addr_of(IM_CHAN_B)); /* but 5, which is leaked */
 	expect_leaked(2, (const uint64_t[]){5, 6});
+}
+END_TEST
+
+/*
+ * Registers of a thread keep what they name if the thread does anything: on the stack of its M's
+ * g0, or in a goroutine.
+ */
+START_TEST(registers)
+{
+	const size_t g0 = IM_GS + HEAPIMAGE_GS * 0x200, stack = IM_STACKS + HEAPIMAGE_GS * 0x400;
+	struct thread_regs regs = {0};
+	struct core core = {.regs = &regs, .nthreads = 1};
+	goheapimage_make(&im);
+	expect_leaked(1, (const uint64_t[]){5});
+	hput64(&im, IM_M + M_G0, addr_of(g0));
+	hput64(&im, g0 + G_STACKLO, addr_of(stack));
+	hput64(&im, g0 + G_STACKHI, addr_of(stack + 0x400));
+	standing = &core;
+	regs.general[REGS_RBX] = addr_of(IM_CHAN_A);
+	regs.general[REGS_RSP] = addr_of(stack + 0x200);
+	expect_leaked(1, (const uint64_t[]){5}); /* it waits for a P */
+	hput64(&im, IM_M + g.lay->m_p, addr_of(IM_LARGE + 8));
+	expect_leaked(0, NULL); /* it schedules */
+	hput64(&im, IM_M + g.lay->m_curg, addr_of(IM_GS));
+	expect_leaked(0, NULL); /* it does the runtime's work for goroutine 1 */
+	hput32(&im, IM_GS + g.lay->g_atomicstatus, GSTATUS_SYSCALL);
+	expect_leaked(1, (const uint64_t[]){5}); /* which has called C */
+	regs.general[REGS_RSP] = addr_of(IM_STACKS + 0x390);
+	expect_leaked(1, (const uint64_t[]){5}); /* or the system */
+	hput32(&im, IM_GS + g.lay->g_atomicstatus, GSTATUS_RUNNING | GO_SCAN_BIT);
+	expect_leaked(0, NULL);
+	regs.general[REGS_RSP] = addr_of(IM_DATA); /* a thread without an M */
+	expect_leaked(0, NULL);
+	standing = NULL;
 }
 END_TEST
 
@@ -443,6 +481,7 @@ Suite *test_suite(void)
 	tcase_add_test(tc, unreachable);
 	tcase_add_test(tc, kept);
 	tcase_add_test(tc, not_kept);
+	tcase_add_test(tc, registers);
 	tcase_add_test(tc, distrusted);
 	tcase_add_test(tc, too_much);
 	tcase_add_test(tc, circular);
