@@ -12,6 +12,7 @@
 #include <semaphore.h>
 
 #include "front.h"
+#include "sys.h"
 
 #define OBJ(p) ((uintptr_t)(p))
 
@@ -154,6 +155,25 @@ static inline void before_mutex_unlock(const pthread_mutex_t *m, uint64_t pc)
 #define SPINS      100
 #define SPIN_EVERY 32
 #define MAX_SPARED 64
+#define NAPS       2
+#define NAP_NS     20000
+#define LENDS      0x60 /* glibc's flags of a lock that lends priority to its owner */
+
+/*
+ * With a thread in the lock's queue its owner makes a system call each time it gives the lock back,
+ * and the one that wakes finds it taken again. Where a lock is that busy its waiter does better to
+ * look again a little later: the owner is not told, and gets much done meanwhile. Threads that hold
+ * it for longer than the naps gain nothing: they wait in the queue.
+ */
+static __attribute__((noinline)) void nap(const pthread_mutex_t *m)
+{
+	const volatile int *word = &m->__data.__lock;
+	struct timespec ts = {0, NAP_NS};
+	if (m->__data.__kind & LENDS)
+		return;
+	for (int i = 0; i < NAPS && *word; i++)
+		SYS3(SYS_nanosleep, &ts, 0, 0);
+}
 
 /*
  * A while, no more than a sleep and its end would take: with the detector's part a critical section
@@ -171,6 +191,8 @@ static inline void wait_awake(const pthread_mutex_t *m)
 		spared -= SPIN_EVERY;
 		for (int i = 0; i < SPINS && *word; i++)
 			procyield(1);
+	} else {
+		nap(m);
 	}
 }
 
