@@ -27,6 +27,7 @@
 #ifndef GORT_RACE_CLOCK_H
 #define GORT_RACE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CLOCK_NEAR 64
@@ -49,6 +50,12 @@ uint32_t clock_get_far(const struct clock *c, uint32_t tid);
 static inline uint32_t clock_get(const struct clock *c, uint32_t tid)
 {
 	return tid < CLOCK_NEAR ? c->near[tid] : clock_get_far(c, tid);
+}
+
+/* There is nothing but near. */
+static inline bool clock_is_flat(const struct clock *c)
+{
+	return !c->root && !c->far_epoch;
 }
 
 /* Raises the entry of tid to at least epoch. */

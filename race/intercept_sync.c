@@ -59,7 +59,7 @@ static inline int locked(int err, const volatile void *obj, uint64_t pc)
 	if (err && err != EOWNERDEAD)
 		return err;
 	if (me.tag)
-		sync_acquire(&me, OBJ(obj));
+		sync_acquire_owned(&me, OBJ(obj));
 	if (watched())
 		lock_taken(&me, OBJ(obj), pc, false);
 	object_used(obj, pc);
@@ -143,11 +143,13 @@ static inline void no_bad_lock(int err, const pthread_mutex_t *m, uint64_t pc)
 
 static inline void before_mutex_unlock(const pthread_mutex_t *m, uint64_t pc)
 {
-	if (watched()) {
-		if (unlikely(!is_mine(m)) && !forked)
-			bug_lock(&me, GORT_FINDING_UNLOCK, OBJ(m), pc);
-	}
-	before_unlock(m, false);
+	bool mine = watched() && is_mine(m);
+	if (unlikely(!mine) && watched() && !forked)
+		bug_lock(&me, GORT_FINDING_UNLOCK, OBJ(m), pc);
+	if (likely(mine))
+		sync_release_owned(&me, OBJ(m));
+	else
+		before_unlock(m, false);
 	if (watched())
 		lock_given(&me, OBJ(m));
 }

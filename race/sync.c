@@ -127,15 +127,46 @@ static bool knows(struct thread *t, uintptr_t addr)
 	return s && load_rlx(&s->clock.note) == note_of(t) && load_acq(&s->addr) == addr;
 }
 
+static void take(struct thread *t, uintptr_t addr)
+{
+	struct sync *s = enter(t, addr, false);
+	if (!s)
+		return;
+	sync_take(t, s);
+	sync_leave(s);
+}
+
+/*
+ * What the program's own lock guards needs none of ours. Only where no tree is to be shared: should
+ * the program destroy a lock that is held, a number may go astray, a reference may not.
+ */
+static struct sync *guarded(struct thread *t, uintptr_t addr)
+{
+	struct sync **cache = cache_of(t, addr), *s = *cache;
+	if (!s || load_acq(&s->addr) != addr)
+		s = find(line_of(addr), addr);
+	if (!s || !clock_is_flat(&s->clock) || !clock_is_flat(&t->life->clock))
+		return NULL;
+	return *cache = s;
+}
+
 void sync_acquire(struct thread *t, uintptr_t addr)
 {
 	if (!t->tag || (knows(t, addr) && !t->delayed.addr) || !begin(t))
 		return;
-	struct sync *s = enter(t, addr, false);
-	if (s) {
+	take(t, addr);
+	thread_leave(t);
+}
+
+void sync_acquire_owned(struct thread *t, uintptr_t addr)
+{
+	if (!t->tag || (knows(t, addr) && !t->delayed.addr) || !begin(t))
+		return;
+	struct sync *s = guarded(t, addr);
+	if (likely(s))
 		sync_take(t, s);
-		sync_leave(s);
-	}
+	else
+		take(t, addr);
 	thread_leave(t);
 }
 
@@ -148,6 +179,18 @@ static void give_up(struct thread *t, uintptr_t addr, void (*how)(struct thread 
 	sync_leave(s);
 	thread_step(t);
 	thread_leave(t);
+}
+
+void sync_release_owned(struct thread *t, uintptr_t addr)
+{
+	struct sync *s = guarded(t, addr);
+	if (unlikely(!s)) {
+		give_up(t, addr, sync_give);
+	} else if (begin(t)) {
+		sync_give(t, s);
+		thread_step(t);
+		thread_leave(t);
+	}
 }
 
 void sync_release(struct thread *t, uintptr_t addr)

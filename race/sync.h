@@ -61,6 +61,10 @@ void sync_acquire(struct thread *t, uintptr_t addr);
 void sync_release(struct thread *t, uintptr_t addr);
 void sync_merge(struct thread *t, uintptr_t addr);
 
+/* The same of a lock that t holds: nobody else acquires or releases the object meanwhile. */
+void sync_acquire_owned(struct thread *t, uintptr_t addr);
+void sync_release_owned(struct thread *t, uintptr_t addr);
+
 /* Release, and learn what the object held before. */
 void sync_exchange(struct thread *t, uintptr_t addr);
 

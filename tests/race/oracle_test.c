@@ -118,13 +118,14 @@ static void op_fork(uint32_t t)
 static void op_lock(uint32_t t)
 {
 	uint32_t l = rnd(NLOCKS);
+	bool owned = rnd(2);
 	if (tr.owner[l] < 0) {
 		tr.owner[l] = (int)t;
-		sync_acquire(&threads[t], sync_addr(l));
+		(owned ? sync_acquire_owned : sync_acquire)(&threads[t], sync_addr(l));
 		join_clock(tr.clock[t], tr.sync[l]);
 	} else if (tr.owner[l] == (int)t) {
 		tr.owner[l] = -1;
-		sync_release(&threads[t], sync_addr(l));
+		(owned ? sync_release_owned : sync_release)(&threads[t], sync_addr(l));
 		memcpy(tr.sync[l], tr.clock[t], sizeof tr.sync[l]);
 		tr.clock[t][t]++;
 	}
