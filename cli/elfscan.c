@@ -99,6 +99,8 @@ static void needed(const char *name, struct elfscan *out)
 {
 	if (!strncmp(name, "libgort.so", 10))
 		out->libgort = true;
+	if (!strcmp(name, "libgort-race.so"))
+		out->direct = true;
 	bool tsan = !strncmp(name, "libtsan.so", 10) || !strncmp(name, "libclang_rt.tsan", 16);
 	if (tsan && strlen(name) < sizeof out->tsan)
 		strcpy(out->tsan, name);
@@ -127,9 +129,34 @@ static void scan_segments(const struct image *im, const Elf64_Ehdr *eh, struct e
 	for (uint64_t i = 0; i < eh->e_phnum; i++) {
 		Elf64_Phdr ph;
 		memcpy(&ph, table + i * sizeof ph, sizeof ph);
-		if (ph.p_type == PT_INTERP)
+		if (ph.p_type == PT_INTERP) {
+			const char *path = text(im, ph.p_offset), *name = strrchr(path, '/');
 			out->dynamic = true;
+			out->musl = name && !strncmp(name, "/ld-musl-", 9);
+		}
 	}
+}
+
+static void scan_script(const struct image *im, struct elfscan *out)
+{
+	size_t from = 2, n = 0;
+	while (from < im->len && (im->data[from] == ' ' || im->data[from] == '\t'))
+		from++;
+	while (n < sizeof out->shell - 1 && from + n < im->len && im->data[from + n] > ' ')
+		n++;
+	out->script = n > 0;
+	memcpy(out->shell, im->data + from, n);
+}
+
+/* False of what is no x86-64 ELF file. */
+static bool scan_kind(const Elf64_Ehdr *eh, struct elfscan *out)
+{
+	if (memcmp(eh->e_ident, ELFMAG, SELFMAG))
+		return false;
+	out->elf32 = eh->e_ident[EI_CLASS] == ELFCLASS32;
+	out->elf64 = eh->e_ident[EI_CLASS] == ELFCLASS64 && eh->e_machine == EM_X86_64;
+	out->foreign = eh->e_ident[EI_CLASS] == ELFCLASS64 && !out->elf64;
+	return out->elf64;
 }
 
 void elfscan(const void *data, size_t len, struct elfscan *out)
@@ -138,13 +165,13 @@ void elfscan(const void *data, size_t len, struct elfscan *out)
 	Elf64_Ehdr eh;
 	Elf64_Shdr sh, strings;
 	*out = (struct elfscan){0};
+	if (len > 2 && !memcmp(data, "#!", 2))
+		scan_script(&im, out);
 	if (len < sizeof eh)
 		return;
 	memcpy(&eh, data, sizeof eh);
-	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
-		eh.e_machine != EM_X86_64)
+	if (!scan_kind(&eh, out))
 		return;
-	out->elf64 = true;
 	scan_segments(&im, &eh, out);
 	scan_sections(&im, &eh, out);
 	for (uint64_t i = 0; section(&im, &eh, i, &sh); i++)

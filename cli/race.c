@@ -23,6 +23,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include "elfscan.h"
 #include "err.h"
@@ -114,7 +117,29 @@ static void on_tick(void *arg, pid_t pid)
  */
 static bool may_sample(const struct elfscan *e)
 {
-	return e->elf64 && e->dynamic && !e->go && !e->tsan_inside;
+	return e->elf64 && e->dynamic && !e->musl && !e->go && !e->tsan_inside;
+}
+
+/* Of what the detector could not run in, whatever was compiled into it. False: nothing of that. */
+static bool why_no_detector(const struct elfscan *e, struct gsnap_err *err)
+{
+	if (e->script)
+		err_why(err, "it is a script for %s", e->shell);
+	else if (e->elf32)
+		err_why(err, "it is a 32-bit program, and gort's detector is for x86-64");
+	else if (e->foreign)
+		err_why(err, "it is for another processor, and gort's detector is for x86-64");
+	else if (!e->elf64)
+		err_why(err, "it is neither an x86-64 ELF program nor a script");
+	else if (e->musl)
+		err_why(err, "it runs on musl, and gort's detector is for glibc");
+	else
+		return false;
+	if (!e->elf64 && !e->elf32 && !e->foreign)
+		err_try(err, "gort-race PROGRAM      (the program itself, not what starts it)");
+	else
+		err_try(err, "gcc -m64 -fsanitize=thread -g ...      (on x86-64, with glibc)");
+	return true;
 }
 
 static void why_not(const struct elfscan *e, struct gsnap_err *err)
@@ -122,9 +147,9 @@ static void why_not(const struct elfscan *e, struct gsnap_err *err)
 	const char *build =
 		e->gort_cc ? "gort-cc --race -g ...      (then gort-race ./program)"
 			   : "gcc -fsanitize=thread -g ...      (then gort-race ./program)";
-	if (!e->elf64)
-		err_why(err, "it is no x86-64 ELF program but a script or something else");
-	else if (e->go)
+	if (why_no_detector(e, err))
+		return;
+	if (e->go)
 		err_why(err, e->go_race ? "it was built with -race, but its symbols were stripped"
 					: "it is a Go program built without -race");
 	else if (e->gort_cc)
@@ -138,22 +163,48 @@ static void why_not(const struct elfscan *e, struct gsnap_err *err)
 			"it was not compiled with -fsanitize=thread, so its accesses are unseen");
 	if (e->go)
 		err_try(err, "gort-race go build ...      (or go build -race without -ldflags=-s)");
-	else if (e->elf64)
-		err_try(err, "%s", build);
 	else
-		err_try(err, "gort-race PROGRAM      (the program itself, not a wrapper of it)");
+		err_try(err, "%s", build);
 	if (e->tsan_inside && e->dynamic && !e->go)
 		err_try(err, "clang -fsanitize=thread -g ...      (without a version script)");
 	if (may_sample(e))
 		err_try(err, "gort-race --sample ...      (looks at some accesses, from outside)");
 }
 
+/*
+ * Started with rights that the caller has not: the loader then preloads nothing. What it was
+ * compiled with does not matter.
+ */
+static bool gains_rights(const char *path, struct gsnap_err *err)
+{
+	struct stat st;
+	struct statvfs fs;
+	if (stat(path, &st) || statvfs(path, &fs) || fs.f_flag & ST_NOSUID)
+		return false;
+	bool user = st.st_mode & S_ISUID && st.st_uid != getuid();
+	bool group = (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+		     st.st_gid != getgid();
+	bool caps = getuid() && getxattr(path, "security.capability", NULL, 0) > 0;
+	if (!user && !group && !caps)
+		return false;
+	err_what(err, CLI_UNSUPPORTED, "cannot look for races in %s", path);
+	err_why(err,
+		"it is %s, and the loader preloads nothing into such programs",
+		user ? "set-user-ID" : group ? "set-group-ID" : "given capabilities by its file");
+	err_try(err, "cp %s DIR; gort-race DIR/%s      (a copy has only your rights)", path,
+		base_name(path));
+	return true;
+}
+
 static enum way way_of(const char *path, struct elfscan *e, struct gsnap_err *err)
 {
 	int rc = elfscan_file(path, e);
+	if (!rc && e->elf64 && gains_rights(path, err))
+		return WAY_NONE;
 	if (!rc && e->go && e->dynamic && e->tsan_inside)
 		return WAY_GO;
-	if (!rc && e->dynamic && (e->gort_race || (e->tsan_inside ? e->tsan_exported : e->tsan[0])))
+	bool told = e->gort_race || e->direct || (e->tsan_inside ? e->tsan_exported : e->tsan[0]);
+	if (!rc && e->dynamic && !e->musl && told)
 		return WAY_C;
 	/* A script of that name is a version manager's, or pip's, and knows the toolchain. */
 	if (!rc && (e->go || !e->elf64) && !strcmp(base_name(path), "go"))
@@ -466,7 +517,7 @@ static int run_race(const struct opts *o)
 	enum way way = way_of(path, &e, &err);
 	if (way == WAY_NONE && is_wrapper(path))
 		way = wrapped_way(o, &e, &err);
-	if (way == WAY_NONE && o->sample && may_sample(&e))
+	if (way == WAY_NONE && o->sample && may_sample(&e) && !gains_rights(path, &err))
 		way = sampled_way(&err);
 	if (way == WAY_C)
 		ready = preload_c(&e, &err);

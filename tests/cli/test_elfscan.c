@@ -25,6 +25,12 @@ START_TEST(test_kinds)
 	ck_assert(e.elf64 && e.libgort && !e.tsan[0]);
 	e = scan(CHILD_DIR "/child_plain");
 	ck_assert(e.elf64 && e.dynamic && !e.libgort && !e.tsan[0] && !e.tsan_inside);
+	ck_assert(!e.script && !e.elf32 && !e.foreign && !e.musl);
+	elfscan("#! /bin/sh -e\n", 14, &e);
+	ck_assert(e.script && !e.elf64);
+	ck_assert_str_eq(e.shell, "/bin/sh");
+	elfscan("#!", 2, &e);
+	ck_assert(!e.script);
 	e = scan("/dev/null");
 	ck_assert(!e.elf64);
 	ck_assert_int_lt(elfscan_file("/nonexistent", &e), 0);
