@@ -182,15 +182,16 @@ static bool gains_rights(const char *path, struct gsnap_err *err)
 	if (stat(path, &st) || statvfs(path, &fs) || fs.f_flag & ST_NOSUID)
 		return false;
 	bool user = st.st_mode & S_ISUID && st.st_uid != getuid();
-	bool group = (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-		     st.st_gid != getgid();
+	bool group =
+		(st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && st.st_gid != getgid();
 	bool caps = getuid() && getxattr(path, "security.capability", NULL, 0) > 0;
 	if (!user && !group && !caps)
 		return false;
 	err_what(err, CLI_UNSUPPORTED, "cannot look for races in %s", path);
-	err_why(err,
-		"it is %s, and the loader preloads nothing into such programs",
-		user ? "set-user-ID" : group ? "set-group-ID" : "given capabilities by its file");
+	err_why(err, "it is %s, and the loader preloads nothing into such programs",
+		user    ? "set-user-ID"
+		: group ? "set-group-ID"
+			: "given capabilities by its file");
 	err_try(err, "cp %s DIR; gort-race DIR/%s      (a copy has only your rights)", path,
 		base_name(path));
 	return true;

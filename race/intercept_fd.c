@@ -267,12 +267,34 @@ EXPORT ssize_t pread(int fd, void *buf, size_t n, off_t at)
 	return got;
 }
 
+/* The first `bytes` of what v holds. */
+static void vector_access(const struct iovec *v, size_t n, size_t bytes, uint64_t weak, uint64_t pc)
+{
+	for (size_t i = 0; i < n && bytes; i++) {
+		size_t part = v[i].iov_len < bytes ? v[i].iov_len : bytes;
+		libc_access(v[i].iov_base, part, weak, pc);
+		bytes -= part;
+	}
+}
+
+static INLINE ssize_t vector_filled(
+	int fd, const struct iovec *v, size_t n, ssize_t got, uint64_t pc)
+{
+	if (got > 0)
+		vector_access(v, n, (size_t)got, 0, pc);
+	if (got >= 0)
+		fd_acquires(fd, pc);
+	return got;
+}
+
 EXPORT ssize_t readv(int fd, const struct iovec *v, int n)
 {
-	ssize_t got = NEXT(readv)(fd, v, n);
-	if (got >= 0)
-		fd_acquires(fd, PC);
-	return got;
+	return vector_filled(fd, v, (size_t)n, NEXT(readv)(fd, v, n), PC);
+}
+
+EXPORT ssize_t preadv(int fd, const struct iovec *v, int n, off_t at)
+{
+	return vector_filled(fd, v, (size_t)n, NEXT(preadv)(fd, v, n, at), PC);
 }
 
 EXPORT ssize_t recv(int fd, void *buf, size_t n, int flags)
@@ -285,12 +307,44 @@ EXPORT ssize_t recv(int fd, void *buf, size_t n, int flags)
 	return got;
 }
 
-EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
+EXPORT ssize_t recvfrom(int fd, void *restrict buf, size_t n, int flags,
+	struct sockaddr *restrict from, socklen_t *restrict len)
 {
-	ssize_t got = NEXT(recvmsg)(fd, m, flags);
+	ssize_t got = NEXT(recvfrom)(fd, buf, n, flags, from, len);
+	if (got > 0)
+		writes(buf, (size_t)got < n ? (size_t)got : n, PC); /* MSG_TRUNC tells of more */
 	if (got >= 0)
 		fd_acquires(fd, PC);
 	return got;
+}
+
+EXPORT ssize_t recvmsg(int fd, struct msghdr *m, int flags)
+{
+	ssize_t got = NEXT(recvmsg)(fd, m, flags);
+	return vector_filled(fd, m->msg_iov, m->msg_iovlen, got, PC);
+}
+
+EXPORT int recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags, struct timespec *timeout)
+{
+	int got = NEXT(recvmmsg)(fd, m, n, flags, timeout);
+	for (int i = 0; i < got; i++)
+		vector_filled(fd, m[i].msg_hdr.msg_iov, m[i].msg_hdr.msg_iovlen, m[i].msg_len, PC);
+	return got;
+}
+
+/* In libc these two call nothing that could be seen. */
+EXPORT int eventfd_read(int fd, eventfd_t *value)
+{
+	int err = NEXT(eventfd_read)(fd, value);
+	if (!err)
+		vector_filled(fd, &(struct iovec){value, sizeof *value}, 1, sizeof *value, PC);
+	return err;
+}
+
+EXPORT int eventfd_write(int fd, eventfd_t value)
+{
+	fd_releases(fd, PC);
+	return NEXT(eventfd_write)(fd, value);
 }
 
 EXPORT ssize_t write(int fd, const void *buf, size_t n)
@@ -307,10 +361,22 @@ EXPORT ssize_t pwrite(int fd, const void *buf, size_t n, off_t at)
 	return NEXT(pwrite)(fd, buf, n, at);
 }
 
+static INLINE void vector_goes(int fd, const struct iovec *v, size_t n, uint64_t pc)
+{
+	fd_releases(fd, pc);
+	vector_access(v, n, SIZE_MAX, TAG_READ, pc);
+}
+
 EXPORT ssize_t writev(int fd, const struct iovec *v, int n)
 {
-	fd_releases(fd, PC);
+	vector_goes(fd, v, (size_t)n, PC);
 	return NEXT(writev)(fd, v, n);
+}
+
+EXPORT ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at)
+{
+	vector_goes(fd, v, (size_t)n, PC);
+	return NEXT(pwritev)(fd, v, n, at);
 }
 
 EXPORT ssize_t send(int fd, const void *buf, size_t n, int flags)
@@ -320,11 +386,32 @@ EXPORT ssize_t send(int fd, const void *buf, size_t n, int flags)
 	return NEXT(send)(fd, buf, n, flags);
 }
 
-EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
+EXPORT ssize_t sendto(
+	int fd, const void *buf, size_t n, int flags, const struct sockaddr *to, socklen_t len)
 {
 	fd_releases(fd, PC);
+	reads(buf, n, PC);
+	return NEXT(sendto)(fd, buf, n, flags, to, len);
+}
+
+EXPORT ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	vector_goes(fd, m->msg_iov, m->msg_iovlen, PC);
 	return NEXT(sendmsg)(fd, m, flags);
 }
+
+EXPORT int sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags)
+{
+	for (unsigned i = 0; i < n; i++)
+		vector_goes(fd, m[i].msg_hdr.msg_iov, m[i].msg_hdr.msg_iovlen, PC);
+	return NEXT(sendmmsg)(fd, m, n, flags);
+}
+
+/* What programs with large file offsets call. */
+EXPORT ssize_t pread64(int, void *, size_t, off64_t) __attribute__((alias("pread")));
+EXPORT ssize_t pwrite64(int, const void *, size_t, off64_t) __attribute__((alias("pwrite")));
+EXPORT ssize_t preadv64(int, const struct iovec *, int, off64_t) __attribute__((alias("preadv")));
+EXPORT ssize_t pwritev64(int, const struct iovec *, int, off64_t) __attribute__((alias("pwritev")));
 
 /* What was done before a descriptor was added is known to whoever gets its events. */
 EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)

@@ -385,6 +385,16 @@ EXPORT int pthread_rwlock_timedrdlock(pthread_rwlock_t *l, const struct timespec
 	return err;
 }
 
+EXPORT int pthread_rwlock_clockrdlock(
+	pthread_rwlock_t *l, clockid_t clock, const struct timespec *at)
+{
+	enter(PC);
+	lock_wait(l, OWN_PC);
+	int err = read_locked(NEXT(pthread_rwlock_clockrdlock)(l, clock, at), l, OWN_PC);
+	leave();
+	return err;
+}
+
 EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t *l)
 {
 	enter(PC);
@@ -410,6 +420,16 @@ EXPORT int pthread_rwlock_timedwrlock(pthread_rwlock_t *l, const struct timespec
 	enter(PC);
 	lock_wait(l, OWN_PC);
 	int err = write_locked(NEXT(pthread_rwlock_timedwrlock)(l, at), l, OWN_PC);
+	leave();
+	return err;
+}
+
+EXPORT int pthread_rwlock_clockwrlock(
+	pthread_rwlock_t *l, clockid_t clock, const struct timespec *at)
+{
+	enter(PC);
+	lock_wait(l, OWN_PC);
+	int err = write_locked(NEXT(pthread_rwlock_clockwrlock)(l, clock, at), l, OWN_PC);
 	leave();
 	return err;
 }
@@ -620,6 +640,11 @@ EXPORT int sem_trywait(sem_t *s)
 EXPORT int sem_timedwait(sem_t *s, const struct timespec *at)
 {
 	return after_lock(NEXT(sem_timedwait)(s, at), s);
+}
+
+EXPORT int sem_clockwait(sem_t *s, clockid_t clock, const struct timespec *at)
+{
+	return after_lock(NEXT(sem_clockwait)(s, clock, at), s);
 }
 
 EXPORT int sem_destroy(sem_t *s)

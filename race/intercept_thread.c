@@ -303,6 +303,16 @@ EXPORT int pthread_timedjoin_np(pthread_t th, void **result, const struct timesp
 	return err;
 }
 
+EXPORT int pthread_clockjoin_np(
+	pthread_t th, void **result, clockid_t clock, const struct timespec *at)
+{
+	struct pthread *p = me.tag ? find_running(th) : NULL;
+	int err = NEXT(pthread_clockjoin_np)(th, result, clock, at);
+	if (!err)
+		joined(p);
+	return err;
+}
+
 EXPORT int pthread_setname_np(pthread_t th, const char *name)
 {
 	struct pthread *p = me.tag ? find_running(th) : NULL;

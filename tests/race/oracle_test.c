@@ -7,7 +7,10 @@
  * operation by both; after a byte's first race the two may differ and the byte is ignored. In every
  * other trace reads may be delayed (access.c): then the race may be found later, but in the trace.
  *
- * GORT_ORACLE_TRACES=n runs n traces a batch.
+ * Where everything races at once, edges that are lost or made up hardly matter: in half of the
+ * traces an access that would race, says the model, is mostly left out.
+ *
+ * GORT_ORACLE_TRACES=n runs n traces a batch, GORT_ORACLE_BATCHES=n so many of the 20 batches.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -40,7 +43,7 @@ static const struct shape shapes[] = {
 
 static struct trace {
 	const struct shape *shape;
-	uint32_t op, nthreads, nbytes, write_percent;
+	uint32_t op, nthreads, nbytes, write_percent, care_percent;
 	bool delays;
 	uintptr_t mem;
 	int owner[NLOCKS];
@@ -169,6 +172,14 @@ static void model_access(uint32_t t, uint32_t b, uint32_t n, uint32_t kind)
 	}
 }
 
+static bool would_race(uint32_t t, uint32_t b, uint32_t n, uint32_t kind)
+{
+	bool race = false;
+	for (uint32_t i = b; i < b + n; i++)
+		race |= tr.expected[i] < 0 && model_race(t, i, kind);
+	return race;
+}
+
 static void core_access(struct thread *t, uintptr_t a, uint32_t n, uint32_t kind)
 {
 	uint64_t mask = ((1ull << n) - 1) << (a & 7);
@@ -190,6 +201,8 @@ static void op_access(uint32_t t)
 		kind |= 2;
 	if (!(n & (n - 1)) && (n == 8 || kind >= 2 || rnd(2)))
 		b -= b % n;
+	if (rnd(100) < tr.care_percent && would_race(t, b, n, kind))
+		return;
 	bool update = tr.delays && kind == 1 && rnd(2); /* x += y: reads are learnt to be delayed */
 	core_access(&threads[t], tr.mem + b, n, kind);
 	model_access(t, b, n, kind);
@@ -295,6 +308,7 @@ static void one_trace(const struct shape *shape, uintptr_t mem, uint32_t s)
 		rnd(2);
 	trace_begin(shape, mem);
 	tr.delays = s % 2;
+	tr.care_percent = s / 2 % 2 ? 95 : 0;
 	for (tr.op = 0; tr.op < shape->length; tr.op++)
 		one_op();
 	for (uint32_t i = 0; i < tr.nthreads; i++)
@@ -356,8 +370,9 @@ END_TEST
 static void add(Suite *s, const char *name, const TTest *test)
 {
 	TCase *tc = tcase_create(name);
+	const char *fewer = getenv("GORT_ORACLE_BATCHES");
 	tcase_set_timeout(tc, 600);
-	tcase_add_loop_test(tc, test, 0, BATCHES);
+	tcase_add_loop_test(tc, test, 0, fewer ? atoi(fewer) : BATCHES);
 	suite_add_tcase(s, tc);
 }
 
