@@ -114,6 +114,15 @@ static int note_module(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
+/* Of this library; the linker's. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char etext[] __attribute__((visibility("hidden")));
+
+bool front_own(uint64_t pc)
+{
+	return pc >= (uint64_t)__ehdr_start && pc < (uint64_t)etext;
+}
+
 #define MAIN_STACK (8ul << 20) /* it grows */
 
 const struct past *main_owner(uintptr_t addr, uint32_t *flags)

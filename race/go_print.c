@@ -55,6 +55,12 @@ bool front_frees(uint64_t pc)
 	return false;
 }
 
+bool front_own(uint64_t pc)
+{
+	(void)pc;
+	return false;
+}
+
 void front_reported(const struct gort_finding *f)
 {
 	(void)f;

@@ -6,6 +6,8 @@
  * before relocation is over (the loader's callers, IFUNC resolvers): until the library is active
  * the moving ones use the detector's own copies and look nothing up.
  */
+#include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,6 +58,15 @@ EXPORT void *memset(void *dst, int c, size_t n)
 	return NEXT(memset)(dst, c, n);
 }
 
+EXPORT void *mempcpy(void *restrict dst, const void *restrict src, size_t n)
+{
+	if (!active)
+		return (char *)race_memcpy(dst, src, n) + n;
+	reads(src, n, PC);
+	writes(dst, n, PC);
+	return NEXT(mempcpy)(dst, src, n);
+}
+
 /* Both are read as far as they are equal, and the byte that decides. */
 static size_t equal_bytes(const char *a, const char *b, size_t n, bool text)
 {
@@ -82,6 +93,13 @@ EXPORT void *memchr(const void *s, int c, size_t n)
 	return p;
 }
 
+EXPORT void *memrchr(const void *s, int c, size_t n)
+{
+	const char *p = NEXT(memrchr)(s, c, n), *from = p ? p : s;
+	reads(from, n - (size_t)(from - (const char *)s), PC);
+	return (void *)p;
+}
+
 EXPORT size_t strlen(const char *s)
 {
 	size_t n = active ? NEXT(strlen)(s) : length(s);
@@ -106,6 +124,16 @@ EXPORT char *strcpy(char *dst, const char *src)
 	return NEXT(strcpy)(dst, src);
 }
 
+EXPORT char *stpcpy(char *restrict dst, const char *restrict src)
+{
+	if (me.tag) {
+		size_t n = length(src) + 1;
+		reads(src, n, PC);
+		writes(dst, n, PC);
+	}
+	return NEXT(stpcpy)(dst, src);
+}
+
 EXPORT char *strncpy(char *dst, const char *src, size_t n)
 {
 	if (me.tag) {
@@ -126,6 +154,31 @@ EXPORT char *strcat(char *dst, const char *src)
 	return NEXT(strcat)(dst, src);
 }
 
+EXPORT char *strncat(char *restrict dst, const char *restrict src, size_t max)
+{
+	if (me.tag) {
+		size_t at = length(dst), n = NEXT(strnlen)(src, max);
+		reads(dst, at + 1, PC);
+		reads(src, smaller(n + 1, max), PC);
+		writes(dst + at, n + 1, PC);
+	}
+	return NEXT(strncat)(dst, src, max);
+}
+
+EXPORT char *strdup(const char *s)
+{
+	if (me.tag)
+		reads(s, length(s) + 1, PC);
+	return NEXT(strdup)(s);
+}
+
+EXPORT char *strndup(const char *s, size_t max)
+{
+	if (me.tag)
+		reads(s, smaller(NEXT(strnlen)(s, max) + 1, max), PC);
+	return NEXT(strndup)(s, max);
+}
+
 EXPORT int strcmp(const char *a, const char *b)
 {
 	if (me.tag) {
@@ -144,6 +197,75 @@ EXPORT int strncmp(const char *a, const char *b, size_t max)
 		reads(b, n, PC);
 	}
 	return NEXT(strncmp)(a, b, max);
+}
+
+static size_t alike_bytes(const char *a, const char *b, size_t n)
+{
+	size_t i = 0;
+	while (i < n && a[i] && tolower((unsigned char)a[i]) == tolower((unsigned char)b[i]))
+		i++;
+	return smaller(i + 1, n);
+}
+
+EXPORT int strcasecmp(const char *a, const char *b)
+{
+	if (me.tag) {
+		size_t n = alike_bytes(a, b, SIZE_MAX);
+		reads(a, n, PC);
+		reads(b, n, PC);
+	}
+	return NEXT(strcasecmp)(a, b);
+}
+
+EXPORT int strncasecmp(const char *a, const char *b, size_t max)
+{
+	if (me.tag) {
+		size_t n = alike_bytes(a, b, max);
+		reads(a, n, PC);
+		reads(b, n, PC);
+	}
+	return NEXT(strncasecmp)(a, b, max);
+}
+
+EXPORT char *strstr(const char *s, const char *wanted)
+{
+	char *p = NEXT(strstr)(s, wanted);
+	if (me.tag) {
+		size_t n = length(wanted);
+		reads(wanted, n + 1, PC);
+		reads(s, p ? (size_t)(p - s) + n : length(s) + 1, PC);
+	}
+	return p;
+}
+
+/* Of the first n bytes the set decides, and of the next one that they are all. */
+static void set_decides(const char *s, size_t n, const char *set, uint64_t pc)
+{
+	if (!me.tag)
+		return;
+	reads(set, length(set) + 1, pc);
+	reads(s, n + 1, pc);
+}
+
+EXPORT size_t strspn(const char *s, const char *set)
+{
+	size_t n = NEXT(strspn)(s, set);
+	set_decides(s, n, set, PC);
+	return n;
+}
+
+EXPORT size_t strcspn(const char *s, const char *set)
+{
+	size_t n = NEXT(strcspn)(s, set);
+	set_decides(s, n, set, PC);
+	return n;
+}
+
+EXPORT char *strpbrk(const char *s, const char *set)
+{
+	char *p = NEXT(strpbrk)(s, set);
+	set_decides(s, p ? (size_t)(p - s) : me.tag ? length(s) : 0, set, PC);
+	return p;
 }
 
 EXPORT char *strchr(const char *s, int c)
@@ -173,6 +295,50 @@ EXPORT int fputs(const char *restrict s, FILE *restrict f)
 	if (me.tag)
 		reads(s, length(s) + 1, PC);
 	return NEXT(fputs)(s, f);
+}
+
+EXPORT char *fgets(char *restrict s, int n, FILE *restrict f)
+{
+	char *line = NEXT(fgets)(s, n, f);
+	if (line && me.tag)
+		writes(line, length(line) + 1, PC);
+	return line;
+}
+
+/* What is printed, and its end, as far as there is room. */
+static INLINE int printed(const char *s, size_t room, int n, uint64_t pc)
+{
+	if (n >= 0 && room)
+		writes(s, smaller((size_t)n + 1, room), pc);
+	return n;
+}
+
+EXPORT int vsnprintf(char *restrict s, size_t room, const char *restrict format, va_list ap)
+{
+	return printed(s, room, NEXT(vsnprintf)(s, room, format, ap), PC);
+}
+
+EXPORT int vsprintf(char *restrict s, const char *restrict format, va_list ap)
+{
+	return printed(s, SIZE_MAX, NEXT(vsprintf)(s, format, ap), PC);
+}
+
+EXPORT int snprintf(char *restrict s, size_t room, const char *restrict format, ...)
+{
+	va_list ap;
+	va_start(ap, format);
+	int n = NEXT(vsnprintf)(s, room, format, ap);
+	va_end(ap);
+	return printed(s, room, n, PC);
+}
+
+EXPORT int sprintf(char *restrict s, const char *restrict format, ...)
+{
+	va_list ap;
+	va_start(ap, format);
+	int n = NEXT(vsprintf)(s, format, ap);
+	va_end(ap);
+	return printed(s, SIZE_MAX, n, PC);
 }
 
 EXPORT size_t fwrite(const void *restrict p, size_t size, size_t n, FILE *restrict f)

@@ -227,6 +227,17 @@ uint64_t report_leaf(uint32_t ctx, uint32_t mask)
 	return pc;
 }
 
+/*
+ * Where in the program, as a number: all calls of memcpy() that race have the same leaf, which is
+ * the detector's own.
+ */
+static uint64_t place_of(uint32_t ctx, uint32_t mask)
+{
+	uint64_t pcs[2] = {0};
+	depot_get(ctx, mask, pcs, 2);
+	return front_own(pcs[0]) ? (pcs[0] ^ pcs[1]) * HASH_MUL : pcs[0];
+}
+
 static const struct past *who_did(uint64_t tag)
 {
 	if (tag_tid(tag) == FREED_TID)
@@ -405,7 +416,8 @@ void on_race(const struct race *r)
 	bool freed = front_frees(old), vptr = r->t->in_vptr;
 	uint32_t kind = freed ? (vptr ? GORT_FINDING_VPTR_FREED : GORT_FINDING_FREED)
 			      : (vptr ? GORT_FINDING_VPTR : GORT_FINDING_RACE);
-	struct gort_finding *f = report_open(kind, report_leaf(r->ctx, r->mask), old);
+	struct gort_finding *f =
+		report_open(kind, place_of(r->ctx, r->mask), place_of(r->old_ctx, r->mask));
 	if (!f)
 		return;
 	fill(f, r);

@@ -42,6 +42,9 @@ extern const uint32_t front_main;
 /* Of the front end: the call of a leaf pc is one that frees memory. */
 bool front_frees(uint64_t pc);
 
+/* Of the front end: pc is in the detector, which stands for a function of libc. */
+bool front_own(uint64_t pc);
+
 /*
  * Of the front end: addr is in a module that the loader mapped, now, though it had been memory of
  * the heap. Called with report.lock held.

@@ -9,10 +9,10 @@
 #include <string.h>
 #include "access.h"
 
-#define WORDS (1u << 17)
+#define WORDS (1u << 20)
 #define BASE  0x20000000000ul /* never dereferenced: only its shadow is used */
 
-enum mode { WRITE_WRITE, WRITE_READ, HALVES, BYTE_WORD, MIXED, DISJOINT };
+enum mode { WRITE_WRITE, WRITE_READ, HALVES, BYTE_WORD, MIXED, ATOMIC, DISJOINT };
 
 static enum mode mode;
 static _Atomic uint8_t found[WORDS];
@@ -42,6 +42,9 @@ static void touch(struct thread *t, uint32_t id, uintptr_t a, uint32_t i)
 	case MIXED:
 		access_bytes(t, a + id * 4, 4, TAG_READ, 1);
 		access_bytes(t, a + !id * 4, 4, 0, 2);
+		break;
+	case ATOMIC:
+		access_bytes(t, a, 8, id ? TAG_ATOMIC : i & 1 ? TAG_READ : 0, 1);
 		break;
 	case DISJOINT:
 		access_bytes(t, a + id, 1, 0, 1);
@@ -103,9 +106,9 @@ Suite *test_suite(void);
 Suite *test_suite(void)
 {
 	static const char *const names[] = {
-		"write_write", "write_read", "halves", "byte_word", "mixed"};
+		"write_write", "write_read", "halves", "byte_word", "mixed", "atomic"};
 	Suite *s = suite_create("stress");
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 6; i++) {
 		TCase *tc = tcase_create(names[i]);
 		tcase_set_timeout(tc, 60);
 		tcase_add_loop_test(tc, racing, i, i + 1);
