@@ -56,8 +56,11 @@ static void scan_symbols(
 	for (uint64_t i = 0; i < n; i++) {
 		Elf64_Sym sym;
 		memcpy(&sym, table + i * sizeof sym, sizeof sym);
-		if (sym.st_shndx != SHN_UNDEF && sym.st_value != 0 &&
-			!strcmp(text(im, strings.sh_offset + sym.st_name), "__tsan_init")) {
+		if (strcmp(text(im, strings.sh_offset + sym.st_name), "__tsan_init") != 0)
+			continue;
+		if (sym.st_shndx == SHN_UNDEF) {
+			out->tsan_calls = true;
+		} else if (sym.st_value != 0) {
 			out->tsan_inside = true;
 			out->tsan_exported |= sh->sh_type == SHT_DYNSYM;
 			return;

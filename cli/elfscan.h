@@ -20,6 +20,7 @@ struct elfscan {
 	bool gort_race;     /* with --race: before all accesses */
 	bool tsan_inside;   /* defines __tsan_init itself: clang's static runtime, go build -race */
 	bool tsan_exported; /* and exports it, as clang's does unless told otherwise */
+	bool tsan_calls;    /* calls __tsan_init of another module: something is instrumented */
 	bool direct;        /* needs libgort-race.so itself */
 	char tsan[64];      /* the ThreadSanitizer runtime it needs ("libtsan.so.2"), or "" */
 	char shell[64];     /* a script's interpreter, as far as it fits, or "" */

@@ -32,6 +32,7 @@
 #include "gofarm.h"
 #include "gort/abi.h"
 #include "launch.h"
+#include "raceparts.h"
 #include "racereport.h"
 #include "racesampling.h"
 #include "target.h"
@@ -520,9 +521,11 @@ static int run_race(const struct opts *o)
 		way = wrapped_way(o, &e, &err);
 	if (way == WAY_NONE && o->sample && may_sample(&e) && !gains_rights(path, &err))
 		way = sampled_way(&err);
-	if (way == WAY_C)
+	if (way == WAY_C) {
+		race_parts_tell(o, path);
 		ready = preload_c(&e, &err);
-	else if (way == WAY_GO)
+	}
+	if (way == WAY_GO)
 		ready = preload_go(&err);
 	else if (way == WAY_SAMPLE)
 		ready = true;

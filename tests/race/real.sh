@@ -5,12 +5,14 @@
 #
 # sqlite  its threadtest3, with several tests of connections that share a database
 # zstd    its poolTests, and its compressor with several workers
+# llvm    LLVM 14's tests of ThreadSanitizer, by llvm_suite.py, with either compiler's programs
 # go      Go's own tests of sync, context and net/http, by `gort-race go test`
 #
 # Sources are Debian's, kept in DIR (default: build/real); they are fetched with apt-get once. Exit
 # status: 0 as it should be, 1 not, 77 no sources or no compiler.
 set -u
 program=$1
+here=$(cd "$(dirname "$0")" && pwd)
 work=${2:-$GORT_BUILD/real}
 race=$GORT_BUILD/bin/gort-race
 mkdir -p "$work" && cd "$work" || exit 1
@@ -122,6 +124,28 @@ zstd() {
 	found POOL_thread ./zstd_planted
 }
 
+llvm() {
+	local tests tar compiler
+	tests=$(find . -path '*/compiler-rt/test/tsan' | head -n 1)
+	if [ -z "$tests" ]; then
+		{ apt_get update && apt_get source --download-only llvm-toolchain-14; } >out 2>&1 ||
+			skip "no source package of llvm-toolchain-14"
+		tar=$(find . -maxdepth 1 -name 'llvm-toolchain-14_*.orig.tar.*' ! -name '*.asc' |
+			head -n 1)
+		tar xf "$tar" --wildcards '*/compiler-rt/test/tsan' \
+			'*/compiler-rt/test/sanitizer_common' >out 2>&1 || fail "cannot unpack"
+		tests=$(find . -path '*/compiler-rt/test/tsan' | head -n 1)
+	fi
+	for compiler in clang gcc; do
+		"$here/llvm_suite.py" "$tests" --compiler $compiler >out 2>&1
+		case $? in
+		0) cat out ;;
+		77) skip "$(cat out)" ;;
+		*) fail "$compiler's programs" ;;
+		esac
+	done
+}
+
 go() {
 	command -v go >/dev/null || skip "no go"
 	mkdir -p go && cd go || exit 1
@@ -156,6 +180,6 @@ go() {
 }
 
 case $program in
-sqlite | zstd | go) "$program" ;;
+sqlite | zstd | llvm | go) "$program" ;;
 *) fail "no program $program" ;;
 esac

@@ -5,6 +5,7 @@
 # suppress   --ignore, a file of gort's and one of TSan's hide what they match and nothing else
 # baseline   what is known passes, what is new fails
 # follow     what a program forks or starts is watched, unless --no-follow
+# parts      libraries of the program that nothing was compiled into are named first
 # files      SARIF, JUnit and GitHub's annotations name the finding and its place
 set -u
 cases=$1 bugs=$2 mode=$3
@@ -37,6 +38,25 @@ follow() {
 	want 66 1 "$bugs" started race
 	want 0 0 --no-follow "$bugs" started race
 	want 66 1 --no-follow "$bugs" order race
+}
+
+parts() {
+	local flags=(-g -O1 -x c - -shared -fPIC)
+	gcc "${flags[@]}" -o libplain.so <<<'int plain; void f(void) { plain++; }' &&
+		gcc "${flags[@]}" -fsanitize=thread -o libseen.so \
+			<<<'int seen; void g(void) { seen++; }' &&
+		gcc -fsanitize=thread -x c - -o program -L. -lplain -lseen -Wl,-rpath,"$work" <<-END
+			void f(void);
+			void g(void);
+			int puts(const char *);
+			int main(void) { f(); g(); return !puts("done"); }
+		END
+	want 0 0 ./program
+	local line='gort: accesses in libplain.so are unseen: '
+	[ "$(cat err)" = "${line}it was not compiled with -fsanitize=thread" ] ||
+		fail "not the one library"
+	want 0 0 -q ./program
+	[ ! -s err ] || fail "told though quiet"
 }
 
 suppress() {
