@@ -126,9 +126,9 @@ static const char *after(const char *name, const char *prefix)
 /* The name by which others know a function of the runtime; NULL when it is none. */
 static const char *public_name(const char *name)
 {
-	static const char kinds[][16] = {"__tsan_", "__sanitizer_", "_ZN6__tsan", "_Znwm", "_Znam",
-		"_ZdlPv", "_ZdaPv", "__cxa_guard_", "setjmp", "_setjmp", "sigsetjmp",
-		"__sigsetjmp"};
+	static const char kinds[][24] = {"__tsan_", "__sanitizer_", "_ZN6__tsan", "_Znwm", "_Znam",
+		"_ZdlPv", "_ZdaPv", "__cxa_guard_", "setjmp", "_setjmp", "sigsetjmp", "__sigsetjmp",
+		"Annotate", "WTFAnnotate", "RunningOnValgrind", "ValgrindSlowdown"};
 	const char *rest = after(name, "__interceptor_");
 	for (uint32_t i = 0; !rest && i < sizeof kinds / sizeof *kinds; i++) {
 		if (after(name, kinds[i]))

@@ -57,7 +57,8 @@ pair() { # FUNCTION FUNCTION CASE...
 
 cases() {
 	local name clean=(clean)
-	for name in counter publish cas cond sem pipe fence recursive; do
+	for name in counter publish cas cond once barrier sem join pipe fence recursive annotate \
+		signal spin; do
 		pair early_access late_access "$name"
 	done
 	pair early_range late_range range
