@@ -117,12 +117,17 @@ static const struct gort_finding_stack *with_role(
 static const struct sym_frame no_frame;
 
 /* The innermost call with a line; else the innermost. */
-static const struct sym_frame *innermost(const struct frames *frames)
+static size_t innermost_index(const struct frames *frames)
 {
 	for (size_t i = 0; i < frames->n; i++)
 		if (frames->f[i].file)
-			return &frames->f[i];
-	return frames->n > 0 ? &frames->f[0] : &no_frame;
+			return i;
+	return 0;
+}
+
+static const struct sym_frame *innermost(const struct frames *frames)
+{
+	return frames->n > 0 ? &frames->f[innermost_index(frames)] : &no_frame;
 }
 
 static const struct sym_frame *top(const struct gort_finding *f, uint32_t role)
@@ -174,10 +179,16 @@ static void sorted_pair(const struct gort_finding *f, const char *pair[2])
 	pair[1] = swap ? a : b;
 }
 
-static uint64_t hash_place(const struct sym_frame *f)
+/*
+ * By name and line, which are the same in another process. Where there is no line, perhaps because
+ * the compiler merged two, the place of the code in its page tells one access from another.
+ */
+static uint64_t hash_place(const struct frames *frames, size_t i)
 {
+	const struct sym_frame *f = &frames->f[i];
 	char text[512];
-	snprintf(text, sizeof text, "%s %s:%" PRIu32, or_null(f->func), or_null(f->file), f->line);
+	uint64_t line = f->line ? f->line : frames->pc[i] % 4096 << 32;
+	snprintf(text, sizeof text, "%s %s:%" PRIu64, or_null(f->func), or_null(f->file), line);
 	return hash_text(1, f->func ? text : "");
 }
 
@@ -186,8 +197,13 @@ static uint64_t hash_calls(const struct frames *frames)
 {
 	uint64_t h = 0;
 	for (size_t i = 0; i < frames->n; i++)
-		h = gsnap_mix(h + hash_place(&frames->f[i]));
+		h = gsnap_mix(h + hash_place(frames, i));
 	return h;
+}
+
+static uint64_t hash_access(const struct frames *frames)
+{
+	return frames->n > 0 ? hash_place(frames, innermost_index(frames)) : 0;
 }
 
 #define HIDDEN 1ull /* in a pair: it was suppressed or known */
@@ -199,8 +215,7 @@ static bool seen_before(struct race_report *r, const struct gort_finding *f, boo
 	uint64_t h = is_race(f) ? 0 : gsnap_mix(f->kind);
 	for (uint32_t i = 0; i < f->nstacks; i++)
 		if (f->stacks[i].role == first_role(f) || f->stacks[i].role == GORT_STACK_PREVIOUS)
-			h += is_race(f) ? hash_place(innermost(&resolved[i]))
-					: hash_calls(&resolved[i]);
+			h += is_race(f) ? hash_access(&resolved[i]) : hash_calls(&resolved[i]);
 	h &= ~HIDDEN;
 	for (uint32_t i = 0; i < r->npairs; i++)
 		if ((r->pairs[i] & ~HIDDEN) == h) {

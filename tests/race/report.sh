@@ -6,6 +6,7 @@
 # baseline   what is known passes, what is new fails
 # follow     what a program forks or starts is watched, unless --no-follow
 # parts      libraries of the program that nothing was compiled into are named first
+# merged     places whose line the compiler has lost are told apart all the same
 # files      SARIF, JUnit and GitHub's annotations name the finding and its place
 set -u
 cases=$1 bugs=$2 mode=$3
@@ -57,6 +58,26 @@ parts() {
 		fail "not the one library"
 	want 0 0 -q ./program
 	[ ! -s err ] || fail "told though quiet"
+}
+
+merged() {
+	gcc -fsanitize=thread -g -x c - -o program -pthread <<-END
+		#include <pthread.h>
+		int a, b, puts(const char *);
+		#line 0 "merged.c"
+		void *f(void *p) { a = 1; b = 1; return p; }
+		#line 10
+		int main(void)
+		{
+			pthread_t t, u;
+			pthread_create(&t, 0, f, 0);
+			pthread_create(&u, 0, f, 0);
+			pthread_join(t, 0);
+			pthread_join(u, 0);
+			return !puts("done");
+		}
+	END
+	want 66 2 ./program
 }
 
 suppress() {
