@@ -351,7 +351,8 @@ void gortheap_gc(const struct gortread *r, struct gsnap_gc *gc)
 	gc->pause_total_ns = figure(r, "memstats.pause_total_ns");
 	int64_t last = figure(r, "memstats.last_gc_nanotime");
 	gc->last = last ? last : GSNAP_UNKNOWN;
-	gc->marking = figure(r, "writeBarrier.enabled");
+	int64_t barrier = figure(r, "writeBarrier.enabled");
+	gc->marking = barrier > 0 ? barrier & 1 : barrier; /* 2: it is called in any case */
 	read_cpu(r, gc);
 	gortsched_hist(r, "sched.stwTotalTimeGC", &gc->pauses);
 	gortsched_hist(r, "sched.stwStoppingTimeGC", &gc->stopping);

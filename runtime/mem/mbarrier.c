@@ -112,7 +112,10 @@ void gort_wblog(const void *old)
 	if (!old)
 		return;
 	nostop_begin();
-	logentry(old);
+	if (unlikely(debug.gcbarriercheck))
+		barrierunderway((uintptr_t)old, 0, 0);
+	if (wbenabled())
+		logentry(old);
 	nostop_end();
 }
 
@@ -129,9 +132,20 @@ static __attribute__((no_sanitize("address"))) void logwords(const uintptr_t *w,
 	nostop_end();
 }
 
+static __attribute__((noinline)) void tellrange(uintptr_t p, size_t n)
+{
+	nostop_begin();
+	barrierunderway(0, p & ~(uintptr_t)7, p + n);
+	nostop_end();
+}
+
 void gort_wbrange(const void *p, size_t n)
 {
 	if (likely(!*(volatile const uint32_t *)&gort_writebarrier))
+		return;
+	if (debug.gcbarriercheck)
+		tellrange((uintptr_t)p, n);
+	if (!wbenabled())
 		return;
 	const uintptr_t *w = (const uintptr_t *)((uintptr_t)p & ~(uintptr_t)7);
 	const uintptr_t *end = (const uintptr_t *)(((uintptr_t)p + n + 7) & ~(uintptr_t)7);
@@ -145,7 +159,7 @@ void *gort_swap_racy(void *volatile *slot, void *value)
 {
 	nostop_begin();
 	void *old = __atomic_exchange_n(slot, value, __ATOMIC_SEQ_CST);
-	if (unlikely(gort_writebarrier) && old)
+	if (wbenabled() && old)
 		logentry(old);
 	nostop_end();
 	return old;
@@ -157,7 +171,7 @@ bool gort_cas_racy(void *volatile *slot, void *old, void *value)
 	void *found = old;
 	bool done = __atomic_compare_exchange_n(
 		slot, &found, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-	if (done && unlikely(gort_writebarrier) && old)
+	if (done && wbenabled() && old)
 		logentry(old);
 	nostop_end();
 	return done;
@@ -167,7 +181,8 @@ bool gort_cas_racy(void *volatile *slot, void *old, void *value)
 
 void wbenable(bool on)
 {
-	__atomic_store_n(&gort_writebarrier, on, __ATOMIC_RELAXED);
+	uint32_t flag = (on ? WB_LOG : 0) | (debug.gcbarriercheck ? WB_CHECK : 0);
+	__atomic_store_n(&gort_writebarrier, flag, __ATOMIC_RELAXED);
 }
 
 static size_t shadeblock(struct wbblock *b, void (*shade)(uintptr_t old))

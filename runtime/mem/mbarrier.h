@@ -12,6 +12,9 @@
 
 struct wbblock;
 
+/* gort_writebarrier. WB_CHECK: always, with GORT_DEBUG=gcbarriercheck=1; mgccheck.c */
+enum { WB_LOG = 1, WB_CHECK = 2 };
+
 /*
  * Whether libgort must log what it overwrites in memory that the collector scans: old values only,
  * since what a goroutine holds is marked in the end. In libgort no thread is stopped, so it does
@@ -19,7 +22,7 @@ struct wbblock;
  */
 static inline bool wbenabled(void)
 {
-	return __builtin_expect(*(volatile const uint32_t *)&gort_writebarrier, 0);
+	return __builtin_expect(*(volatile const uint32_t *)&gort_writebarrier & WB_LOG, 0);
 }
 
 /* Where gort_pending lies from the thread pointer on, in all threads. Since gcinit. */

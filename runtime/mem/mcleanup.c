@@ -7,6 +7,7 @@
  */
 #include "base/throw.h"
 #include "gort/finalizer.h"
+#include "mem/mbarrier.h"
 #include "mem/mheap.h"
 #include "mem/mspecial.h"
 #include "mem/nostop.h"
@@ -35,7 +36,7 @@ gort_cleanup gort_add_cleanup(void *p, void (*fn)(void *arg), void *arg)
 	racerelease(sp);
 	uint64_t id = sp->id = xadd_rlx(&lastid, 1) + 1;
 	addspecial(s, p, sp);
-	if (unlikely(gort_writebarrier) && arg)
+	if (wbenabled() && arg)
 		gort_wblog(arg);
 	return (gort_cleanup){id, ~(uintptr_t)p};
 }

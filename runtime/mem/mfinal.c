@@ -11,6 +11,7 @@
  */
 #include "base/throw.h"
 #include "gort/finalizer.h"
+#include "mem/mbarrier.h"
 #include "mem/mgc.h"
 #include "mem/mheap.h"
 #include "mem/mspecial.h"
@@ -189,6 +190,6 @@ void gort_set_finalizer(void *p, void (*fn)(void *p))
 	if (!addspecial(s, p, sp))
 		throw("gort_set_finalizer: %p has a finalizer already", p);
 	/* What it refers to is a root from now on; of a marking that goes on, too. */
-	if (unlikely(gort_writebarrier) && s->kind != SPANNOSCAN)
+	if (wbenabled() && s->kind != SPANNOSCAN)
 		gort_wbrange(p, s->elemsize);
 }

@@ -506,6 +506,7 @@ void gcinit(void)
 	gc.start = gccycles.accounted = nanotime();
 	registersinit();
 	pendingoffset = (intptr_t)&gort_pending - (intptr_t)__builtin_thread_pointer();
+	wbenable(false);
 	bool kernel = options.gcmode == GCMODE_KERNEL;
 	gc.concurrent = gcconcurrent() && canpeek();
 	gc.kernel = kernel && gc.concurrent && dirtyinit();

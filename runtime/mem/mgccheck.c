@@ -12,6 +12,10 @@
  * each such store, whether or not it loses an object. Objects made meanwhile are left out: their
  * memory held anything before. A word that has got its old value back is not seen.
  *
+ * The first pause may come between a barrier and its store. So the flag is never 0 with this check,
+ * and the last thing that each goroutine has told its barrier counts as logged: it is in the middle
+ * of at most one store.
+ *
  * Both run in a stop, and tell later.
  */
 #include "mem/mgccheck.h"
@@ -130,6 +134,88 @@ void barrierlogged(uintptr_t old)
 	unlock(&loggedlock);
 }
 
+/* ---- stores under way ---- */
+
+/*
+ * The last that a goroutine, or a thread that runs none, has told its barrier: a pointer that it
+ * overwrites, or [lo, hi). Never removed: who is free will be used again.
+ */
+struct writer {
+	uintptr_t who, old, lo, hi;
+};
+
+struct writers {
+	struct writer *at; /* by who; 0: empty */
+	size_t size, used;
+};
+
+/* then: in the first pause, since goroutines go on telling. */
+static struct writers writers, then; /* writers with loggedlock */
+
+static struct writer *writerof(const struct writers *w, uintptr_t who)
+{
+	size_t i = (who * 0x9e3779b97f4a7c15u >> 20) & (w->size - 1);
+	while (w->at[i].who && w->at[i].who != who)
+		i = (i + 1) & (w->size - 1);
+	return &w->at[i];
+}
+
+static void copywriters(struct writers *to, const struct writers *from, size_t size)
+{
+	*to = (struct writers){sysalloc(size * sizeof(*to->at)), size, from->used};
+	for (size_t i = 0; i < from->size; i++)
+		if (from->at[i].who)
+			*writerof(to, from->at[i].who) = from->at[i];
+}
+
+static void dropwriters(struct writers *w)
+{
+	if (w->at)
+		sysfree(w->at, w->size * sizeof(*w->at));
+	*w = (struct writers){0};
+}
+
+static void morewriters(void)
+{
+	struct writers more;
+	copywriters(&more, &writers, writers.size ? 2 * writers.size : 256);
+	dropwriters(&writers);
+	writers = more;
+}
+
+void barrierunderway(uintptr_t old, uintptr_t lo, uintptr_t hi)
+{
+	const struct m *mp = getm();
+	bool goroutine = mp && mp->curg;
+	uintptr_t who = goroutine ? (uintptr_t)mp->curg : (uintptr_t)__builtin_thread_pointer();
+	lock(&loggedlock);
+	if (2 * (writers.used + 1) > writers.size)
+		morewriters();
+	struct writer *w = writerof(&writers, who);
+	writers.used += !w->who;
+	*w = (struct writer){who, old, lo, hi};
+	unlock(&loggedlock);
+}
+
+static void rememberwriters(void)
+{
+	if (writers.size)
+		copywriters(&then, &writers, writers.size);
+	for (size_t i = 0; i < then.size; i++)
+		if (then.at[i].old)
+			insert(&logged, then.at[i].old);
+}
+
+static bool wasunderway(uintptr_t slot)
+{
+	for (size_t i = 0; i < then.size; i++)
+		if (slot - then.at[i].lo < then.at[i].hi - then.at[i].lo)
+			return true;
+	return false;
+}
+
+/* ---- the copies ---- */
+
 static void addtimer(const struct timerlink *l)
 {
 	size_t size;
@@ -137,8 +223,6 @@ static void addtimer(const struct timerlink *l)
 	if (object)
 		insert(&timers, object);
 }
-
-/* ---- the copies ---- */
 
 /* A span as it was in the first pause. Its memory is no root. */
 struct copy {
@@ -172,6 +256,7 @@ static void dropcopies(void)
 	}
 	clear(&logged);
 	clear(&timers);
+	dropwriters(&then);
 }
 
 void barriercheckbegin(void)
@@ -179,6 +264,7 @@ void barriercheckbegin(void)
 	dropcopies();
 	spansdo(copyspan);
 	rootstimers(addtimer);
+	rememberwriters();
 }
 
 /* The word at that place has changed from old. */
@@ -186,7 +272,7 @@ static void changed(const struct copy *c, uint32_t index, uintptr_t slot, uintpt
 {
 	size_t size;
 	uintptr_t object = existingobject(old, &size);
-	if (!object || isin(&logged, old))
+	if (!object || isin(&logged, old) || wasunderway(slot))
 		return;
 	if (missed.n == MAXFOUND) {
 		missed.more++;

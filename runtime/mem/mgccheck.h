@@ -12,6 +12,11 @@ void barriercheckbegin(void);
 void barriercheckend(void);
 /* An entry of the log is being shaded. */
 void barrierlogged(uintptr_t old);
+/*
+ * In a no-stop section, whether or not the log is on: the caller's goroutine is about to overwrite
+ * the pointer old, or [lo, hi).
+ */
+void barrierunderway(uintptr_t old, uintptr_t lo, uintptr_t hi);
 /* After the stop: prints what was found. */
 void checkstell(void);
 

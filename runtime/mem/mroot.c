@@ -15,8 +15,8 @@
 
 #include "base/lock.h"
 #include "base/throw.h"
-#include "gort/gc.h"
 #include "mem/malloc.h"
+#include "mem/mbarrier.h"
 #include "mem/nostop.h"
 
 enum { EMPTY, ROOT, PIN, GONE };
@@ -151,8 +151,7 @@ void gort_unpin(const void *p)
 	unlockroots();
 	if (!r)
 		throw("gort_unpin: %p is not pinned", p);
-	if (*(volatile const uint32_t *)&gort_writebarrier)
-		gort_wblog(p);
+	wblog(p);
 }
 
 const struct gort_abi_registered rootslist = {&roots.entry, &roots.size};

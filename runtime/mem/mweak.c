@@ -12,6 +12,7 @@
 #include "base/throw.h"
 #include "gort/finalizer.h"
 #include "mem/malloc.h"
+#include "mem/mbarrier.h"
 #include "mem/mheap.h"
 #include "mem/mspecial.h"
 #include "mem/nostop.h"
@@ -64,7 +65,7 @@ void *gort_weak_value(gort_weak w)
 	struct mspan *s = p ? spanOf(p) : NULL;
 	/* Again: the sweep may have been between the first look and survives. */
 	p = s && survives(s, p) ? load_acq(handle) : 0;
-	if (unlikely(gort_writebarrier) && p)
+	if (wbenabled() && p)
 		gort_wblog((void *)p);
 	nostop_end();
 	return (void *)p;

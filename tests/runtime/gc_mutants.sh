@@ -102,7 +102,7 @@ mutant hook.of_p sched/preempt.c hooked.store.reader switched \
 mutant alloc.white mem/mcentral.c alloc.two standing \
 	's/if \(new &&wbenabled\(\)\)/if (0)/'
 mutant log.none mem/mbarrier.c store.move standing \
-	'/^void gort_wblog/,/^}/s/^\tlogentry\(old\);//'
+	'/^void gort_wblog/,/^}/s/^\t\tlogentry\(old\);/\t\t;/'
 mutant log.final mem/mgc.c store.move standing \
 	's/^\twbflush\(scanword\);/wbflush((void (*)(uintptr_t))isunmarked);/'
 mutant log.forget mem/mgc.c store.move standing \

@@ -25,7 +25,10 @@
 extern "C" {
 #endif
 
-/* Not 0 while overwritten pointers must be logged. Changes only while the program is stopped. */
+/*
+ * Not 0 while overwritten pointers must be logged, and always with GORT_DEBUG=gcbarriercheck=1.
+ * Changes only while the program is stopped.
+ */
 extern GORT_API uint32_t gort_writebarrier;
 
 /*
