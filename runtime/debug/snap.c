@@ -6,6 +6,10 @@
  * its status, number, saved stack pointer or wait time changed in between, it is flagged as moving
  * and what was unwound is dropped. Reading a stack that comes alive meanwhile is harmless: the
  * unwinder takes any words for what they are, and stacks are never unmapped.
+ *
+ * One that yields in a loop looks the same each time, though it ran in between, and so may one that
+ * waits again within the 10 ms that waitsince is off. So what was unwound of those counts only if
+ * it is found a second time, and all of it is code of some module. Names are looked up after that.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +18,7 @@
 #include "gort/debug.h"
 #include "gview.h"
 #include "mem/mgcleak.h"
+#include "module.h"
 #include "snapshot.h"
 #include "sched/proc.h"
 #include "sched/proflabel.h"
@@ -21,9 +26,13 @@
 
 #define MAX_FRAMES 512
 
+#define SETTLED_NS 20000000 /* who waits for longer has a waitsince of its own */
+
 struct stackwalk {
 	uint32_t n;
-	uint32_t locs[MAX_FRAMES];
+	bool complete; /* the outermost frame was reached */
+	bool callsite[MAX_FRAMES];
+	uintptr_t pc[MAX_FRAMES];
 };
 
 uint32_t snap_location(struct gsnap *s, uintptr_t pc, bool callsite)
@@ -63,41 +72,98 @@ void snap_modules(struct gsnap *s)
 	s->exe = t && t->n ? gsnap_str(s, t->m[0]->path, strlen(t->m[0]->path)) : "";
 }
 
-/* Collects the frames from regs outwards; false when the walk did not reach the outermost one. */
-static bool walk(struct gsnap *s, const struct gview *v, const struct regs *regs, bool callsite,
-	struct stackwalk *w)
+/* Collects the frames from regs outwards. */
+static void walk(const struct gview *v, const struct regs *regs, bool callsite, struct stackwalk *w)
 {
 	struct unwinder u;
 	unwind_init(&u, regs, v->lo, v->hi, callsite);
 	w->n = 0;
 	do {
-		uint32_t loc = snap_location(s, u.regs.r[DW_RIP], u.callsite);
-		if (loc == GSNAP_NONE)
-			return false;
-		w->locs[w->n++] = loc;
+		w->pc[w->n] = u.regs.r[DW_RIP];
+		w->callsite[w->n++] = u.callsite;
 	} while (w->n < MAX_FRAMES && unwind_next(&u));
-	return u.complete;
+	w->complete = u.complete;
+}
+
+/* A second walk finds the same. */
+static bool rewalk(const struct gview *v, const struct regs *regs, const struct stackwalk *w)
+{
+	struct unwinder u;
+	uint32_t n = 0;
+	unwind_init(&u, regs, v->lo, v->hi, true);
+	do {
+		if (w->pc[n] != u.regs.r[DW_RIP])
+			return false;
+	} while (++n < w->n && unwind_next(&u));
+	return n == w->n;
+}
+
+static bool allcode(const struct stackwalk *w)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		if (!module_find(w->pc[i] - w->callsite[i]))
+			return false;
+	return true;
+}
+
+/* It cannot have run since v was read without a waitsince that tells. */
+static bool settled(const struct gview *v)
+{
+	return v->status == GSTATUS_WAITING && nanotime() - v->waitsince > SETTLED_NS;
+}
+
+/* False when it may have run meanwhile. */
+static bool walkparked(const struct gview *v, struct stackwalk *w)
+{
+	struct regs regs;
+	bool still = settled(v);
+	if (!gview_regs(v, &regs))
+		return false;
+	walk(v, &regs, true, w);
+	if (!gview_unmoved(v))
+		return false;
+	return still ||
+	       (gview_regs(v, &regs) && rewalk(v, &regs, w) && gview_unmoved(v) && allcode(w));
+}
+
+static bool notstarted(const struct gview *v, struct stackwalk *w)
+{
+	w->n = 1;
+	w->complete = true;
+	w->callsite[0] = false;
+	w->pc[0] = v->startpc;
+	return gview_unmoved(v);
+}
+
+static uint32_t addstack(struct gsnap *s, const struct stackwalk *w)
+{
+	uint32_t locs[MAX_FRAMES];
+	for (uint32_t i = 0; i < w->n; i++) {
+		locs[i] = snap_location(s, w->pc[i], w->callsite[i]);
+		if (locs[i] == GSNAP_NONE)
+			return GSNAP_NONE;
+	}
+	return gsnap_add_stack(s, locs, w->n);
 }
 
 static void take_stack(
 	struct gsnap *s, struct gsnap_g *out, const struct gview *v, const struct regs *self)
 {
-	struct stackwalk w = {.n = 0};
-	struct regs parked;
-	bool complete = true;
+	struct stackwalk w;
+	bool found = true;
 	if (self)
-		complete = walk(s, v, self, false, &w);
-	else if (gview_regs(v, &parked))
-		complete = walk(s, v, &parked, true, &w);
+		walk(v, self, false, &w);
 	else if (!v->hi && v->startpc)
-		w.locs[w.n++] = snap_location(s, v->startpc, false);
-	if (!w.n || (!self && !gview_unmoved(v))) {
+		found = notstarted(v, &w);
+	else
+		found = walkparked(v, &w);
+	if (!found) {
 		out->flags |= GSNAP_G_MOVING;
 		return;
 	}
-	if (!complete)
+	if (!w.complete)
 		out->flags |= GSNAP_G_TRUNCATED;
-	out->stack = gsnap_add_stack(s, w.locs, w.n);
+	out->stack = addstack(s, &w);
 }
 
 static void take_g(struct gsnap *s, const struct gview *v, const struct regs *self)

@@ -112,6 +112,59 @@ static int parked_now(void)
 	return n;
 }
 
+/* ---- goroutines that run while they are looked at ---- */
+
+static gort_atomic_bool over;
+
+/* Where the next call's frames lie differs from call to call, and so does what is in them. */
+static APART uint64_t yielding(unsigned depth, uint64_t seed)
+{
+	volatile uint64_t room[16];
+	for (int i = 0; i < 16; i++)
+		room[i] = ~seed * (uint64_t)(i + 1);
+	gort_gosched();
+	if (depth)
+		seed += yielding(depth - 1, seed * 3 + 1);
+	gort_gosched();
+	return seed + room[depth % 16];
+}
+
+static APART void restless(uint64_t seed, waitgroup *wg)
+{
+	while (!gort_atomic_bool_load(&over))
+		seed += yielding(seed >> 7 & 7, seed);
+	sink ^= (int)seed;
+	wg_done(wg);
+}
+
+static bool incode(const struct gsnap *s, uint64_t pc)
+{
+	for (uint32_t i = 0; i < s->nmaps; i++)
+		if (pc >= s->maps[i].start && pc <= s->maps[i].limit)
+			return true;
+	return false;
+}
+
+/* Whatever is caught of them, all that a snapshot names is code. */
+static void check_restless(void)
+{
+	enum { RESTLESS = 8, LOOKS = 1000 };
+	waitgroup wg = {0};
+	wg_add(&wg, RESTLESS);
+	for (uint64_t i = 0; i < RESTLESS; i++)
+		go(restless, i, &wg);
+	for (int i = 0; i < LOOKS && !failures; i++) {
+		struct gsnap s;
+		check(!gort_snapshot_self(&s), "snapshot");
+		for (uint32_t k = 0; k < s.nlocs; k++)
+			check(incode(&s, s.locs[k].pc), "a frame's pc is code");
+		gsnap_free(&s);
+		gort_gosched();
+	}
+	gort_atomic_bool_store(&over, true);
+	wg_wait(&wg);
+}
+
 int gort_main(int argc, char **argv)
 {
 	struct gsnap s;
@@ -138,5 +191,6 @@ int gort_main(int argc, char **argv)
 	check(s.nmaps >= 2 && strstr(s.maps[0].file, "debug_snap"), "main binary is the first map");
 	gsnap_free(&s);
 	chan_close(c);
+	check_restless();
 	return failures != 0;
 }
