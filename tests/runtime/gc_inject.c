@@ -296,6 +296,17 @@ static bool stoppable(const ucontext_t *uc)
 	return mp->p ? mp->curg && instopsafe(mp->curg, pc, sp) : !gorttext(pc);
 }
 
+/*
+ * It is about to change which signals are blocked, as libc does where it makes a thread: a trap
+ * that is blocked ends the process.
+ */
+static bool blocks(uintptr_t pc, const ucontext_t *uc)
+{
+	static const uint8_t syscall[] = {0x0f, 0x05};
+	return memcmp((const void *)pc, syscall, sizeof(syscall)) == 0 &&
+	       uc->uc_mcontext.gregs[REG_RAX] == SYS_rt_sigprocmask;
+}
+
 static void trapped(int sig, siginfo_t *info, void *uctx)
 {
 	(void)sig, (void)info;
@@ -306,7 +317,8 @@ static void trapped(int sig, siginfo_t *info, void *uctx)
 		tls_nostop = (struct nostop){0};
 	run.faking = false;
 	/* Switched out: when it was by the stop, the flag comes back with the goroutine's flags. */
-	if (ended() || (mp && mp->curg != run.gp) || pc - (uintptr_t)asyncPreempt < 16)
+	if (ended() || (mp && mp->curg != run.gp) || pc - (uintptr_t)asyncPreempt < 16 ||
+		blocks(pc, uc))
 		uc->uc_mcontext.gregs[REG_EFL] &= ~0x100;
 	else if (stoppable(uc))
 		step(run.at++);
