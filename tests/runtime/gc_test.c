@@ -770,6 +770,62 @@ START_TEST(test_shrinks)
 }
 END_TEST
 
+/* ---- what is told of the heap and of collections ---- */
+
+static void require_sums(const struct gort_memstats *m)
+{
+	uint64_t pauses = 0;
+	REQUIRE(m->num_gc <= 256);
+	for (uint64_t i = 0; i < m->num_gc; i++) {
+		REQUIRE(m->pause_ns[i] > 0 && m->pause_end[i] <= m->last_gc);
+		REQUIRE(i == 0 || m->pause_end[i] >= m->pause_end[i - 1]);
+		pauses += m->pause_ns[i];
+	}
+	REQUIRE(pauses == m->pause_total_ns && m->pause_last_ns <= pauses);
+	REQUIRE(m->heap_objects == m->mallocs - m->frees);
+	REQUIRE(m->heap_inuse + m->heap_idle == m->heap_sys);
+	REQUIRE(m->heap_released <= m->heap_idle && m->heap_alloc <= m->heap_inuse);
+	REQUIRE(m->heap_alloc <= m->total_alloc && m->heap_sys <= m->sys);
+	REQUIRE(m->gc_cpu_fraction >= 0 && m->gc_cpu_fraction <= 1);
+}
+
+static int told_figures(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	enum { SMALL = 10000, LARGE = 100000 };
+	static char *kept[SMALL];
+	struct gort_memstats m[4];
+	gort_set_gc_percent(-1);
+	gort_read_memstats(&m[0]);
+	for (int i = 0; i < SMALL; i++)
+		kept[i] = gort_malloc(64);
+	large = gort_malloc(LARGE);
+	gort_read_memstats(&m[1]);
+	gort_gc();
+	gort_read_memstats(&m[2]);
+	memset(kept, 0, sizeof(kept));
+	large = NULL;
+	gort_gc();
+	gort_gc();
+	gort_read_memstats(&m[3]);
+	for (int i = 0; i < 4; i++)
+		require_sums(&m[i]);
+	uint64_t bytes = m[1].total_alloc - m[0].total_alloc, n = m[1].mallocs - m[0].mallocs;
+	REQUIRE(n >= SMALL + 1 && n < SMALL + 100);
+	REQUIRE(bytes >= SMALL * 64 + LARGE && bytes < SMALL * 64 + 2 * LARGE);
+	REQUIRE(m[2].num_gc == m[1].num_gc + 1 && m[3].num_forced_gc == m[1].num_forced_gc + 3);
+	REQUIRE(m[2].heap_objects >= SMALL + 1);
+	REQUIRE(m[3].frees - m[2].frees > SMALL - 100);
+	REQUIRE(m[2].heap_alloc - m[3].heap_alloc > SMALL * 60 + LARGE);
+	return 0;
+}
+
+START_TEST(test_figures)
+{
+	expect_code(told_figures, 0);
+}
+END_TEST
+
 static Suite *test_suite(void)
 {
 	const struct {
@@ -777,7 +833,7 @@ static Suite *test_suite(void)
 		const TTest *test;
 	} cases[] = {{"frees", test_frees}, {"roots", test_roots}, {"graphs", test_graphs},
 		{"check", test_check}, {"stress", test_stress}, {"shrinks", test_shrinks},
-		{"ahead", test_ahead}};
+		{"ahead", test_ahead}, {"figures", test_figures}};
 	Suite *s = suite_create("gc");
 	setenv("GORT_DEBUG", "gccheckmark=1,clobberfree=1", 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
