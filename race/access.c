@@ -231,8 +231,11 @@ static inline bool check_write(const struct access *a, struct cell *c, uint64_t 
 	return true;
 }
 
-/* One try at a read; false: the cell changed under it. */
-static inline bool try_read(const struct access *a, struct cell *c)
+/*
+ * One try at a read; false: the cell changed under it. Again: then the tag may be in r since a try
+ * that did not get to look at w.
+ */
+static inline bool try_read(const struct access *a, struct cell *c, bool again)
 {
 	uint64_t w = load_acq(&c->w), new = a->tag;
 	if (unlikely(w & TAG_INFLATED)) {
@@ -244,7 +247,7 @@ static inline bool try_read(const struct access *a, struct cell *c)
 	uint64_t r = load_acq(&c->r);
 	switch (plan_read(a, w, r)) {
 	case PLAN_HIT:
-		return true;
+		return !again || check_write(a, c, r);
 	case PLAN_MERGE:
 		new |= r &TAG_MASK;
 		break;
@@ -262,7 +265,7 @@ static inline bool try_read(const struct access *a, struct cell *c)
 static INLINE void read_word(const struct access *a)
 {
 	struct cell *c = cell_of(a->addr);
-	while (unlikely(!try_read(a, c)))
+	for (bool again = false; unlikely(!try_read(a, c, again)); again = true)
 		procyield(1);
 }
 
@@ -384,6 +387,14 @@ void access_inside(struct thread *t, uintptr_t addr, uint32_t n, uint64_t weak, 
 	atomic_word(t, addr, mask & 0xff, weak, pc);
 	if (mask >> 8)
 		atomic_word(t, addr + 8, mask >> 8, weak, pc);
+}
+
+void access_owed(struct thread *t, uintptr_t addr)
+{
+	uint64_t tag = (t->tag & TAG_WHO) | TAG_ATOMIC | t->owed;
+	struct access a = {t, addr & ~7ul, tag, t->owed_ctx};
+	t->owed = 0;
+	write_word(&a);
 }
 
 void access_bytes(struct thread *t, uintptr_t addr, uint32_t n, uint64_t weak, uint64_t pc)

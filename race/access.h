@@ -61,6 +61,9 @@ void access_bytes(struct thread *t, uintptr_t addr, uint32_t n, uint64_t weak, u
 /* Of an atomic operation, for a caller that has set t->busy already. */
 void access_inside(struct thread *t, uintptr_t addr, uint32_t n, uint64_t weak, uint64_t pc);
 
+/* The atomic access to the word of addr that t owes (sync.h). */
+void access_owed(struct thread *t, uintptr_t addr);
+
 /* The bytes of mask in the word at addr: a plain read, a plain write, any. */
 void access_read(struct thread *t, uintptr_t addr, uint32_t mask, uint64_t pc);
 void access_write(struct thread *t, uintptr_t addr, uint32_t mask, uint64_t pc);

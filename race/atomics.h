@@ -16,6 +16,23 @@
 #include "access.h"
 #include "sync.h"
 
+/* The object holds the cell, and the operation may be one more of its chain: nothing to record. */
+static inline bool atomic_held(
+	struct thread *t, struct sync *s, uintptr_t a, uint32_t n, uint64_t weak, uint64_t pc)
+{
+	uint64_t w = load_acq(&cell_of(a)->w);
+	if ((w & ~TAG_MASK) != held_by(s))
+		return false;
+	if (weak || (w & TAG_MASK) != ((1ull << n) - 1) << (a & 7)) {
+		sync_put_back(s);
+		return false;
+	}
+	t->owed = w & TAG_MASK;
+	t->owed_ctx = ctx_of(t, pc);
+	t->accessed = 1;
+	return true;
+}
+
 /* Enters the sync object of the n <= 16 bytes at a; NULL: just do the operation. */
 static inline struct sync *atomic_enter(
 	struct thread *t, uintptr_t a, uint32_t n, uint64_t weak, uint64_t pc)
@@ -23,10 +40,19 @@ static inline struct sync *atomic_enter(
 	if (!t->tag || t->ignore_sync || !thread_enter(t))
 		return NULL;
 	struct sync *s = sync_enter(t, a);
+	if (atomic_held(t, s, a, n, weak, pc))
+		return s;
 	access_inside(t, a, n < 8 ? n : 8, weak | TAG_ATOMIC, pc);
 	if (n > 8)
 		access_inside(t, a + 8, 8, weak | TAG_ATOMIC, pc);
 	return s;
+}
+
+/* The operation was none of a chain: what it owes is recorded before the edges that it makes. */
+static inline void atomic_alone(struct thread *t, struct sync *s)
+{
+	if (unlikely(t->owed))
+		sync_owed(t, s);
 }
 
 static inline void atomic_leave(struct thread *t, struct sync *s, bool step)
@@ -39,6 +65,7 @@ static inline void atomic_leave(struct thread *t, struct sync *s, bool step)
 
 static inline void atomic_loaded(struct thread *t, struct sync *s, bool acquires)
 {
+	atomic_alone(t, s);
 	if (acquires)
 		sync_take(t, s);
 	atomic_leave(t, s, false);
@@ -46,6 +73,7 @@ static inline void atomic_loaded(struct thread *t, struct sync *s, bool acquires
 
 static inline void atomic_stored(struct thread *t, struct sync *s, bool releases)
 {
+	atomic_alone(t, s);
 	if (releases)
 		sync_give(t, s);
 	else if (!clock_get(&s->clock, tag_tid(t->tag)))
@@ -55,10 +83,17 @@ static inline void atomic_stored(struct thread *t, struct sync *s, bool releases
 
 static inline void atomic_updated(struct thread *t, struct sync *s, bool acquires, bool releases)
 {
+	bool both = acquires && releases;
+	if (!both)
+		atomic_alone(t, s);
 	if (acquires)
 		sync_take(t, s);
-	if (releases)
+	if (both) {
+		sync_chain(t, s);
+		sync_give(t, s); /* what it held is t's by now */
+	} else if (releases) {
 		sync_add(t, s);
+	}
 	atomic_leave(t, s, releases);
 }
 

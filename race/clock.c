@@ -276,10 +276,11 @@ void clock_copy(struct clock *d, const struct clock *s)
 	uint32_t n = s->n > d->n ? s->n : d->n;
 	for (uint32_t i = 0; i < n; i++)
 		d->near[i] = s->near[i];
-	d->n = s->n;
-	set_node(&d->root, s->root);
-	set_node(&d->known, s->known);
-	d->far_tid = s->far_tid;
+	d->n_far_tid = s->n_far_tid;
+	if (unlikely(d->root || s->root)) {
+		set_node(&d->root, s->root);
+		set_node(&d->known, s->known);
+	}
 	d->far_epoch = s->far_epoch;
 }
 

@@ -36,12 +36,20 @@ struct clock_node;
 
 struct clock {
 	struct clock_node *root;
-	struct clock_node *known;
-	uint32_t n;
-	uint32_t far_tid;
-	uint32_t far_epoch;    /* 0: buffer empty */
-	_Atomic uint32_t note; /* the holder's own: nothing here looks at it */
+	union {
+		struct {
+			uint32_t far_tid : 24;
+			uint32_t n : 8;
+		};
+		uint32_t n_far_tid; /* copied at once: its load need not wait for n's store */
+	};
+	uint32_t far_epoch; /* 0: buffer empty */
+	/* The holder's own, in the line that is used: nothing here looks at them, but clock_reset() */
+	_Atomic uint32_t note;
+	uint32_t note_ctx;
+	uint64_t note_tag;
 	uint32_t near[CLOCK_NEAR] __attribute__((aligned(16)));
+	struct clock_node *known; /* NULL without root */
 };
 
 uint32_t clock_get_far(const struct clock *c, uint32_t tid);

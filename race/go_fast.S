@@ -88,7 +88,7 @@ entry go_fast_read
 2:	mov	(%rcx), %r9
 	test	$0x400, %r9d
 	jz	4f
-	test	$0x800, %r9d
+	test	$0xa00, %r9d
 	jnz	4f
 	mov	%r9, %r10
 	shr	$32, %r10

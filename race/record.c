@@ -14,7 +14,8 @@
  *     in for another, or was reported against it, removes its bytes.
  *  3. A race found under LOCKED is reported after the cell is unlocked.
  *
- * Lock order: a cell's LOCKED bit, then threads.lock, the depot's or the record pool's.
+ * Lock order: that of the object that holds the cell, the cell's LOCKED bit, then threads.lock, the
+ * depot's or the record pool's.
  */
 #include "builtins.h"
 
@@ -22,6 +23,7 @@
 
 #include "mem.h"
 #include "record.h"
+#include "sync.h"
 
 #define POOL_BYTES (1ull << 38)
 #define NCLASSES   18
@@ -114,6 +116,10 @@ static uint64_t cell_lock(struct cell *c)
 {
 	for (unsigned i = 0;; i++) {
 		uint64_t w = load_acq(&c->w);
+		if (unlikely(is_held(w))) {
+			sync_let_go(w);
+			continue;
+		}
 		uint64_t locked = (w & TAG_INFLATED ? w : TAG_INFLATED) | TAG_LOCKED;
 		if (!(w & TAG_LOCKED) && cas_sc(&c->w, &w, locked))
 			return w;

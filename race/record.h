@@ -33,7 +33,7 @@ static inline struct record *record_at(uint32_t index)
  */
 static inline bool record_hit(const struct cell *c, uint64_t w, uint64_t tag)
 {
-	if (!(w & TAG_INFLATED) || (w & TAG_LOCKED) || !(w >> 32))
+	if ((w & TAG_HELD_BY) != TAG_INFLATED || !(w >> 32))
 		return false;
 	const struct record *r = record_at(w >> 32);
 	uint32_t n = *(const volatile uint32_t *)&r->n;

@@ -28,7 +28,8 @@
  *   w = 0, or the last write, or (while no write is live) a read;   r = 0 or a read.
  * What does not fit is inflated into a record (record.h): w = index<<32 | version<<12 | INFLATED, r
  * is 0 or, for a moment, the tag of a reader that is about to notice. LOCKED: a thread is rewriting
- * it.
+ * it. A word whose only access is the last of a chain of atomic operations is held by their sync
+ * object, which has its tag and stack (sync.h): w = its address<<6 | INFLATED | ATOMIC | mask.
  *
  * Invariants:
  *  1. No access is forgotten before another that stands in for it is in the cell, or every live
@@ -66,6 +67,10 @@
 #define TAG_INFLATED 0x400ull
 #define TAG_LOCKED   0x800ull
 #define TAG_WHO      (~0xfffull)
+
+/* A cell that a sync object holds has the first two of these three. */
+#define TAG_HELD    (TAG_INFLATED | TAG_ATOMIC)
+#define TAG_HELD_BY (TAG_HELD | TAG_LOCKED)
 
 #define TAG_VERSION_STEP (1ull << 12)
 #define TAG_VERSION_MASK 0xfffff000ull

@@ -2,7 +2,9 @@
 /* sync.c - the table of sync.h. */
 #include "builtins.h"
 
+#include "access.h"
 #include "sync.h"
+#include "sys.h"
 
 #define NLINES (1u << 16)
 #define NLOCKS 256
@@ -69,6 +71,30 @@ static struct sync **cache_of(struct thread *t, uintptr_t addr)
 	return &t->life->syncs[(addr >> 3 ^ addr >> 7) % SYNC_CACHE];
 }
 
+#define SPINS  50
+#define NAP_NS 20000
+
+/*
+ * Who holds the lock this long has it again and again, or does not run. The line that two threads
+ * take from each other at every operation serves both sooner when one of them naps.
+ */
+static __attribute__((noinline)) void lock_object_slow(struct mutex *l)
+{
+	struct timespec ts = {0, NAP_NS};
+	for (unsigned i = 1; !trylock(l); i++) {
+		if (i % SPINS)
+			procyield(1);
+		else
+			SYS3(SYS_nanosleep, &ts, 0, 0);
+	}
+}
+
+static inline void lock_object(struct sync *s)
+{
+	if (unlikely(xchg_acq(&s->lock.key, 1)))
+		lock_object_slow(&s->lock);
+}
+
 /* NULL when there is no such object and create is false. */
 static struct sync *enter(struct thread *t, uintptr_t addr, bool create)
 {
@@ -79,7 +105,7 @@ static struct sync *enter(struct thread *t, uintptr_t addr, bool create)
 			s = create ? find_or_add(addr) : find(line_of(addr), addr);
 		if (!s)
 			return NULL;
-		lock(&s->lock);
+		lock_object(s);
 		if (likely(load_rlx(&s->addr) == addr)) {
 			*cache = s;
 			return s;
@@ -110,6 +136,70 @@ void sync_add(struct thread *t, struct sync *s)
 	store_rlx(&s->clock.note, 0);
 	clock_join(&s->clock, &t->life->clock);
 	clock_raise(&s->clock, tag_tid(t->tag), thread_epoch(t));
+}
+
+void sync_put_back(struct sync *s)
+{
+	uintptr_t addr = load_rlx(&s->addr);
+	struct cell *c = cell_of(addr);
+	if (!(load_rlx(page_marks(addr)) & PAGE_CELLS))
+		return;
+	uint64_t w = load_acq(&c->w);
+	if ((w & ~TAG_MASK) != held_by(s))
+		return;
+	store_rlx(wctx_of(c), s->clock.note_ctx);
+	cas_sc(&c->w, &w, s->clock.note_tag);
+}
+
+void sync_let_go(uint64_t w)
+{
+	struct sync *s = (struct sync *)(w >> 12 << 6);
+	lock(&s->lock);
+	sync_put_back(s);
+	unlock(&s->lock);
+}
+
+void sync_owed(struct thread *t, struct sync *s)
+{
+	sync_put_back(s);
+	access_owed(t, load_rlx(&s->addr));
+}
+
+static uint64_t atomic_tag(const struct thread *t)
+{
+	return (t->tag & TAG_WHO) | TAG_ATOMIC;
+}
+
+/*
+ * The access is the only one in its cell, but for reads that it stands in for. Who reads at this
+ * moment either is seen in r, or sees that the cell is held (invariant 3 of shadow.h).
+ */
+static void take_cell(struct thread *t, struct sync *s)
+{
+	struct cell *c = cell_of(load_rlx(&s->addr));
+	uint64_t w = load_acq(&c->w), r = load_acq(&c->r);
+	if ((w & ~TAG_MASK) != atomic_tag(t))
+		return;
+	if (r && (!(r & TAG_ATOMIC) || (r & ~w & TAG_MASK) || !ordered(t, r) ||
+			 !cas_sc(&c->r, &r, 0)))
+		return;
+	s->clock.note_tag = w;
+	s->clock.note_ctx = load_rlx(wctx_of(c));
+	if (cas_sc(&c->w, &w, held_by(s) | (w & TAG_MASK)) && load_acq(&c->r))
+		sync_put_back(s);
+}
+
+void sync_chain(struct thread *t, struct sync *s)
+{
+	if (!t->owed) {
+		take_cell(t, s);
+	} else if (likely(ordered(t, s->clock.note_tag))) {
+		s->clock.note_tag = atomic_tag(t) | t->owed;
+		s->clock.note_ctx = t->owed_ctx;
+		t->owed = 0;
+	} else {
+		sync_owed(t, s);
+	}
 }
 
 static bool begin(struct thread *t)
@@ -205,6 +295,7 @@ void sync_merge(struct thread *t, uintptr_t addr)
 
 static void exchange(struct thread *t, struct sync *s)
 {
+	sync_put_back(s);
 	struct clock before = s->clock; /* with its shares of trees */
 	s->clock.root = s->clock.known = NULL;
 	clock_reset(&s->clock);
@@ -221,6 +312,7 @@ void sync_exchange(struct thread *t, uintptr_t addr)
 static void drop(struct sync *s)
 {
 	lock(&s->lock);
+	sync_put_back(s);
 	store_rel(&s->addr, 0);
 	clock_reset(&s->clock);
 	unlock(&s->lock);

@@ -16,8 +16,16 @@
  *  3. clock.note is 1 + the number of the thread whose clock was copied there last, 0 when another
  *     has been added since. That thread has nothing to learn there: a lock that it takes again
  *     before anybody else costs no look at the clock, and no lock.
+ *  4. A cell is held by an object when its only access was an atomic operation there: note_tag and
+ *     note_ctx are that access. Operations that acquire and release come one after the other, each
+ *     ordered after the one before once it has acquired, and stand in for it: only the note
+ *     changes, and threads that contend for a counter do not contend for its cell as well. Every
+ *     other access finds the cell inflated, and first gives it its access back. A cell is taken and
+ *     given back with the object's lock.
  *
- * Lock order: a line's lock, then an object's, then pools.
+ * Lock order: a line's lock, then an object's, then a cell's LOCKED bit, then pools. Inside one
+ * object a thread may wait for another that holds a cell of the same word: whoever has the lock of
+ * that one finds its own cell and waits for none.
  */
 #ifndef GORT_RACE_SYNC_H
 #define GORT_RACE_SYNC_H
@@ -55,6 +63,29 @@ static inline void sync_take(struct thread *t, struct sync *s)
 
 void sync_give(struct thread *t, struct sync *s);
 void sync_add(struct thread *t, struct sync *s);
+
+/* w of a cell that s holds, without its mask; and whether any object holds one. */
+static inline uint64_t held_by(const struct sync *s)
+{
+	return (uintptr_t)s << 6 | TAG_HELD;
+}
+
+static inline bool is_held(uint64_t w)
+{
+	return (w & TAG_HELD_BY) == TAG_HELD;
+}
+
+/* Gives the cell of s its access back, if s holds it; s locked. */
+void sync_put_back(struct sync *s);
+
+/* The same of the object that w of some cell named. */
+void sync_let_go(uint64_t w);
+
+/* The access that t owes is recorded after all; s locked. */
+void sync_owed(struct thread *t, struct sync *s);
+
+/* t acquires and releases: its access is in the note, or in the cell, which s may hold from now. */
+void sync_chain(struct thread *t, struct sync *s);
 
 /* The whole. Each does nothing in a thread that is not recording. */
 void sync_acquire(struct thread *t, uintptr_t addr);

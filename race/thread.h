@@ -100,6 +100,8 @@ struct thread {
 	uint8_t in_vptr;          /* an object is being constructed or destroyed, or called */
 	uint8_t moves;            /* a fiber: not always run by the same thread of the OS */
 	struct held_set *held;    /* the C front end's: locks.h */
+	uint32_t owed;            /* bytes of an atomic access that its cell was not told of */
+	uint32_t owed_ctx;
 };
 
 /* Epochs of the ids < CLOCK_NEAR that every live thread is known to have seen. */

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "atomics.h"
 #include "heap.h"
 #include "record.h"
 #include "sync.h"
@@ -24,7 +25,8 @@
 #define MAXT       130
 #define NLOCKS     4
 #define NATOM      3
-#define NSYNC      (NLOCKS + NATOM)
+#define NCELLS     4 /* atomics at each half of two words that are accessed otherwise, too */
+#define NSYNC      (NLOCKS + NATOM + NCELLS)
 #define NKINDS     4 /* TAG_WEAK >> 8 */
 #define BATCHES    20
 #define TRACES     1700 /* a batch: 100,000 in the three cases of 20 batches each */
@@ -57,7 +59,7 @@ static struct trace {
 } tr;
 
 static struct thread threads[MAXT];
-static uint64_t races_met, inflated_met, far_met, late_met;
+static uint64_t races_met, inflated_met, far_met, late_met, chained_met;
 static uint32_t seed;
 
 void on_race(const struct race *r)
@@ -215,6 +217,56 @@ static void op_access(uint32_t t)
 	inflated_met += (load_rlx(&cell_of(tr.mem + b)->w) & TAG_INFLATED) != 0;
 }
 
+/* Chained ones acquire and release; FAILED is a compare-and-swap that found another value. */
+enum { LOAD, STORE, UPDATE, FAILED, CHAINED, NOPS = 8 };
+
+static void model_atomic(uint32_t t, uint32_t *sync, uint32_t op, bool acquires, bool releases)
+{
+	if (acquires)
+		join_clock(tr.clock[t], sync);
+	if (releases && op == STORE)
+		memcpy(sync, tr.clock[t], sizeof tr.clock[t]);
+	else if (releases)
+		join_clock(sync, tr.clock[t]);
+	tr.clock[t][t] += releases;
+}
+
+static void atomic_operation(uint32_t t, uint32_t i, uint32_t n)
+{
+	uint32_t op = rnd(NOPS);
+	bool acquires = op != STORE && rnd(3), releases = op == STORE || (op == UPDATE && rnd(2));
+	if (op >= CHAINED)
+		acquires = releases = true;
+	uint64_t weak = op == LOAD ? TAG_READ : 0;
+	struct thread *th = &threads[t];
+	struct sync *s = atomic_enter(th, tr.mem + i * 4, n, weak, 0x2000 + rnd(4));
+	ck_assert_ptr_nonnull(s);
+	chained_met += th->owed != 0;
+	model_access(t, i * 4, n, 2 | (weak != 0));
+	if (op == LOAD || op == FAILED)
+		atomic_loaded(th, s, acquires);
+	else if (op == STORE)
+		atomic_stored(th, s, true);
+	else
+		atomic_updated(th, s, acquires, releases);
+	model_atomic(t, tr.sync[NLOCKS + NATOM + i], op, acquires, releases);
+}
+
+/* A few threads after each other, at one place. */
+static void op_atomic(uint32_t t)
+{
+	uint32_t i = rnd(tr.nbytes > 8 ? 4 : 2), n = i % 2 || rnd(2) ? 4 : 8;
+	atomic_operation(t, i, n);
+	for (uint32_t more = rnd(6); more--;)
+		atomic_operation(any_live(), i, n);
+	if (rnd(4) == 0) { /* as Go's sync.Mutex does with its state */
+		t = any_live();
+		sync_release(&threads[t], tr.mem + i * 4);
+		model_atomic(t, tr.sync[NLOCKS + NATOM + i], STORE, false, true);
+		atomic_operation(any_live(), i, n);
+	}
+}
+
 static bool holds_lock(uint32_t t)
 {
 	for (uint32_t i = 0; i < NLOCKS; i++) {
@@ -265,6 +317,8 @@ static void one_op(void)
 		op_atomic_sync(t);
 	else if (k < grow + 23)
 		threads_scan();
+	else if (tr.shape->atomic_percent && k < grow + 30)
+		op_atomic(t);
 	else
 		op_access(t);
 }
@@ -339,6 +393,8 @@ static void batch(const struct shape *shape, uint32_t number)
 	ck_assert_uint_gt(late_met, 0);
 	if (!shape->words_only)
 		ck_assert_uint_gt(inflated_met, n);
+	if (shape->atomic_percent)
+		ck_assert_uint_gt(chained_met, n / 4);
 	if (shape->max_live > CLOCK_NEAR)
 		ck_assert_uint_gt(far_met, 0);
 }
