@@ -9,7 +9,7 @@
 #include "shadow.h"
 #include "sys.h"
 
-#define AHEAD_MIN 16 /* pages */
+#define AHEAD_MIN 2 /* pages */
 #define AHEAD_MAX 64
 
 static void no_shadow(long err)
