@@ -130,6 +130,25 @@ func spawn(int) int {
 	return 30000
 }
 
+// The peak of memory is what this row is about.
+func many(int) int {
+	var ready, done sync.WaitGroup
+	hold := make(chan bool)
+	for i := 0; i < 50000; i++ {
+		ready.Add(1)
+		done.Add(1)
+		go func() {
+			ready.Done()
+			<-hold
+			done.Done()
+		}()
+	}
+	ready.Wait()
+	close(hold)
+	done.Wait()
+	return 50000
+}
+
 var ping, pong = make(chan int), make(chan int)
 
 func channel(id int) int {
@@ -182,7 +201,7 @@ func main() {
 		run  func(int) int
 	}{{"mem", mem}, {"hot", hot}, {"matmul", matmul}, {"readshared", readshared},
 		{"fib", calls}, {"mutex", mutex}, {"hashmap", hashmap}, {"atomic", atomics},
-		{"spawn", spawn}, {"chan", channel}}
+		{"spawn", spawn}, {"chan", channel}, {"many", many}}
 	for _, row := range rows {
 		if len(os.Args) < 2 {
 			fmt.Println(row.name)
