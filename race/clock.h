@@ -44,7 +44,7 @@ struct clock {
 		uint32_t n_far_tid; /* copied at once: its load need not wait for n's store */
 	};
 	uint32_t far_epoch; /* 0: buffer empty */
-	/* The holder's own, in the line that is used: nothing here looks at them, but clock_reset() */
+	/* The holder's own, in the line that is in use; only clock_reset() touches them */
 	_Atomic uint32_t note;
 	uint32_t note_ctx;
 	uint64_t note_tag;

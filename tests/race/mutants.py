@@ -73,7 +73,8 @@ MUTANTS = [
     ("atomics", 2000, "one that does not acquire stands in for those before",
      [("atomics.h", "acquires && releases;", "releases;")]),
     ("atomics", 2000, "a chain has a compare-and-swap that failed",
-     [("atomics.h", "	atomic_alone(t, s);\n	if (acquires)\n		sync_take(t, s);\n	atomic",
+     [("atomics.h", "	atomic_alone(t, s);\n	if (acquires)\n"
+       "		sync_take(t, s);\n	atomic",
        "	t->owed = 0;\n	if (acquires)\n		sync_take(t, s);\n	atomic")]),
     ("words", 2000, "the owner of a lock gives only its epoch",
      [("sync.c", "begin(t)) {\n		sync_give(t, s);",
