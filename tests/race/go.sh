@@ -109,7 +109,7 @@ cases)
 	clean_and_race simple
 	clean_and_race atomics
 	clean_and_race history 1000
-	clean_and_race many 10
+	clean_and_race many 20
 	clean_and_race churn 20000
 	;;
 refused)
