@@ -2,9 +2,10 @@
 /*
  * chans.c - `gort chans`: which goroutines wait for which channel, lock, wait group or condition.
  *
- * Neither Go nor libgort notes who holds a mutex. A goroutine that stands still, does not wait for
- * the lock and has its address on the stack "seems" to hold it, and a circle of such goroutines is
- * named as a deadlock that is possible.
+ * libgort notes who has locked a mutex, so a circle of goroutines that wait for each other's is a
+ * deadlock. Go does not. There a goroutine that stands still, does not wait for the lock and has
+ * its address on the stack "seems" to hold it, and a circle of such goroutines is a deadlock that
+ * is possible.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -55,10 +56,18 @@ static void print_who(struct out *out, const struct gsnap *s, uint32_t g)
 
 static void print_holders(struct out *out, const struct gsnap *s, uint32_t obj)
 {
-	const char *sep = "   seems held by";
+	const char *sep = "";
 	uint32_t n;
+	if (s->objs[obj].stranger)
+		out_printf(out,
+			"   locked by goroutine %" PRIu32 ", which has ended, or just begun",
+			s->objs[obj].stranger);
 	for (const struct gsnap_hold *h = holds_of(s, obj, &n); n; n--, h++) {
-		out_printf(out, "%s goroutine %" PRIu64 " (", sep, s->gs[h->g].id);
+		out_printf(out, "%s goroutine %" PRIu64 " (",
+			*sep      ? sep
+			: h->sure ? "   held by"
+				  : "   seems held by",
+			s->gs[h->g].id);
 		print_who(out, s, h->g);
 		out_printf(out, ")");
 		sep = " or";
@@ -107,8 +116,8 @@ static void print_circle(struct out *out, const struct gsnap *s, const struct ci
 {
 	out_printf(out, "\n");
 	out_style(out, STYLE_TROUBLE);
-	out_printf(
-		out, "! possible deadlock of %" PRIu32 " goroutine%s", c->n, c->n == 1 ? "" : "s");
+	out_printf(out, "! %sdeadlock of %" PRIu32 " goroutine%s", c->sure ? "" : "possible ", c->n,
+		c->n == 1 ? "" : "s");
 	out_style(out, STYLE_PLAIN);
 	out_printf(out, "\n");
 	for (uint32_t i = 0; i < c->n; i++) {
@@ -116,9 +125,9 @@ static void print_circle(struct out *out, const struct gsnap *s, const struct ci
 		out_printf(out, "  goroutine %" PRIu64 " at ", s->gs[c->g[i]].id);
 		print_who(out, s, c->g[i]);
 		out_printf(out,
-			"\n    waits for %s 0x%" PRIx64 ", which goroutine %" PRIu64
-			" seems to hold\n",
-			object_kind(o), o->addr, s->gs[c->g[(i + 1) % c->n]].id);
+			"\n    waits for %s 0x%" PRIx64 ", which goroutine %" PRIu64 " %s\n",
+			object_kind(o), o->addr, s->gs[c->g[(i + 1) % c->n]].id,
+			c->sure ? "holds" : "seems to hold");
 	}
 }
 
@@ -180,9 +189,13 @@ static void json_facts(struct json *j, const struct gsnap *s, uint32_t obj)
 		jw_bool(j, "locked", o->set);
 		jw_int(j, "counter", o->counter);
 	}
-	jw_array(j, "seem_to_hold");
 	uint32_t n;
-	for (const struct gsnap_hold *h = holds_of(s, obj, &n); n; n--, h++)
+	const struct gsnap_hold *h = holds_of(s, obj, &n);
+	int64_t sure = n && h->sure ? (int64_t)s->gs[h->g].id : GSNAP_UNKNOWN;
+	jw_int(j, "held_by", sure);
+	jw_int(j, "locked_by_stranger", o->stranger ? o->stranger : GSNAP_UNKNOWN);
+	jw_array(j, "seem_to_hold");
+	for (; n; n--, h++)
 		jw_uint(j, NULL, s->gs[h->g].id);
 	jw_close_array(j);
 }
@@ -209,6 +222,26 @@ static void json_objects(struct json *j, const struct gsnap *s, const struct wai
 	jw_close_array(j);
 }
 
+/* sure: only those that are certain. */
+static void json_circles(struct json *j, const char *name, const struct gsnap *s,
+	const struct circle *circles, uint32_t n, bool sure)
+{
+	jw_lines(j, name);
+	for (uint32_t i = 0; i < n; i++) {
+		if (sure && !circles[i].sure)
+			continue;
+		jw_array(j, NULL);
+		for (uint32_t k = 0; k < circles[i].n; k++) {
+			jw_object(j, NULL);
+			jw_uint(j, "goroutine", s->gs[circles[i].g[k]].id);
+			jw_hex(j, "waits_for", s->objs[circles[i].obj[k]].addr);
+			jw_close_object(j);
+		}
+		jw_close_array(j);
+	}
+	jw_close_array(j);
+}
+
 static void print_json(struct out *out, const struct gsnap *s, const struct waitgraph *wg,
 	const struct circle *circles, uint32_t ncircles)
 {
@@ -219,18 +252,8 @@ static void print_json(struct out *out, const struct gsnap *s, const struct wait
 	jw_str(&j, "version", s->version);
 	jw_uint(&j, "goroutines", s->ngs);
 	jw_uint(&j, "waiting", waiting(s));
-	jw_lines(&j, "possible_deadlocks");
-	for (uint32_t i = 0; i < ncircles; i++) {
-		jw_array(&j, NULL);
-		for (uint32_t k = 0; k < circles[i].n; k++) {
-			jw_object(&j, NULL);
-			jw_uint(&j, "goroutine", s->gs[circles[i].g[k]].id);
-			jw_hex(&j, "waits_for", s->objs[circles[i].obj[k]].addr);
-			jw_close_object(&j);
-		}
-		jw_close_array(&j);
-	}
-	jw_close_array(&j);
+	json_circles(&j, "deadlocks", s, circles, ncircles, true);
+	json_circles(&j, "possible_deadlocks", s, circles, ncircles, false);
 	json_objects(&j, s, wg);
 	jw_end(&j);
 }
@@ -297,13 +320,14 @@ const struct command cmd_chans = {
 		    "gort chans -n 5 checkout           # the five worst\n"
 		    "gort chans --json 4121             # every wait, for a script\n",
 	.notes =
-		"Neither Go nor libgort notes who locked a mutex. \"Seems held by\" names "
-		"goroutines\n"
-		"that stand still with its address on their stack; a circle of them is a possible\n"
-		"deadlock. gort leaks proves which goroutines of a Go program wait for ever.",
+		"libgort notes who locked a mutex (\"held by\"). Go does not: \"seems held by\" "
+		"names\n"
+		"goroutines that stand still with its address on their stack; a circle of them is "
+		"a\n"
+		"possible deadlock. gort leaks proves which goroutines wait for ever.",
 	.own = own,
 	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC |
-		  TAKES_CORE | TAKES_START,
+		  TAKES_CORE | TAKES_PAUSE | TAKES_START,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_chans,

@@ -84,8 +84,9 @@ static void json_note(struct json *j, const struct topdata *d, const struct live
 	const struct groupnote *note = topnotes_of(&d->notes, d, g);
 	int64_t leaked = note ? note->leaked : 0;
 	jw_int(j, "leaked", d->notes.proved ? leaked : GSNAP_UNKNOWN);
-	jw_int(j, "lock_seems_held_by",
-		note && note->waiting ? (int64_t)note->lock->holder : GSNAP_UNKNOWN);
+	const struct topnote *lock = note && note->waiting ? note->lock : NULL;
+	jw_int(j, "lock_held_by", lock && lock->sure ? (int64_t)lock->holder : GSNAP_UNKNOWN);
+	jw_int(j, "lock_seems_held_by", lock ? (int64_t)lock->holder : GSNAP_UNKNOWN);
 }
 
 static void json_groups(struct json *j, const struct topdata *d)

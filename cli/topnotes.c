@@ -17,6 +17,7 @@
 #include "interrupt.h"
 #include "stacktext.h"
 #include "topdata.h"
+#include "waitgraph.h"
 
 #define SHARE          500
 #define LATEST_NS      INT64_C(120000000000)
@@ -68,29 +69,18 @@ static void place_notes(struct topnotes *notes, const struct gsnap *s, enum topc
 	free(ids.v);
 }
 
-/* The first holder of each object that has one. */
-static uint32_t *first_holders(const struct gsnap *s)
-{
-	uint32_t *holder = malloc((s->nobjs + 1) * sizeof *holder);
-	if (holder)
-		memset(holder, 0xff, s->nobjs * sizeof *holder);
-	for (uint32_t i = s->nholds; holder && i > 0; i--)
-		holder[s->holds[i - 1].obj] = s->holds[i - 1].g;
-	return holder;
-}
-
 static void note_locks(struct topnotes *notes, const struct gsnap *s)
 {
-	uint32_t *holder = first_holders(s);
 	struct topnote *v = malloc((s->nwaits + 1) * sizeof *v);
 	size_t n = 0;
-	for (uint32_t i = 0; holder && v && i < s->nwaits; i++) {
-		uint32_t by = holder[s->waits[i].obj];
-		if (by != GSNAP_NONE)
-			v[n++] = (struct topnote){
-				.goid = s->gs[s->waits[i].g].id, .holder = s->gs[by].id};
+	for (uint32_t i = 0; v && i < s->nwaits; i++) {
+		uint32_t holders;
+		const struct gsnap_hold *h = holds_of(s, s->waits[i].obj, &holders);
+		if (holders)
+			v[n++] = (struct topnote){.goid = s->gs[s->waits[i].g].id,
+				.holder = s->gs[h->g].id,
+				.sure = h->sure};
 	}
-	free(holder);
 	free(notes->v[CHORE_LOCKS]);
 	notes->v[CHORE_LOCKS] = v;
 	notes->n[CHORE_LOCKS] = n;
@@ -292,7 +282,10 @@ static void lock_text(const struct groupnote *note, const struct gsnap *s, char 
 	if (lock->holder_entry < s->ngs && s->gs[lock->holder_entry].id == lock->holder)
 		f = own_frame(s, s->gs[lock->holder_entry].stack);
 	snprintf(buf, size, "%s by goroutine %" PRIu64 "%s%s%s%s",
-		note->others ? "seem held, e.g." : "seems held", lock->holder, f ? " (" : "",
+		lock->sure	? (note->others ? "held, e.g." : "held")
+		: note->others	? "seem held, e.g."
+				: "seems held",
+		lock->holder, f ? " (" : "",
 		f ? base_name(f->func) : "", f ? ")" : "", note->others ? " ..." : "");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * topnotes.h - what `gort top` says of a group beyond its numbers: that its goroutines can never go
- * on, and who seems to hold the lock that they wait for.
+ * on, and who holds, or seems to hold, the lock that they wait for.
  */
 #ifndef GORT_CLI_TOPNOTES_H
 #define GORT_CLI_TOPNOTES_H
@@ -22,6 +22,7 @@ struct topnote {
 	uint64_t goid, holder;        /* holder: goroutine with its lock, 0: it is leaked */
 	uint32_t entry, holder_entry; /* of gsnap.gs, GSNAP_NONE: not in the view */
 	uint8_t class;                /* enum probe_leak_class */
+	bool sure;                    /* the holder is, it does not only seem so */
 };
 
 /* Of the goroutines of a group together. */

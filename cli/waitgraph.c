@@ -187,10 +187,13 @@ struct search {
 static void found(struct search *f, uint32_t from)
 {
 	struct circle *c = &f->out[f->nout++];
+	uint32_t n;
 	c->n = f->n - from;
+	c->sure = true;
 	for (uint32_t i = 0; i < c->n; i++) {
 		c->g[i] = f->path[from + i];
 		c->obj[i] = f->lock[c->g[i]] - 1;
+		c->sure &= holds_of(f->s, c->obj[i], &n)->sure;
 	}
 }
 

@@ -27,7 +27,7 @@ struct waitgraph {
 	uint32_t ngroups;
 };
 
-/* Who seems to hold an object: the first of *n. */
+/* Who holds an object, or seems to: the first of *n. There is one if it is sure. */
 const struct gsnap_hold *holds_of(const struct gsnap *s, uint32_t obj, uint32_t *n);
 
 /* 0 or -ENOMEM; freed with waitgraph_free also then. */
@@ -39,6 +39,7 @@ void waitgraph_free(struct waitgraph *wg);
 /* Goroutine g[i] waits for the lock obj[i], which g[i + 1] seems to hold; the last one: g[0]. */
 struct circle {
 	uint32_t n, g[CIRCLE_MAX], obj[CIRCLE_MAX];
+	bool sure; /* they all hold them: a deadlock */
 };
 
 /* Finds up to max circles, each goroutine in one of them at most. How many. */

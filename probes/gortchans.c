@@ -30,11 +30,15 @@ static uint64_t member_at(const struct gortread *r, uint64_t base, struct member
 	return v;
 }
 
-/* How far into the object the word lies that libgort queues for: see runtime/sync. */
-static uint64_t object_of(const struct waitmeaning *m, uint64_t elem)
+/* The lock in which the word lies that libgort queues for; other objects are queued for as such. */
+static uint64_t object_of(const struct gortread *r, const struct waitmeaning *m, uint64_t elem)
 {
-	bool inside = m->kind == GSNAP_MUTEX || m->kind == GSNAP_RWMUTEX;
-	return inside ? elem - m->inside : elem;
+	const struct member *lock = r->lay.lock;
+	if (m->kind == GSNAP_MUTEX)
+		return elem - lock[L_SEMA].offset;
+	if (m->kind == GSNAP_RWMUTEX)
+		return elem - lock[m->op == GSNAP_RLOCK ? L_READERSEM : L_WRITERSEM].offset;
+	return elem;
 }
 
 static uint64_t case_key(uint32_t g, uint32_t obj)
@@ -60,7 +64,7 @@ static void add_waiting(struct chans *c, uint32_t gi, const struct waitmeaning *
 	if (sg && member_at(c->r, sg, lay->sudog[W_G]) == gp->addr)
 		at = member_at(c->r, sg, lay->sudog[m->kind == GSNAP_CHAN ? W_C : W_ELEM]);
 	if (m->kind != GSNAP_CHAN && at)
-		at = object_of(m, at);
+		at = object_of(c->r, m, at);
 	if (at || m->forever)
 		add(c, gi, m, at);
 }
@@ -109,14 +113,69 @@ static void fill_chan(struct chans *c, uint32_t obj)
 	walk_queue(c, obj, member_at(c->r, at, lay->chan[C_SENDQ]), GSNAP_SEND);
 }
 
-static void fill_lock(const struct chans *c, struct gsnap_obj *o)
+static uint32_t lock_word(const struct chans *c, const struct gsnap_obj *o, int which)
+{
+	return (uint32_t)member_at(c->r, o->addr, c->r->lay.lock[which]);
+}
+
+/* The low half of the goid of who has locked it; 0: nobody, or readers, or it is not published. */
+static uint32_t owner(const struct chans *c, const struct gsnap_obj *o)
+{
+	bool writes = o->kind == GSNAP_MUTEX || ((int32_t)lock_word(c, o, L_READERS) < 0 &&
+							lock_word(c, o, L_AWAITED) == 0);
+	return writes && lock_word(c, o, L_STATE) & 1 ? lock_word(c, o, L_OWNER) : 0;
+}
+
+static void fill_mutex(const struct chans *c, struct gsnap_obj *o)
+{
+	o->set = lock_word(c, o, L_STATE) & 1;
+	if (o->kind == GSNAP_RWMUTEX) {
+		const int32_t mask = (1 << 28) - 1; /* the other bits: rwmutex.c */
+		o->counter = (int32_t)lock_word(c, o, L_READERS) & mask;
+	}
+}
+
+static void fill_group(const struct chans *c, struct gsnap_obj *o)
 {
 	uint32_t w[2];
 	if (!tmem_read(&c->r->mem, (taddr){o->addr}, w, sizeof w))
 		return;
-	o->set = w[0] & 1;
-	if (o->kind == GSNAP_WAITGROUP)
-		o->counter = (int32_t)w[1];
+	o->counter = (int32_t)w[1];
+}
+
+/* ---- who has locked it ---- */
+
+/* Notes it as sure unless owner and waiter have moved on since they were looked at. */
+static void add_owner(struct chans *c, uint32_t obj, uint32_t gi, uint32_t low)
+{
+	const struct gsnap_g *gp = &c->out->gs[gi];
+	int64_t since = (int64_t)member_at(c->r, gp->addr, c->r->lay.g[G_WAITSINCE]);
+	if (gp->status == GSTATUS_WAITING && gp->waitsince != since)
+		return;
+	if (owner(c, &c->out->objs[obj]) != low)
+		return;
+	struct gsnap_hold *h = GSNAP_PUSH(c->out, holds, cap_holds);
+	if (h)
+		*h = (struct gsnap_hold){gi, obj, true};
+	c->oom |= !h;
+}
+
+static void find_owners(struct chans *c)
+{
+	struct idmap gs = {0}; /* low half of the goid -> goroutine + 1 */
+	for (uint32_t i = 0; i < c->out->ngs && !c->oom; i++)
+		c->oom = !idmap_put(&gs, (uint32_t)c->out->gs[i].id, i + 1);
+	for (uint32_t i = 0; i < c->out->nobjs && !c->oom; i++) {
+		struct gsnap_obj *o = &c->out->objs[i];
+		bool lock = o->kind == GSNAP_MUTEX || o->kind == GSNAP_RWMUTEX;
+		uint32_t low = lock ? owner(c, o) : 0;
+		uint32_t gi = low ? idmap_get(&gs, low) : 0;
+		if (gi)
+			add_owner(c, i, gi - 1, low);
+		else
+			o->stranger = low;
+	}
+	idmap_free(&gs);
 }
 
 static uint64_t stack_end(void *ctx, const struct gsnap_g *gp)
@@ -138,9 +197,12 @@ int gortread_waits(struct gortread *r, struct gsnap *out)
 		struct gsnap_obj *o = &out->objs[i];
 		if (o->addr && o->kind == GSNAP_CHAN)
 			fill_chan(&c, i);
-		else if (o->addr && o->kind != GSNAP_COND && o->kind != GSNAP_SEMA)
-			fill_lock(&c, o);
+		else if (o->addr && o->kind == GSNAP_WAITGROUP)
+			fill_group(&c, o);
+		else if (o->addr && (o->kind == GSNAP_MUTEX || o->kind == GSNAP_RWMUTEX))
+			fill_mutex(&c, o);
 	}
+	find_owners(&c);
 	if (!c.oom && holders_find(&r->mem, out, stack_end, r))
 		c.oom = true;
 	idmap_free(&c.cases);

@@ -33,6 +33,14 @@ static const char *const chan_names[] = {[C_LEN] = "hchan.qcount",
 	[C_RECVQ] = "hchan.recvq",
 	[C_SENDQ] = "hchan.sendq"};
 
+static const char *const lock_names[] = {[L_STATE] = "Mutex.state",
+	[L_OWNER] = "Mutex.owner",
+	[L_SEMA] = "Mutex.sema",
+	[L_WRITERSEM] = "RWMutex.writerSem",
+	[L_READERSEM] = "RWMutex.readerSem",
+	[L_READERS] = "RWMutex.readerCount",
+	[L_AWAITED] = "RWMutex.readerWait"};
+
 static const char *const switch_names[S_MEMBERS] = {
 	[S_PC] = "switch.frame.pc",
 	[S_RBP] = "switch.frame.rbp",
@@ -127,6 +135,8 @@ int glayout_resolve(const struct gortabi *abi, struct glayout *lay, const char *
 		lay->sudog[i] = glayout_member(abi, sudog_names[i]);
 	for (size_t i = 0; i < C_MEMBERS; i++)
 		lay->chan[i] = glayout_member(abi, chan_names[i]);
+	for (size_t i = 0; i < L_MEMBERS; i++)
+		lay->lock[i] = glayout_member(abi, lock_names[i]);
 	for (size_t i = 0; i < V_VARIABLES; i++) {
 		lay->var[i] = glayout_variable(abi, v_names[i]);
 		if (!lay->var[i].size && i < V_REQUIRED && !*missing)

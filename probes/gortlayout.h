@@ -53,6 +53,9 @@ enum { S_PC, S_RBP, S_RBX, S_R12, S_R13, S_R14, S_R15, S_MEMBERS };
 enum { W_G, W_ELEM, W_C, W_NEXT, W_MEMBERS };
 enum { C_LEN, C_CAP, C_ELEMSIZE, C_CLOSED, C_RECVQ, C_SENDQ, C_MEMBERS };
 
+/* Members of a mutex, and of a reader-writer mutex, which begins with one. */
+enum { L_STATE, L_OWNER, L_SEMA, L_WRITERSEM, L_READERSEM, L_READERS, L_AWAITED, L_MEMBERS };
+
 enum {
 	P_RUNQHEAD,
 	P_RUNQTAIL,
@@ -83,7 +86,7 @@ enum {
 
 struct glayout {
 	struct member g[G_MEMBERS], p[P_MEMBERS], switched[S_MEMBERS], m_procid;
-	struct member sudog[W_MEMBERS], chan[C_MEMBERS];
+	struct member sudog[W_MEMBERS], chan[C_MEMBERS], lock[L_MEMBERS];
 	uint32_t
 		switch_size; /* bytes from the saved stack pointer to that of the switch's caller */
 	struct variable var[V_VARIABLES];

@@ -31,10 +31,12 @@ static bool prepare(struct search *s)
 	struct gsnap *out = s->out;
 	s->found = calloc(out->nobjs + 1, sizeof *s->found);
 	s->oom = !s->found;
+	for (uint32_t i = 0; i < out->nholds && !s->oom; i++) /* are known: no need to search */
+		s->found[out->holds[i].obj]++;
 	for (uint32_t i = 0; i < out->nobjs && !s->oom; i++) {
 		const struct gsnap_obj *o = &out->objs[i];
 		bool lock = o->kind == GSNAP_MUTEX || o->kind == GSNAP_RWMUTEX;
-		if (lock && (o->set || o->counter > 0))
+		if (lock && (o->set || o->counter > 0) && !o->stranger && !s->found[i])
 			s->oom = !idmap_put(&s->locks, o->addr, i + 1);
 	}
 	for (uint32_t i = 0; i < out->nwaits && s->locks.n && !s->oom; i++)
@@ -51,7 +53,7 @@ static void hold(struct search *s, uint32_t g, uint32_t obj)
 		s->oom = true;
 		return;
 	}
-	*h = (struct gsnap_hold){g, obj};
+	*h = (struct gsnap_hold){g, obj, false};
 	s->found[obj]++;
 }
 

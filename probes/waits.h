@@ -11,7 +11,7 @@ struct waitmeaning {
 	const char *reason;
 	enum gsnap_objkind kind;
 	enum gsnap_op op;
-	uint8_t inside; /* the address queued for lies this far into the object */
+	uint8_t inside; /* in Go, the address queued for lies this far into the object */
 	bool forever;   /* there is no object */
 };
 

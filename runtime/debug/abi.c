@@ -24,6 +24,7 @@
 #include "sched/runtime2.h"
 #include "sched/signal_linux.h"
 #include "sync/chan.h"
+#include "sync/mutex.h"
 #include "sync/pool.h"
 #include "sync/sync_map.h"
 
@@ -179,6 +180,13 @@ static const struct gort_abi_entry entries[] = {
 	AS("hchan.recvq", hchan, recvq.first),
 	AS("hchan.sendq", hchan, sendq.first),
 	SIZE(hchan),
+	AS("Mutex.state", muteximpl, state),
+	AS("Mutex.owner", muteximpl, owner),
+	AS("Mutex.sema", muteximpl, sema),
+	AS("RWMutex.writerSem", rwimpl, writersem),
+	AS("RWMutex.readerSem", rwimpl, readersem),
+	AS("RWMutex.readerCount", rwimpl, readerCount),
+	AS("RWMutex.readerWait", rwimpl, readerWait),
 	FRAME("r15", SWITCH_FRAME_R15),
 	FRAME("r14", SWITCH_FRAME_R14),
 	FRAME("r13", SWITCH_FRAME_R13),

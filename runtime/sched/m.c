@@ -58,7 +58,7 @@ _Atomic int32_t nallp;
 _Atomic(struct m *) allm;
 struct m m0;
 bool single;
-__thread uint32_t gort_elide __attribute__((tls_model("initial-exec")));
+__thread struct gort_elide gort_elide __attribute__((tls_model("initial-exec")));
 __thread struct m *tls_m __attribute__((tls_model("initial-exec")));
 /* The same for gort/panic.h, whose inlined code finds the goroutine by it. */
 extern GORT_API __thread struct m *gort_self
@@ -73,7 +73,7 @@ void acquirep(struct m *mp, struct p *pp)
 			pp->id, load_rlx(&pp->status));
 	mp->p = pp;
 	pp->m = mp;
-	gort_elide = single;
+	gort_elide.mode = single;
 	store_rlx(&pp->status, _Prunning);
 }
 
@@ -84,7 +84,7 @@ struct p *releasep(struct m *mp)
 		throw("releasep: M %ld has no running P", (long)mp->id);
 	mp->p = NULL;
 	pp->m = NULL;
-	gort_elide = 0;
+	gort_elide.mode = 0;
 	store_rlx(&pp->status, _Pidle);
 	return pp;
 }

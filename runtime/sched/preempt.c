@@ -157,7 +157,7 @@ void closegate(struct m *mp)
 {
 	uint32_t open = GATE_OPEN;
 	if (cas_acqrel(&mp->gate, &open, GATE_PREEMPT) && single)
-		__atomic_store_n(mp->elide, GORT_GATED, __ATOMIC_RELAXED);
+		__atomic_store_n(&mp->elide->mode, GORT_GATED, __ATOMIC_RELAXED);
 }
 
 static void request(struct m *mp, uint32_t tick)
@@ -380,7 +380,7 @@ void preempted(struct m *mp)
 {
 	uint32_t want = GATE_PREEMPT;
 	if (cas_acqrel(&mp->gate, &want, GATE_OPEN))
-		*mp->elide = single;
+		mp->elide->mode = single;
 }
 
 /* The gate of syscall.c, for an entry that may not change its M: false when the P is gone. */
@@ -391,7 +391,7 @@ static bool enterwithp(struct m *mp)
 		osyield_backoff(i);
 	preempted(mp);
 	if (cas_acqrel(&mp->gate, &back, GATE_OPEN))
-		*mp->elide = single;
+		mp->elide->mode = single;
 	return load_acq(&mp->gate) == GATE_OPEN;
 }
 

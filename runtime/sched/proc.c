@@ -342,7 +342,7 @@ static __attribute__((noinline)) void gosched(void)
 void gort_gosched(void)
 {
 	struct m *mp = getm();
-	if (gort_elide != GORT_OWNER || !rotate(mp, mp->curg))
+	if (gort_elide.mode != GORT_OWNER || !rotate(mp, mp->curg))
 		gosched();
 }
 

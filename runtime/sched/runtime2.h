@@ -283,7 +283,7 @@ struct m {
 	bool spinning;           /* owns the one spinning token */
 	bool sysm;               /* not for goroutines: sysmon */
 	bool blocked;            /* asleep on park */
-	uint32_t *elide;         /* this thread's gort_elide: cleared by others to end elision */
+	struct gort_elide *elide; /* this thread's: others write its mode to end elision */
 	uint32_t fastrand;
 	struct note park;
 	int64_t id;

@@ -246,7 +246,7 @@ static void procresize(struct m *mp, int32_t procs)
 	compiler_barrier(); /* threads without a P read gomaxprocs, then allp */
 	*(int32_t volatile *)&gomaxprocs = procs;
 	single = procs == 1 && !raceenabled;
-	*mp->elide = single;
+	mp->elide->mode = single;
 	for (int32_t i = procs; i < old; i++)
 		pdestroy(allp[i]);
 	runqresize();

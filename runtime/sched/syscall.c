@@ -95,7 +95,7 @@ void entersyscall(uintptr_t pc, uintptr_t sp, uintptr_t bp)
 	mp->oldp = pp;
 	mp->p = NULL;
 	pp->m = NULL;
-	gort_elide = 0;
+	gort_elide.mode = 0;
 	store_rel(&pp->status, _Psyscall); /* pairs with the acquire of whoever takes the P */
 	if (unlikely(load_rlx(&sched.sysmonwait)))
 		wakesysmon();
@@ -114,7 +114,7 @@ static bool takeback(struct m *mp)
 		return false;
 	pp->m = mp;
 	mp->p = pp;
-	gort_elide = single;
+	gort_elide.mode = single;
 	return true;
 }
 
@@ -257,7 +257,7 @@ struct g *getgslow(const char *what)
 			gopreempt();
 		break;
 	case GATE_BACK:
-		gort_elide = single;
+		gort_elide.mode = single;
 		store_rlx(&mp->gate, GATE_OPEN);
 		break;
 	}
@@ -268,7 +268,7 @@ struct g *getgslow(const char *what)
 void gort_gate(void)
 {
 	getgchecked("libgort");
-	*getm()->elide = single; /* preemptone may have been late */
+	getm()->elide->mode = single; /* preemptone may have been late */
 }
 
 /* The system call that a thread sleeps in. */
@@ -357,7 +357,7 @@ bool retakesleeping(struct p *pp)
 	if (before < 0 || mp->p != pp || !sleepsoutside(mp, &a) || !probe(mp))
 		return false;
 	if (single)
-		*(uint32_t volatile *)mp->elide = GORT_GATED;
+		*(uint32_t volatile *)&mp->elide->mode = GORT_GATED;
 	if (threadcpu(mp->procid) == before) {
 		syscallfor(mp, pp, &a);
 		return true;
@@ -410,7 +410,7 @@ void handoffforeign(struct m *mp, struct p *pp, const ucontext_t *uc)
 		!cas_acqrel(&mp->gate, &gate, GATE_TAKEN))
 		return;
 	if (single)
-		gort_elide = GORT_GATED;
+		gort_elide.mode = GORT_GATED;
 	syscallfor(mp, pp, &at);
 }
 

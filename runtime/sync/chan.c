@@ -218,7 +218,7 @@ bool chantrysend(struct hchan *c, const void *elem)
  */
 static inline struct m *fastm(const struct hchan *c)
 {
-	if (!PARKASM || !c || c->dataqsiz || gort_elide != GORT_ATOMIC || c->elemsize != 8)
+	if (!PARKASM || !c || c->dataqsiz || gort_elide.mode != GORT_ATOMIC || c->elemsize != 8)
 		return NULL;
 	struct m *mp = getm();
 	if (!mp || !mp->curg || load_rlx(&mp->gate) != GATE_OPEN)
@@ -369,7 +369,7 @@ void gort_chan_send(struct gort_chan *gc, const void *elem)
 {
 	struct hchan *c = (struct hchan *)gc;
 	usdt_chan_send(c, elem);
-	if (gort_elide == GORT_OWNER && likely(c) && (bufsend8(c, elem) || handsend8(c, elem)))
+	if (gort_elide.mode == GORT_OWNER && likely(c) && (bufsend8(c, elem) || handsend8(c, elem)))
 		return;
 	unbufsend(c, elem);
 }
@@ -491,7 +491,7 @@ bool gort_chan_recv(struct gort_chan *gc, void *elem)
 {
 	struct hchan *c = (struct hchan *)gc;
 	usdt_chan_recv(c, elem);
-	if (gort_elide == GORT_OWNER && likely(c) && (bufrecv8(c, elem) || handrecv8(c, elem)))
+	if (gort_elide.mode == GORT_OWNER && likely(c) && (bufrecv8(c, elem) || handrecv8(c, elem)))
 		return true;
 	return unbufrecv(c, elem);
 }

@@ -11,6 +11,13 @@
  *	bit 4      about to become shared
  *	bits 5-31  number of waiters: those in the semaphore, or about to be
  *
+ * The word owner, for those who look from outside: the low half of the number of the goroutine
+ * that has locked it, 0 when it is unlocked and, for an instant, while it is being locked or
+ * unlocked. One 64-bit operation changes both words wherever there is one anyway, so it costs a
+ * load of the number and no store. Rejected: a third word with a store of its own, half the price of the
+ * pair at one P again; and the number beside gort_elide.mode, in one load with it: some CPUs make
+ * that load wait for the store that a switch has just made beside it.
+ *
  * Normal mode: whoever finds the mutex unlocked takes it; a waiter that was woken competes with
  * the newcomers, and queues up in front when it loses. That lets a running goroutine lock again
  * and again without a switch. Starving mode, once a waiter has waited 1 ms: unlock hands the mutex
@@ -28,7 +35,8 @@
  * Invariants:
  *  1. In starving mode the locked bit is clear from unlock until the new owner has set it; as
  *     nobody else may take a starving mutex, it is owned all the same.
- *  2. Whenever nobody holds or wants the mutex, no bit but shared is set.
+ *  2. Whenever nobody holds or wants the mutex, no bit but shared is set. Only who holds it writes
+ *     owner, which is 0 whenever locked is clear.
  *  3. Whoever clears the locked bit in normal mode does not touch the mutex again, unless the same
  *     instruction made it responsible for waking a waiter, and then not after that waiter can
  *     run: the next owner may free it. Go clears the bit first and looks for waiters after, which
@@ -65,12 +73,7 @@ enum {
 #define ACTIVESPIN            4
 #define ACTIVESPINCNT         30
 
-struct muteximpl {
-	_Atomic uint32_t state;
-	uint32_t sema;
-};
-
-_Static_assert(sizeof(struct muteximpl) == sizeof(gort_mutex), "gort_mutex has another size");
+_Static_assert(sizeof(struct muteximpl) <= sizeof(gort_mutex), "gort_mutex is too small");
 
 static struct mutex sharelock = {.rank = lockRankLeaf};
 
@@ -146,7 +149,13 @@ static void spin(struct muteximpl *m, struct locker *l, uint32_t old)
 	l->spins++;
 }
 
-/* The word after this goroutine has locked the mutex or counted itself in as a waiter. */
+/* This goroutine as the owner, where it stands in both words. */
+static uint64_t self(void)
+{
+	return gort_lockword() - mutexLocked;
+}
+
+/* The state after this goroutine has locked the mutex or counted itself in as a waiter. */
 static uint32_t wanted(const struct locker *l, uint32_t old)
 {
 	uint32_t new = old;
@@ -174,6 +183,7 @@ static void takeover(struct muteximpl *m, const struct locker *l, uint32_t old)
 	if (!l->starving || old >> mutexWaiterShift == 1)
 		delta -= mutexStarving;
 	xadd_acqrel(&m->state, delta);
+	store_rlx(&m->owner, (uint32_t)(gort_lockword() >> 32));
 }
 
 /* Waits for an unlock. True when the mutex was handed over, false when it must be fought for. */
@@ -202,7 +212,9 @@ void gort_mutex_lockslow(gort_mutex *mutex)
 	struct locker l = {0};
 	getgchecked("gort_mutex_lock");
 	for (;;) {
-		uint32_t old = load_rlx(&m->state);
+		uint64_t both = load_rlx(&m->both);
+		uint32_t old = (uint32_t)both;
+		bool free = !(old & (mutexLocked | mutexStarving));
 		if ((old & (mutexLocked | mutexStarving)) == mutexLocked && canspin(l.spins)) {
 			spin(m, &l, old);
 			continue;
@@ -211,9 +223,10 @@ void gort_mutex_lockslow(gort_mutex *mutex)
 			makeshared(&m->state, mutexLocked, mutexSharing, mutexShared);
 			continue;
 		}
-		if (!cas_acq(&m->state, &old, wanted(&l, old)))
+		uint64_t owner = free ? self() : both - old;
+		if (!cas_acq(&m->both, &both, owner | wanted(&l, old)))
 			continue;
-		if (!(old & (mutexLocked | mutexStarving)) || waitforunlock(m, &l))
+		if (free || waitforunlock(m, &l))
 			return;
 	}
 }
@@ -228,10 +241,10 @@ bool gort_mutex_trylock(gort_mutex *mutex)
 {
 	struct muteximpl *m = (struct muteximpl *)mutex;
 	getgchecked("gort_mutex_trylock");
-	uint32_t old = load_rlx(&m->state);
+	uint64_t old = load_rlx(&m->both);
 	if (old & (mutexLocked | mutexStarving))
 		return false;
-	if (!cas_acq(&m->state, &old, old | mutexLocked))
+	if (!cas_acq(&m->both, &old, self() | old | mutexLocked))
 		return false;
 	raceacquire(mutex);
 	return true;
@@ -243,18 +256,18 @@ void mutexunlock(gort_mutex *mutex);
 void mutexunlock(gort_mutex *mutex)
 {
 	struct muteximpl *m = (struct muteximpl *)mutex;
-	uint32_t old = load_rlx(&m->state);
+	uint64_t old = load_rlx(&m->both);
 	bool wake, starving;
 	uint32_t new;
 	do {
 		if (!(old & mutexLocked))
 			fatal("sync: unlock of unlocked mutex");
 		starving = old & mutexStarving;
-		wake = old >> mutexWaiterShift != 0 && !(old & (mutexWoken | mutexStarving));
-		new = old - mutexLocked;
+		new = (uint32_t)old - mutexLocked;
+		wake = new >> mutexWaiterShift != 0 && !(new &(mutexWoken | mutexStarving));
 		if (wake)
 			new = (new - ONEWAITER) | mutexWoken;
-	} while (!cas_rel(&m->state, &old, new));
+	} while (!cas_rel(&m->both, &old, (uint64_t)new)); /* and no owner */
 	/* Either keeps a waiter from returning until it gets this unit: the mutex still exists. */
 	if (wake || starving)
 		semrelease(&m->sema, starving);

@@ -15,7 +15,7 @@
 	.text
 
 	/* void NAME(object): the word at WORD(object) from 1 to 0; else OTHERWISE(object). */
-	.macro UNLOCK name, word, otherwise
+	.macro UNLOCK name, word, store, otherwise
 	.globl \name
 	.type \name, @function
 	.p2align 4
@@ -31,7 +31,7 @@
 	jne .Lset_\name
 	cmpl $1, \word(%rdi)
 	jne \otherwise
-	movl $0, \word(%rdi)
+	\store $0, \word(%rdi)
 .Lend_\name:
 	ret
 	/* What precedes the place of restart is a ud1 whose displacement is the signature. */
@@ -51,7 +51,7 @@ descriptor_\name:
 	.popsection
 	.endm
 
-	UNLOCK gort_mutex_unlockslow, 0, mutexunlock
-	UNLOCK gort_rwmutex_runlockalone, 16, rwmutexrunlock
+	UNLOCK gort_mutex_unlockslow, 0, movq, mutexunlock
+	UNLOCK gort_rwmutex_runlockalone, 24, movl, rwmutexrunlock
 
 	.section .note.GNU-stack, "", @progbits

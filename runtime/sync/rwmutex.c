@@ -41,15 +41,7 @@
 #define SHARED            GORT_RWMUTEX_SHARED
 #define SHARING           (1 << 28)
 
-struct rwimpl {
-	gort_mutex w;
-	uint32_t writersem; /* a writer waits for leaving readers */
-	uint32_t readersem; /* readers wait for the writer */
-	_Atomic int32_t readerCount;
-	_Atomic int32_t readerWait;
-};
-
-_Static_assert(offsetof(struct rwimpl, readerCount) == 4 * sizeof(uint32_t), "as in gort/fast.h");
+_Static_assert(offsetof(struct rwimpl, readerCount) == 3 * sizeof(uint64_t), "as in gort/fast.h");
 _Static_assert(sizeof(struct rwimpl) == sizeof(gort_rwmutex), "gort_rwmutex has another size");
 
 /* Keys of a race detector: what each writer released, and what the readers did. */

@@ -299,8 +299,8 @@ static void fill_waits(struct gsnap *s, bool locks)
 	add_wait(s, first + 3, group, GSNAP_WAIT, false);
 	add_wait(s, 0, add_obj(s, 0xc000123000, GSNAP_CHAN), GSNAP_RECV, true);
 	add_wait(s, 0, add_obj(s, 0, GSNAP_CHAN), GSNAP_SELECT, true);
-	*GSNAP_PUSH(s, holds, cap_holds) = (struct gsnap_hold){first, a};
-	*GSNAP_PUSH(s, holds, cap_holds) = (struct gsnap_hold){first + 1, b};
+	*GSNAP_PUSH(s, holds, cap_holds) = (struct gsnap_hold){.g = first, .obj = a};
+	*GSNAP_PUSH(s, holds, cap_holds) = (struct gsnap_hold){.g = first + 1, .obj = b};
 }
 
 int probe_waits(struct probe *p, struct gsnap *s)

@@ -24,7 +24,7 @@ static void waits(uint32_t g, uint32_t obj)
 
 static void holds(uint32_t g, uint32_t obj)
 {
-	*GSNAP_PUSH(&s, holds, cap_holds) = (struct gsnap_hold){g, obj};
+	*GSNAP_PUSH(&s, holds, cap_holds) = (struct gsnap_hold){.g = g, .obj = obj};
 }
 
 /* Three in a circle, one that waits at its edge, and a holder that waits for nothing. */

@@ -13,16 +13,16 @@ fail() {
 	exit 1
 }
 
-# start [ARGUMENT]: the program, as $pid, with so many goroutines waiting for locks.
+# start [ARGUMENT]: the program, as $pid, with so many goroutines waiting of so many.
 start() {
-	local waiting=$1 end=$((SECONDS + 60))
-	shift
+	local waiting=$1 all=$2 end=$((SECONDS + 60))
+	shift 2
 	mkfifo "$tmp/in"
 	"$GORT_BUILD/bin/gdead" "$@" <"$tmp/in" &
 	pid=$!
 	exec 8>"$tmp/in"
 	until "$gort" chans $pid >"$tmp/out" 2>"$tmp/err" &&
-		grep -q "^$waiting of 3 goroutines wait" "$tmp/out"; do
+		grep -q "^$waiting of $all goroutines* wait" "$tmp/out"; do
 		[ $SECONDS -lt $end ] || fail "its goroutines do not come to wait"
 		sleep 0.02
 	done
@@ -36,11 +36,11 @@ stop() {
 
 said() { grep -q "$1" "$tmp/out" || fail "not said: $1"; }
 
-start 2
-said '^! possible deadlock of 2 goroutines$'
+start 2 3
+said '^! deadlock of 2 goroutines$'
 said '^  goroutine 2 at transfer'
-said '^    waits for mutex 0x[0-9a-f]*, which goroutine 3 seems to hold$'
-held='^mutex 0x[0-9a-f]*  locked   seems held by .*goroutine [23] (transfer gdead.c:'
+said '^    waits for mutex 0x[0-9a-f]*, which goroutine 3 holds$'
+held='^mutex 0x[0-9a-f]*  locked   held by goroutine [23] (transfer gdead.c:'
 [ "$(grep -c "$held" "$tmp/out")" = 2 ] ||
 	fail "the locks have no holders"
 "$gort" stacks --by waiting-on $pid >"$tmp/out" 2>"$tmp/err" || fail "stacks: $?"
@@ -49,7 +49,13 @@ held='^mutex 0x[0-9a-f]*  locked   seems held by .*goroutine [23] (transfer gdea
 "$gort" leaks -n 1 $pid >"$tmp/out" 2>"$tmp/err" || fail "leaks: $?"
 said 'none is leaked$' # variables lead to both locks
 stop
-start 1 alive
+start 1 3 alive
 ! grep -q deadlock "$tmp/out" || fail "a deadlock where there is none"
-said '^mutex 0x[0-9a-f]*  locked   seems held by .*goroutine 3 (keep gdead.c:'
+said '^mutex 0x[0-9a-f]*  locked   held by goroutine 3 (keep gdead.c:'
+stop
+start 1 2 ended
+said '^mutex 0x[0-9a-f]*  locked   locked by goroutine 3, which has ended, or just begun$'
+stop
+start 1 3 write
+said '^rwmutex 0x[0-9a-f]*  locked  1 readers   held by goroutine 3 (writes gdead.c:'
 stop

@@ -191,7 +191,7 @@ static int fair_to_short_holders(int argc, char **argv)
 	}
 	h.stop = true;
 	wg_wait(&h.wg);
-	REQUIRE((h.m.opaque[0] & ~GORT_MUTEX_SHARED) == 0);
+	REQUIRE((h.m.opaque[0] & ~(uint64_t)GORT_MUTEX_SHARED) == 0);
 	return 0;
 }
 

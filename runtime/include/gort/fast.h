@@ -29,8 +29,16 @@
 
 enum { GORT_ATOMIC = 0, GORT_OWNER = 1, GORT_GATED = 2 };
 
-/* One of the above; GORT_OWNER while this thread owns the only P. runtime/sched/{m,syscall}.c */
-extern GORT_API __thread uint32_t gort_elide __attribute__((tls_model("initial-exec")));
+/*
+ * mode: one of the above; GORT_OWNER while this thread owns the only P. runtime/sched/{m,syscall}.c
+ * locked: what the goroutine that this thread ran last stores into a mutex that it locks.
+ */
+struct gort_elide {
+	uint32_t mode;
+	uint64_t locked;
+};
+
+extern GORT_API __thread struct gort_elide gort_elide __attribute__((tls_model("initial-exec")));
 
 /* Returns when this goroutine has a P again. runtime/sched/syscall.c */
 GORT_API void gort_gate(void);
@@ -54,6 +62,14 @@ static inline bool gort_gated(void)
 	return gated;
 }
 
+/* 1, and in the high half the low one of this goroutine's number. */
+static inline uint64_t gort_lockword(void)
+{
+	uint64_t word;
+	__asm__ volatile("movq %%fs:8(%1), %0" : "=r"(word) : "r"(gort_elide_offset()) : "memory");
+	return word;
+}
+
 /*
  * Runs ops on the word at %0, with rax free and delta in %1, and returns true from the function
  * around it; ops go to the label no, and so does all at once when elision is off: returns false.
@@ -74,16 +90,18 @@ no:                                                                             
 		gort_gate();                                                    \
 	}
 
-/* 0 to 1. */
+/* 0 to 1, and the owner's number. */
 static inline bool gort_mutex_lock_elided(gort_mutex *m)
 {
-	GORT_ELIDED("cmpl $0, (%0)\n\tjne %l[no]\n\tmovl %1, (%0)", m->opaque, 1)
+	GORT_ELIDED("cmpl %1, (%0)\n\tjne %l[no]\n\tmovq %%fs:8(%2), %%rax\n\t"
+		    "movq %%rax, (%0)",
+		m->opaque, 0)
 }
 
-/* 1 to 0. */
+/* 1 to 0, and no owner. */
 static inline bool gort_mutex_unlock_elided(gort_mutex *m)
 {
-	GORT_ELIDED("cmpl $1, (%0)\n\tjne %l[no]\n\tmovl %1, (%0)", m->opaque, 0)
+	GORT_ELIDED("cmpl $1, (%0)\n\tjne %l[no]\n\tmovq %1, (%0)", m->opaque, 0)
 }
 
 /* The mutex has had waiters: all its unlocks are atomic from then on. */
@@ -96,15 +114,15 @@ static inline bool gort_mutex_unlock_elided(gort_mutex *m)
 /* One reader more, unless the word is negative: a writer is there. */
 static inline bool gort_rwmutex_rlock_elided(gort_rwmutex *rw)
 {
-	GORT_ELIDED("movl 16(%0), %%eax\n\taddl %1, %%eax\n\tjs %l[no]\n\tmovl %%eax, 16(%0)",
+	GORT_ELIDED("movl 24(%0), %%eax\n\taddl %1, %%eax\n\tjs %l[no]\n\tmovl %%eax, 24(%0)",
 		rw->opaque, 1)
 }
 
 /* One reader less, unless there is none, or a writer. */
 static inline bool gort_rwmutex_runlock_elided(gort_rwmutex *rw)
 {
-	GORT_ELIDED("movl 16(%0), %%eax\n\ttestl %1, %%eax\n\tjz %l[no]\n\t"
-		    "subl $1, %%eax\n\tjs %l[no]\n\tmovl %%eax, 16(%0)",
+	GORT_ELIDED("movl 24(%0), %%eax\n\ttestl %1, %%eax\n\tjz %l[no]\n\t"
+		    "subl $1, %%eax\n\tjs %l[no]\n\tmovl %%eax, 24(%0)",
 		rw->opaque, GORT_RWMUTEX_READERS)
 }
 
@@ -133,9 +151,10 @@ static inline void gort_mutex_lock_fast(gort_mutex *m)
 {
 	if (gort_mutex_lock_elided(m))
 		return;
-	uint32_t old = __atomic_load_n(m->opaque, __ATOMIC_RELAXED) & GORT_MUTEX_SHARED;
+	uint64_t old = __atomic_load_n(m->opaque, __ATOMIC_RELAXED) & GORT_MUTEX_SHARED;
+	uint64_t locked = old | gort_lockword();
 	if (!__atomic_compare_exchange_n(
-		    m->opaque, &old, old | 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		    m->opaque, &old, locked, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		gort_mutex_lockslow(m);
 }
 
@@ -149,7 +168,7 @@ static inline void gort_rwmutex_rlock_fast(gort_rwmutex *rw)
 {
 	if (gort_rwmutex_rlock_elided(rw))
 		return;
-	int32_t *word = (int32_t *)&rw->opaque[4];
+	int32_t *word = (int32_t *)&rw->opaque[3];
 	int32_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
 	bool counted = old & GORT_RWMUTEX_SHARED;
 	if (counted) {
@@ -166,7 +185,7 @@ static inline void gort_rwmutex_runlock_fast(gort_rwmutex *rw)
 {
 	if (gort_rwmutex_runlock_elided(rw))
 		return;
-	int32_t *word = (int32_t *)&rw->opaque[4];
+	int32_t *word = (int32_t *)&rw->opaque[3];
 	if (!(__atomic_load_n(word, __ATOMIC_RELAXED) & GORT_RWMUTEX_SHARED)) {
 		gort_rwmutex_runlockalone(rw);
 		return;

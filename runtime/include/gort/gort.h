@@ -351,7 +351,7 @@ GORT_API void gort_wg_wait(gort_waitgroup *wg);
  * whoever comes first. Whoever has locked it last may free it. Go's sync.Mutex.
  */
 typedef struct gort_mutex {
-	uint32_t opaque[2];
+	uint64_t opaque[2];
 } gort_mutex;
 
 /* Blocks until it is unlocked; not recursive. */
@@ -370,7 +370,7 @@ GORT_API void gort_mutex_unlock(gort_mutex *m);
  * sync.RWMutex.
  */
 typedef struct gort_rwmutex {
-	uint32_t opaque[6];
+	uint64_t opaque[4];
 } gort_rwmutex;
 
 /* Waits while a writer holds it or waits for it; try: false instead. Go's RLock and TryRLock. */
@@ -404,7 +404,7 @@ GORT_API void gort_cond_broadcast(gort_cond *c);
 
 /* Zeroed is ready to use; must not be copied nor freed while a call of it runs. Go's sync.Once. */
 typedef struct gort_once {
-	uint32_t opaque[3];
+	uint64_t opaque[3];
 } gort_once;
 
 /*

@@ -237,14 +237,17 @@ struct gsnap_obj {
 	int64_t counter;            /* of a wait group; readers of a lock */
 	const char *elem;           /* type of the channel's elements, NULL when unknown */
 	uint32_t waiters;
+	/* Who locked it, of a lock of libgort's that none of the snapshot did; 0: unknown. */
+	uint32_t stranger;
 };
 
 /*
- * A goroutine seems to hold a lock: it does not wait for it, and its stack has the lock's address.
- * Neither Go nor libgort notes who locked a mutex.
+ * sure: libgort notes in each mutex who locked it. Go does not: a goroutine seems to hold a lock
+ * when it does not wait for it, and its stack has the lock's address.
  */
 struct gsnap_hold {
 	uint32_t g, obj;
+	bool sure;
 };
 
 enum gsnap_op { GSNAP_RECV, GSNAP_SEND, GSNAP_SELECT, GSNAP_LOCK, GSNAP_RLOCK, GSNAP_WAIT };
