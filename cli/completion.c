@@ -2,7 +2,8 @@
 /*
  * completion.c - `gort completion`: scripts for bash, zsh and fish, written from the option tables.
  *
- * Where a target is due they ask `gort ps`, so that pids and names are those gort can look into.
+ * Where a target is due they ask `gort ps`, so that pids and names are those gort can look into;
+ * after -- the completion of the command that stands there takes over.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -126,8 +127,17 @@ static void bash(struct out *out)
 		      "# shellcheck shell=bash disable=SC2207 # words are what compgen makes\n"
 		      "_gort() {\n"
 		      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-		      "\tlocal command=${COMP_WORDS[1]}\n"
+		      "\tlocal command=${COMP_WORDS[1]} i\n"
 		      "\tCOMPREPLY=()\n"
+		      "\tfor ((i = 2; i < COMP_CWORD; i++)); do\n"
+		      "\t\t[ \"${COMP_WORDS[i]}\" = -- ] || continue\n"
+		      "\t\tif declare -F _command_offset >/dev/null; then\n"
+		      "\t\t\t_command_offset $((i + 1))\n"
+		      "\t\telif ((COMP_CWORD == i + 1)); then\n"
+		      "\t\t\tCOMPREPLY=($(compgen -c -- \"$cur\"))\n"
+		      "\t\telse\n"
+		      "\t\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n"
+		      "\t\tfi\n\t\treturn\n\tdone\n"
 		      "\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\tCOMPREPLY=($(compgen -W '");
 	command_words(out);
 	out_text(out, "' -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase \"$command $prev\" in\n");
@@ -186,7 +196,11 @@ static void zsh(struct out *out)
 		      "# zsh completion of gort: gort completion zsh >\"${fpath[1]}/_gort\"\n"
 		      "_gort_targets() {\n"
 		      "\tlocal -a targets=(${(f)\"$(" TARGETS ")\"})\n"
-		      "\tcompadd -a targets\n}\n\n_gort() {\n\tlocal -a commands=(\n");
+		      "\tcompadd -a targets\n}\n\n_gort() {\n"
+		      "\tlocal -i dashes=${words[(i)--]}\n"
+		      "\tif (( dashes < CURRENT )); then\n"
+		      "\t\tshift $dashes words\n\t\t(( CURRENT -= dashes ))\n"
+		      "\t\t_normal\n\t\treturn\n\tfi\n\tlocal -a commands=(\n");
 	for (int i = 0; commands[i]; i++) {
 		if (!command_prefix(commands[i])[0])
 			continue;
@@ -254,8 +268,14 @@ static void fish_command(struct out *out, const struct command *c)
 static void fish(struct out *out)
 {
 	out_text(out, "# fish completion of gort: gort completion fish | source\n"
-		      "function __gort_targets\n\t" TARGETS "\nend\n"
-		      "complete -c gort -f\n");
+		      "function __gort_dashes\n\tcontains -- -- (commandline -opc)\nend\n"
+		      "function __gort_targets\n\t__gort_dashes; or " TARGETS "\nend\n"
+		      "function __gort_command\n"
+		      "\tset -l words (commandline -opc) (commandline -ct)\n"
+		      "\tset -e words[1..(contains -i -- -- $words)]\n"
+		      "\tcomplete -C \"$words\"\nend\n"
+		      "complete -c gort -f\n"
+		      "complete -c gort -n __gort_dashes -a '(__gort_command)'\n");
 	for (int i = 0; commands[i]; i++) {
 		if (!command_prefix(commands[i])[0])
 			continue;

@@ -38,6 +38,7 @@ in_zsh() {
 				esac
 			done
 		}
+		_normal() { print -r -- "\${words[CURRENT]}s" }
 		compadd() { print -l \"\${(P)@[-1][@]}\" }
 		words=($*); CURRENT=\$#words
 		[ '${!#}' ] || CURRENT=\$((CURRENT + 1))
@@ -61,5 +62,6 @@ offers json gort top --format ""
 offers 4121 gort top ""
 offers checkout gort stacks ""
 offers permissions gort help ""
+offers ls gort top -- l
 [ ! -s "$work/err" ] || { cat "$work/err" && exit 1; }
 exit 0
