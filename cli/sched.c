@@ -15,9 +15,11 @@
 #include "interrupt.h"
 #include "json.h"
 #include "out.h"
+#include "puse.h"
 #include "target.h"
 
 #define DEFAULT_NS INT64_C(2000000000)
+#define LOOK_NS    INT64_C(10000000) /* between looks at the Ps */
 
 struct latency {
 	bool measured;
@@ -25,6 +27,7 @@ struct latency {
 	size_t n;
 	struct runqlat_thread all; /* the sum over the threads */
 	int64_t ns;
+	struct puse use;
 	char why_not[256];
 	struct gsnap_err err; /* when it could not be measured; code 0: it was not wanted */
 };
@@ -81,16 +84,38 @@ static void not_measured(struct latency *l)
 	snprintf(l->why_not, sizeof l->why_not, "%s", l->err.what);
 }
 
+static void look(struct target *t, struct puse *use)
+{
+	struct gsnap_err err = {0};
+	struct gsnap s;
+	if (!probe_snapshot(t->probe, PROBE_PS | PROBE_NO_GS, &s, &err))
+		puse_look(use, &s);
+	gsnap_free(&s);
+}
+
+/* Looks at the Ps for so long, or until Ctrl-C or the target's end. Returns how long it was. */
+static int64_t watch(struct target *t, int64_t ns, struct puse *use)
+{
+	int64_t start = monotonic_now(), passed = 0, step, slept;
+	do {
+		step = ns - passed < LOOK_NS ? ns - passed : LOOK_NS;
+		slept = interrupt_sleep(step);
+		look(t, use);
+		passed = monotonic_now() - start;
+	} while (passed < ns && slept >= step);
+	return passed;
+}
+
 /* Waits for the time asked for, or until Ctrl-C, and counts meanwhile if it can. */
-static void measure(const struct opts *o, pid_t pid, struct latency *l)
+static void measure(const struct opts *o, struct target *t, struct latency *l)
 {
 	struct runqlat *r = NULL;
 	if (o->without & FEATURE_BPF)
 		strcpy(l->why_not, "switched off (--without bpf)");
-	else if (runqlat_start(pid, &r, &l->err))
+	else if (runqlat_start(t->pid, &r, &l->err))
 		not_measured(l);
 	interrupt_catch();
-	l->ns = interrupt_sleep(o->duration_ns >= 0 ? o->duration_ns : DEFAULT_NS);
+	l->ns = watch(t, o->duration_ns >= 0 ? o->duration_ns : DEFAULT_NS, &l->use);
 	if (interrupted())
 		note(o, "interrupted after %s", human_time(l->ns).s);
 	if (!r)
@@ -177,17 +202,28 @@ static const struct gsnap_p *same_p(const struct gsnap *s, int32_t id)
 	return NULL;
 }
 
-static void print_ps(struct out *out, const struct gsnap *a, const struct gsnap *b)
+static void print_use(struct out *out, const struct puse *use, int32_t id)
+{
+	double percent = puse_percent(use, id);
+	if (percent < 0)
+		out_printf(out, " %6s", "-");
+	else
+		out_printf(out, " %5.0f%%", percent);
+}
+
+static void print_ps(
+	struct out *out, const struct gsnap *a, const struct gsnap *b, const struct puse *use)
 {
 	int64_t ns = b->when - a->when;
 	if (b->nps)
-		out_printf(out, "\n%5s  %-8s %8s %6s %5s %8s %12s %12s\n", "P", "STATE", "TID",
-			"RUNQ", "NEXT", "TIMERS", "SWITCHES", "SYSCALLS");
+		out_printf(out, "\n%5s  %-8s %6s %8s %6s %5s %8s %12s %12s\n", "P", "STATE",
+			"RUNS", "TID", "RUNQ", "NEXT", "TIMERS", "SWITCHES", "SYSCALLS");
 	for (uint32_t i = 0; i < b->nps; i++) {
 		const struct gsnap_p *p = &b->ps[i], *was = same_p(a, p->id);
-		out_printf(out, "%5d  %-8s %8s %6s %5s %8s %12s %12s\n", p->id, p_status(p),
-			human_id(p->tid).s, human_count(p->runq).s, p->next ? "1" : "0",
-			human_count(p->timers).s,
+		out_printf(out, "%5d  %-8s", p->id, p_status(p));
+		print_use(out, use, p->id);
+		out_printf(out, " %8s %6s %5s %8s %12s %12s\n", human_id(p->tid).s,
+			human_count(p->runq).s, p->next ? "1" : "0", human_count(p->timers).s,
 			human_rate(was ? ticks(was->schedtick, p->schedtick) : GSNAP_UNKNOWN, ns).s,
 			human_rate(
 				was ? ticks(was->syscalltick, p->syscalltick) : GSNAP_UNKNOWN, ns)
@@ -248,17 +284,19 @@ static void print_text(
 	print_title(out, "sched", b);
 	out_printf(out,
 		"\nP     %s (%s idle)   M %s (%s idle, %s spinning)   runq %s (%s global)   "
-		"steals %s\n",
+		"steals %s   preempts %s\n",
 		human_count(st->gomaxprocs).s, human_count(st->idle_p).s,
 		human_count(st->threads).s, human_count(st->idle_m).s,
 		human_count(st->spinning_m).s, human_count(st->runq).s,
-		human_count(b->sched.runq_global).s, human_count(st->steals).s);
+		human_count(b->sched.runq_global).s, human_count(st->steals).s,
+		human_rate(figure_delta(a->sched.preempts, b->sched.preempts), b->when - a->when)
+			.s);
 	print_ready(out, a, b);
 	print_stops(out, a, b);
 	print_latency(out, l);
 	if (b->sched.wait.known)
 		print_hist(out, "wait for a P", gsnap_hist_total(&since) ? &since : &b->sched.wait);
-	print_ps(out, a, b);
+	print_ps(out, a, b, &l->use);
 	if (l->measured)
 		print_threads(out, l);
 	print_missing(out, b, l);
@@ -300,7 +338,15 @@ static void json_latency(struct json *j, const struct latency *l)
 	jw_close_object(j);
 }
 
-static void json_ps(struct json *j, const struct gsnap *s)
+static void json_use(struct json *j, double percent)
+{
+	if (percent < 0)
+		jw_str(j, "runs_percent", NULL);
+	else
+		jw_num(j, "runs_percent", percent);
+}
+
+static void json_ps(struct json *j, const struct gsnap *s, const struct puse *use)
 {
 	jw_lines(j, "ps");
 	for (uint32_t i = 0; i < s->nps; i++) {
@@ -308,6 +354,7 @@ static void json_ps(struct json *j, const struct gsnap *s)
 		jw_object(j, NULL);
 		jw_int(j, "id", p->id);
 		jw_str(j, "state", p_status(p));
+		json_use(j, puse_percent(use, p->id));
 		jw_int(j, "tid", p->tid ? p->tid : GSNAP_UNKNOWN);
 		jw_int(j, "runq", p->runq);
 		jw_bool(j, "next", p->next);
@@ -341,13 +388,14 @@ static void print_json(
 	jw_int(&j, "window_ns", b->when - a->when);
 	jw_int(&j, "mutex_wait_ns", b->sched.mutex_wait_ns);
 	jw_int(&j, "cgo_calls", b->sched.cgo_calls);
+	jw_int(&j, "preempts", b->sched.preempts);
 	jw_int(&j, "ready_one_in", b->sched.wait_every);
 	json_hist(&j, "ready", &b->sched.wait);
 	json_hist(&j, "ready_in_window", &since);
 	json_hist(&j, "stop_gc", &b->sched.stop_gc);
 	json_hist(&j, "stop_other", &b->sched.stop_other);
 	json_hist(&j, "stw_other", &b->sched.stw_other);
-	json_ps(&j, b);
+	json_ps(&j, b, &l->use);
 	json_latency(&j, l);
 	jw_end(&j);
 }
@@ -393,7 +441,7 @@ static int compare(const struct opts *o, struct target *t, struct latency *l)
 	struct gsnap before, now;
 	if (target_snapshot(o, t, PROBE_SCHED | PROBE_NO_GS, &before, &err))
 		return err_print(&err);
-	measure(o, t->pid, l);
+	measure(o, t, l);
 	int code;
 	if (target_snapshot(o, t, PROBE_SCHED | PROBE_NO_GS, &now, &err)) {
 		code = err_print(&err);
@@ -415,6 +463,7 @@ static int run_sched(const struct opts *o)
 		return err_print(&err);
 	int code = compare(o, &t, &l);
 	free(l.threads);
+	puse_free(&l.use);
 	target_close(&t);
 	return code;
 }
@@ -425,7 +474,8 @@ const struct command cmd_sched = {
 	.summary = "how long goroutines wait for a P and threads for a CPU",
 	.examples = "sudo gort sched 4121              # both, over 2 s\n"
 		    "gort sched --without bpf 4121     # only what needs no privileges\n",
-	.notes = "READY is the time from runnable to running, from the Go runtime's own counters.\n"
+	.notes = "RUNS: in how many of a hundred looks a second the P was running.\n"
+		 "READY is the time from runnable to running, from the Go runtime's own counters.\n"
 		 "CPU is the time from a thread's wake-up, or from losing the CPU, to running,\n"
 		 "counted by eBPF: root, or CAP_BPF and CAP_PERFMON (gort help permissions).",
 	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PROC |

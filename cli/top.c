@@ -61,6 +61,7 @@ static void json_stats(struct json *j, const struct gsnap_stats *st, const struc
 	jw_int(j, "idle_m", st->idle_m);
 	jw_int(j, "runq", st->runq);
 	json_rate(j, "steals_per_s", r->steals, r->ns);
+	json_rate(j, "preempts_per_s", r->preempts, r->ns);
 	json_hist(j, "wait", &r->wait);
 	json_rate(j, "mutex_wait_ns_per_s", r->mutex_wait, r->ns);
 	jw_close_object(j);

@@ -80,6 +80,7 @@ static struct rates rates_between(const struct topsample *a, const struct topsam
 		.cpu_window_ns = b->at - a->at,
 		.goroutines = b->total - a->total,
 		.steals = delta(a->stats.steals, b->stats.steals),
+		.preempts = delta(a->preempts, b->preempts),
 		.alloc = delta(a->stats.total_alloc, b->stats.total_alloc),
 		.gc = delta(a->stats.num_gc, b->stats.num_gc),
 		.mutex_wait = delta(a->mutex_wait, b->mutex_wait),
@@ -168,6 +169,7 @@ int topdata_refresh(struct topdata *d, struct gsnap_err *err)
 	d->now.stats = d->view.s.stats;
 	d->now.wait = d->view.s.sched.wait;
 	d->now.mutex_wait = d->view.s.sched.mutex_wait_ns;
+	d->now.preempts = d->view.s.sched.preempts;
 	d->now.total = 0;
 	for (int c = 0; c < NCATEGORIES; c++)
 		d->now.total += d->count[c];

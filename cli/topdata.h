@@ -32,11 +32,12 @@ struct topsample {
 	struct gsnap_stats stats;
 	struct gsnap_hist wait; /* runnable until it runs; since the start of the process */
 	int64_t mutex_wait;     /* ns that goroutines have waited for locks, in all */
+	int64_t preempts;
 	struct procstat ps;
 };
 
 struct rates {
-	int64_t ns, cpu_ns, cpu_window_ns, goroutines, steals, alloc, gc, mutex_wait;
+	int64_t ns, cpu_ns, cpu_window_ns, goroutines, steals, preempts, alloc, gc, mutex_wait;
 	struct gsnap_hist wait;
 };
 

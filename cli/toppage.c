@@ -59,9 +59,11 @@ static void cpu_line(struct page *p, const struct topdata *d)
 	bar[BAR_WIDTH] = '\0';
 	if (cpu >= 0)
 		snprintf(percent, sizeof percent, "%.0f%%", cpu);
-	page_line(p, CELL_PLAIN, "CPU   [%s] %s of %s P", bar, percent,
-		human_count(st->gomaxprocs).s);
-	page_more(p, "   threads %s (%s idle M)", human_count(d->now.ps.threads).s,
+	page_line(p, CELL_PLAIN, "CPU   [%s] %s of %s P (%s idle)", bar, percent,
+		human_count(st->gomaxprocs).s, human_count(st->idle_p).s);
+	page_more(p, "   threads %s (%s run, %s syscall, %s spinning, %s idle)",
+		human_count(d->now.ps.threads).s, human_count(d->count[CAT_RUN]).s,
+		human_count(d->count[CAT_SYSCALL]).s, human_count(st->spinning_m).s,
 		human_count(st->idle_m).s);
 	spark(p, d, SERIES_CPU);
 }
@@ -88,9 +90,8 @@ static void sched_line(struct page *p, const struct topdata *d)
 		human_time(gsnap_hist_quantile(wait, 0.99)).s,
 		human_time(gsnap_hist_quantile(wait, 1)).s);
 	page_more(p, "   runq %s%s", human_count(st->runq).s, trouble ? " ! long queue" : "");
-	page_more(p, "   idle P %s", human_count(st->idle_p).s);
-	page_more(p, "   spinning M %s", human_count(st->spinning_m).s);
 	page_more(p, "   steals %s", human_rate(d->rates.steals, d->rates.ns).s);
+	page_more(p, "   preempt %s", human_rate(d->rates.preempts, d->rates.ns).s);
 }
 
 static struct human gogc(int64_t percent)
@@ -266,7 +267,8 @@ void top_reasons(struct page *p, const struct topdata *d)
 		{st->heap_goal, "goal"}, {st->gc_percent, "GOGC"}, {st->mem_limit, "limit"},
 		{st->heap_inuse, "in use"}, {st->num_gc, "cycles"},
 		{st->gc_pause_total_ns, "pauses"}, {st->total_alloc, "alloc"},
-		{d->now.wait.known ? 0 : GSNAP_UNKNOWN, "wait"}, {d->now.mutex_wait, "MUTEX wait"}};
+		{d->now.wait.known ? 0 : GSNAP_UNKNOWN, "wait"}, {d->now.mutex_wait, "MUTEX wait"},
+		{d->now.preempts, "preempt"}};
 	const char *sep = "-: ";
 	if (st->steals == GSNAP_UNKNOWN)
 		page_line(p, CELL_DIM, "-: steals: %s",

@@ -40,6 +40,7 @@
 	X(m_alllink, "m.alllink")                            \
 	X(m_createstack, "m.createstack")                    \
 	X(m_lockwait, "m.mLockProfile.waitTime")             \
+	X(m_preemptgen, "m.preemptGen")                      \
 	X(m_vdsosp, "m.vdsoSP")                              \
 	X(m_vdsopc, "m.vdsoPC")                              \
 	X(p_m, "p.m")                                        \

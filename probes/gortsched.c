@@ -8,6 +8,7 @@
 #include "gortsched.h"
 
 #define GORT_MAX_PROC 4096
+#define GORT_MAX_M    70000
 
 static int64_t stat_of(const struct gortread *r, int which)
 {
@@ -157,6 +158,38 @@ static void add_p(const struct gortread *r, taddr at, const struct gsnap_p *p, v
 		sched->mutex_wait_ns = plus(sched->mutex_wait_ns, (int64_t)ns);
 }
 
+static void add_p_alone(const struct gortread *r, taddr at, const struct gsnap_p *p, void *arg)
+{
+	struct gsnap_p *mine = gsnap_add_p(arg);
+	(void)r, (void)at;
+	if (mine)
+		*mine = *p;
+}
+
+void gortsched_ps(struct gortread *r, struct gsnap *out)
+{
+	for_each_p (r, add_p_alone, out);
+}
+
+/* The sum over all Ms, which never go away. */
+static int64_t preempts(const struct gortread *r)
+{
+	struct member link = glayout_member(&r->abi, "m.alllink"),
+		      count = glayout_member(&r->abi, "m.npreempted");
+	struct variable list = glayout_variable(&r->abi, "allm");
+	uint64_t m = 0, n, sum = 0;
+	if (list.size != 8 || link.size != 8 || count.size != 8 ||
+		!tmem_read(&r->mem, list.at, &m, sizeof m))
+		return GSNAP_UNKNOWN;
+	for (unsigned i = 0; m && i < GORT_MAX_M; i++) {
+		if (!tmem_read(&r->mem, (taddr){m + count.offset}, &n, sizeof n) ||
+			!tmem_read(&r->mem, (taddr){m + link.offset}, &m, sizeof m))
+			return GSNAP_UNKNOWN;
+		sum += n;
+	}
+	return (int64_t)(sum & INT64_MAX);
+}
+
 void gortsched_read(struct gortread *r, struct gsnap *out)
 {
 	struct waits w = {out, gortabi_find(&r->abi, "p.timeToRun", GORT_ABI_OFFSET),
@@ -167,6 +200,7 @@ void gortsched_read(struct gortread *r, struct gsnap *out)
 	if (!is_hist(w.ran))
 		w.ran = NULL;
 	sched->runq_global = stat_of(r, V_RUNQSIZE);
+	sched->preempts = preempts(r);
 	sched->wait = (struct gsnap_hist){.known = w.ran};
 	sched->wait_every = every ? (int64_t)every->value : GSNAP_UNKNOWN;
 	sched->mutex_wait_ns = w.mutex.size ? 0 : GSNAP_UNKNOWN;

@@ -193,6 +193,8 @@ int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct g
 		gortheap_gc(&s->read, &out->gc);
 	if (what & PROBE_SCHED)
 		gortsched_read(&s->read, out);
+	else if (what & PROBE_PS)
+		gortsched_ps(&s->read, out);
 	int error = what & PROBE_NO_GS ? 0 : gortread_goroutines(&s->read, what, out);
 	if (!error && what & PROBE_WAITS)
 		error = gortsnap_waits(s, out);

@@ -49,7 +49,7 @@ static void add_p(const struct gotarget *g, uint64_t at, struct gsnap *out)
 		p->timers = timers;
 }
 
-static void add_ps(const struct gotarget *g, struct gsnap *out)
+void gosnap_ps(struct gotarget *g, struct gsnap *out)
 {
 	uint64_t slice[2];
 	if (!g->glob.allp || !target_read(g->t, g->glob.allp, slice, sizeof slice) ||
@@ -59,26 +59,28 @@ static void add_ps(const struct gotarget *g, struct gsnap *out)
 		add_p(g, target_word(g->t, slice[0] + 8 * i), out);
 }
 
-/* What only the Ms count: waits for the runtime's own locks, calls of C. */
+/* What only the Ms count: waits for the runtime's own locks, calls of C, preemption signals. */
 static void add_ms(const struct gotarget *g, struct gsnap_sched *s)
 {
 	uint64_t at = g->glob.allm ? target_word(g->t, g->glob.allm) : 0, n = 0;
-	int64_t wait = 0, calls = 0;
+	int64_t wait = 0, calls = 0, preempts = 0;
 	for (; at && n < MAX_MS; n++) {
 		wait += (int64_t)target_word(g->t, at + g->lay->m_lockwait);
 		calls += (int64_t)target_word(g->t, at + g->lay->m_ncgocall);
+		preempts += target_u32(g->t, at + g->lay->m_preemptgen);
 		at = target_word(g->t, at + g->lay->m_alllink);
 	}
 	if (n == 0 || n == MAX_MS)
 		return;
 	s->cgo_calls = calls;
+	s->preempts = preempts;
 	if (s->mutex_wait_ns != GSNAP_UNKNOWN)
 		s->mutex_wait_ns += wait;
 }
 
 void gosnap_sched(struct gotarget *g, struct gsnap *out)
 {
-	add_ps(g, out);
+	gosnap_ps(g, out);
 	gosnap_counters(g, &out->sched);
 }
 

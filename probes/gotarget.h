@@ -105,7 +105,9 @@ void gosnap_stats(struct gotarget *g, struct gsnap_stats *st);
 int64_t gosnap_noted(const struct gotarget *g);
 /* Fills the collector's figures; one that cannot be read stays GSNAP_UNKNOWN. (gogc.c) */
 void gosnap_gc(struct gotarget *g, struct gsnap_gc *gc);
-/* Appends the Ps and fills the scheduler's counters. (gosched.c) */
+/* Appends the Ps. (gosched.c) */
+void gosnap_ps(struct gotarget *g, struct gsnap *out);
+/* And fills the scheduler's counters. */
 void gosnap_sched(struct gotarget *g, struct gsnap *out);
 /* The counters alone. */
 void gosnap_counters(struct gotarget *g, struct gsnap_sched *s);

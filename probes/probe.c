@@ -234,6 +234,8 @@ static int snapshot_go(struct probe *p, unsigned what, struct gsnap *out)
 		gosnap_gc(&p->go, &out->gc);
 	if (what & PROBE_SCHED)
 		gosnap_sched(&p->go, out);
+	else if (what & PROBE_PS)
+		gosnap_ps(&p->go, out);
 	int e = what & PROBE_NO_GS ? 0 : gosnap_goroutines(&p->go, what, out);
 	if (!e && what & PROBE_WAITS)
 		e = gosnap_waits(&p->go, out);

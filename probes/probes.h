@@ -42,6 +42,7 @@ enum probe_what {
 	PROBE_LABELS = 1 << 6,  /* pprof labels of Go goroutines; libgort's are always read */
 	PROBE_ARGS = 1 << 7,    /* Go: the words of gsnap_g.words; needs PROBE_STACKS */
 	PROBE_SYMBOLS = 1 << 8, /* generic functions by their full names, as in Go's profiles */
+	PROBE_PS = 1 << 9,      /* gsnap.ps alone */
 };
 
 /*

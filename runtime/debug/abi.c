@@ -103,6 +103,7 @@ static const struct gort_abi_entry entries[] = {
 	MEMBER(m, p),
 	MEMBER(m, spinning),
 	MEMBER(m, alllink),
+	MEMBER(m, npreempted),
 	MEMBER(m, tp),
 	SIZE(m),
 	MEMBER(p, id),

@@ -251,6 +251,7 @@ static void fill_sched(struct gsnap *s, int reads)
 	s->sched.mutex_wait_ns = SEC / 5 * reads;
 	s->sched.wait_every = 8;
 	s->sched.cgo_calls = 7 * reads;
+	s->sched.preempts = 40 * reads;
 	fill_hist(&s->sched.wait, 24, (uint64_t)(100 + reads));
 	fill_hist(&s->sched.stop_gc, 16, 10);
 	fill_hist(&s->sched.stop_other, 16, 1);
@@ -394,7 +395,7 @@ int probe_snapshot(struct probe *p, unsigned what, struct gsnap *out, struct gsn
 {
 	(void)what;
 	/* A look on the side, as top takes it, is no moment later. */
-	fake_snapshot(out, p->pid, what == PROBE_WAITS ? p->reads : p->reads++);
+	fake_snapshot(out, p->pid, what == PROBE_WAITS || what & PROBE_PS ? p->reads : p->reads++);
 	out->core = p->core;
 	if (getenv("FAKE_GONE") && p->reads > 2)
 		return refuse(err, 3, -ESRCH, "the process has ended", "", "gort ps");

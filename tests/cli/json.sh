@@ -103,11 +103,12 @@ sched)
 		latency.p50_ns=2048 latency.wait_max_ns=1500000 latency.threads.0.tid=4122 \
 		latency.threads.0.log2_ns.12=49 gomaxprocs=4 steals=null ready.count=1011 \
 		ready_in_window.count=10 ready_in_window.p50_ns=10240 ps.2.runq=30 ps.3.tid=null \
-		runq_global=6 cgo_calls=7
+		runq_global=6 cgo_calls=7 preempts=40 ps.2.runs_percent=100 ps.3.runs_percent=0
 	expect 0 gort.sched/1 1 gort sched -f ndjson --without bpf 4121 :: latency=null
 	;;
 chans)
-	expect 0 gort.chans/1 0 gort chans --json 4145 :: waiting=16 \
+	expect 0 gort.chans/1 0 gort chans --json 4145 :: waiting=16 'deadlocks=[]' \
+		objects.0.held_by=null objects.0.locked_by_stranger=null \
 		possible_deadlocks.0.0.goroutine=60 possible_deadlocks.0.1.goroutine=61 \
 		'possible_deadlocks.0.1.waits_for="0xc000300000"' objects.0.waits.8.goroutine=4718 \
 		objects.0.waits.0.goroutine=1 'objects.0.element="*feed.Event"' \

@@ -76,6 +76,7 @@ def wrong(own, top):
         ("cycles/s", gc["cycles_per_s"], 0),
         ("pauses", gc["pause_total_ns"], own["pause_total"]),
         ("steals", sched["steals_per_s"], None),
+        ("preempt", sched["preempts_per_s"], 0),
     ]
     near = [
         ("live", gc["heap_live_bytes"], own["/gc/heap/live:bytes"], 4 * MIB),

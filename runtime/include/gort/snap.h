@@ -206,6 +206,7 @@ struct gsnap_sched {
 	int64_t runq_global;    /* goroutines in the global queue */
 	int64_t mutex_wait_ns;  /* /sync/mutex/wait/total:seconds */
 	int64_t cgo_calls;      /* /cgo/go-to-c-calls:calls, of the threads that still exist */
+	int64_t preempts;       /* signals to preempt a goroutine that its thread has taken */
 	int64_t wait_every;     /* of so many waits one is in the next: 8 in Go */
 	struct gsnap_hist wait; /* /sched/latencies:seconds: runnable until it runs */
 	struct gsnap_hist stop_gc, stop_other; /* /sched/pauses/stopping/gc, other:seconds */
