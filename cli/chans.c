@@ -319,12 +319,11 @@ const struct command cmd_chans = {
 	.examples = "gort chans 4121                    # most waited for first\n"
 		    "gort chans -n 5 checkout           # the five worst\n"
 		    "gort chans --json 4121             # every wait, for a script\n",
-	.notes =
-		"libgort notes who locked a mutex (\"held by\"). Go does not: \"seems held by\" "
-		"names\n"
-		"goroutines that stand still with its address on their stack; a circle of them is "
-		"a\n"
-		"possible deadlock. gort leaks proves which goroutines wait for ever.",
+	.notes = "libgort notes who locked a mutex (\"held by\"). Go does not: \"seems held by\" "
+		 "names\n"
+		 "goroutines that stand still with its address on their stack; a circle of them is "
+		 "a\n"
+		 "possible deadlock. gort leaks proves which goroutines wait for ever.",
 	.own = own,
 	.common = TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PAGER | TAKES_PROC |
 		  TAKES_CORE | TAKES_PAUSE | TAKES_START,

@@ -216,8 +216,8 @@ static void print_ps(
 {
 	int64_t ns = b->when - a->when;
 	if (b->nps)
-		out_printf(out, "\n%5s  %-8s %6s %8s %6s %5s %8s %12s %12s\n", "P", "STATE",
-			"RUNS", "TID", "RUNQ", "NEXT", "TIMERS", "SWITCHES", "SYSCALLS");
+		out_printf(out, "\n%5s  %-8s %6s %8s %6s %5s %8s %12s %12s\n", "P", "STATE", "RUNS",
+			"TID", "RUNQ", "NEXT", "TIMERS", "SWITCHES", "SYSCALLS");
 	for (uint32_t i = 0; i < b->nps; i++) {
 		const struct gsnap_p *p = &b->ps[i], *was = same_p(a, p->id);
 		out_printf(out, "%5d  %-8s", p->id, p_status(p));

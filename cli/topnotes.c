@@ -282,11 +282,11 @@ static void lock_text(const struct groupnote *note, const struct gsnap *s, char 
 	if (lock->holder_entry < s->ngs && s->gs[lock->holder_entry].id == lock->holder)
 		f = own_frame(s, s->gs[lock->holder_entry].stack);
 	snprintf(buf, size, "%s by goroutine %" PRIu64 "%s%s%s%s",
-		lock->sure	? (note->others ? "held, e.g." : "held")
-		: note->others	? "seem held, e.g."
-				: "seems held",
-		lock->holder, f ? " (" : "",
-		f ? base_name(f->func) : "", f ? ")" : "", note->others ? " ..." : "");
+		lock->sure     ? (note->others ? "held, e.g." : "held")
+		: note->others ? "seem held, e.g."
+			       : "seems held",
+		lock->holder, f ? " (" : "", f ? base_name(f->func) : "", f ? ")" : "",
+		note->others ? " ..." : "");
 }
 
 void topnotes_text(const struct groupnote *note, const struct topdata *d, const struct livegroup *g,

@@ -121,9 +121,10 @@ static uint32_t lock_word(const struct chans *c, const struct gsnap_obj *o, int 
 /* The low half of the goid of who has locked it; 0: nobody, or readers, or it is not published. */
 static uint32_t owner(const struct chans *c, const struct gsnap_obj *o)
 {
-	bool writes = o->kind == GSNAP_MUTEX || ((int32_t)lock_word(c, o, L_READERS) < 0 &&
-							lock_word(c, o, L_AWAITED) == 0);
-	return writes && lock_word(c, o, L_STATE) & 1 ? lock_word(c, o, L_OWNER) : 0;
+	bool writes = o->kind == GSNAP_MUTEX ||
+		      ((int32_t)lock_word(c, o, L_READERS) < 0 && lock_word(c, o, L_AWAITED) == 0);
+	uint32_t word = writes && lock_word(c, o, L_STATE) & 1 ? lock_word(c, o, L_OWNER) : 0;
+	return word ? ~word : 0;
 }
 
 static void fill_mutex(const struct chans *c, struct gsnap_obj *o)

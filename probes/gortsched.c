@@ -168,7 +168,8 @@ static void add_p_alone(const struct gortread *r, taddr at, const struct gsnap_p
 
 void gortsched_ps(struct gortread *r, struct gsnap *out)
 {
-	for_each_p (r, add_p_alone, out);
+	for_each_p (r, add_p_alone, out)
+		;
 }
 
 /* The sum over all Ms, which never go away. */

@@ -58,7 +58,8 @@ _Atomic int32_t nallp;
 _Atomic(struct m *) allm;
 struct m m0;
 bool single;
-__thread struct gort_elide gort_elide __attribute__((tls_model("initial-exec")));
+/* A thread that runs no goroutine locks as nobody. */
+__thread struct gort_elide gort_elide __attribute__((tls_model("initial-exec"))) = {.locked = 1};
 __thread struct m *tls_m __attribute__((tls_model("initial-exec")));
 /* The same for gort/panic.h, whose inlined code finds the goroutine by it. */
 extern GORT_API __thread struct m *gort_self

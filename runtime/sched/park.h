@@ -24,7 +24,7 @@ struct g *pickevent(struct m *mp);
 static inline __attribute__((always_inline)) void execute(struct m *mp, struct g *gp)
 {
 	mp->curg = gp;
-	gort_elide.locked = gp->goid << 32 | 1;
+	gort_elide.locked = ~gp->goid << 32 | 1; /* sync/mutex.c */
 	gp->m = mp;
 	store_rlx(&gp->atomicstatus, _Grunning);
 	usdt_go_start(gp);

@@ -279,10 +279,10 @@ struct m {
 	_Atomic uint32_t gate; /* GATE_..., see syscall.c; GATE_OPEN while curg runs with a P */
 	uint32_t noretake;     /* > 0: libgort itself waits in libc, and relies on its P */
 	struct g *nextg; /* chosen on a G stack, to be run by g0 once its switch-out is complete */
-	_Atomic uint32_t events; /* EVENT_..., set by anybody */
-	bool spinning;           /* owns the one spinning token */
-	bool sysm;               /* not for goroutines: sysmon */
-	bool blocked;            /* asleep on park */
+	_Atomic uint32_t events;  /* EVENT_..., set by anybody */
+	bool spinning;            /* owns the one spinning token */
+	bool sysm;                /* not for goroutines: sysmon */
+	bool blocked;             /* asleep on park */
 	struct gort_elide *elide; /* this thread's: others write its mode to end elision */
 	uint32_t fastrand;
 	struct note park;

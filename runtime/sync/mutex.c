@@ -11,12 +11,13 @@
  *	bit 4      about to become shared
  *	bits 5-31  number of waiters: those in the semaphore, or about to be
  *
- * The word owner, for those who look from outside: the low half of the number of the goroutine
- * that has locked it, 0 when it is unlocked and, for an instant, while it is being locked or
+ * The word owner, for those who look from outside: the complement of the low half of the number of
+ * the goroutine that has locked it, so that both words together look like no pointer to a
+ * conservative scan; 0 when it is unlocked and, for an instant, while it is being locked or
  * unlocked. One 64-bit operation changes both words wherever there is one anyway, so it costs a
- * load of the number and no store. Rejected: a third word with a store of its own, half the price of the
- * pair at one P again; and the number beside gort_elide.mode, in one load with it: some CPUs make
- * that load wait for the store that a switch has just made beside it.
+ * load of the number and no store. Rejected: a third word with a store of its own, half the price
+ * of the pair at one P again; and the number beside gort_elide.mode, in one load with it: some CPUs
+ * make that load wait for the store that a switch has just made beside it.
  *
  * Normal mode: whoever finds the mutex unlocked takes it; a waiter that was woken competes with
  * the newcomers, and queues up in front when it loses. That lets a running goroutine lock again
@@ -267,7 +268,7 @@ void mutexunlock(gort_mutex *mutex)
 		wake = new >> mutexWaiterShift != 0 && !(new &(mutexWoken | mutexStarving));
 		if (wake)
 			new = (new - ONEWAITER) | mutexWoken;
-	} while (!cas_rel(&m->both, &old, (uint64_t)new)); /* and no owner */
+	} while (!cas_rel(&m->both, &old, (uint64_t) new)); /* and no owner */
 	/* Either keeps a waiter from returning until it gets this unit: the mutex still exists. */
 	if (wake || starving)
 		semrelease(&m->sema, starving);

@@ -38,7 +38,7 @@ in_zsh() {
 				esac
 			done
 		}
-		_normal() { print -r -- "\${words[CURRENT]}s" }
+		_normal() { print -r -- \${words[CURRENT]}s }
 		compadd() { print -l \"\${(P)@[-1][@]}\" }
 		words=($*); CURRENT=\$#words
 		[ '${!#}' ] || CURRENT=\$((CURRENT + 1))

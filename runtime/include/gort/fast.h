@@ -62,7 +62,7 @@ static inline bool gort_gated(void)
 	return gated;
 }
 
-/* 1, and in the high half the low one of this goroutine's number. */
+/* 1, and in the high half the owner of mutex.c: this goroutine. */
 static inline uint64_t gort_lockword(void)
 {
 	uint64_t word;
