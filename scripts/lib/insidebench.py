@@ -8,45 +8,13 @@ naming the stacks of N parked goroutines (printing apart: it writes a profile). 
 the time that passes until that is done, and until Delve, attached anew, has done the same; the two
 take turns on one process. A ratio above 1 means that gort is faster.
 """
-import argparse
-import json
-import os
-import re
-import statistics
 import subprocess
 import tempfile
-import time
+
+from peerbench import arguments, row, run
 
 SIZES = (10000, 100000, 1000000)
 DLV_SIZE = SIZES[0]
-
-
-def arguments():
-    p = argparse.ArgumentParser(prog="scripts/bench", add_help=False)
-    p.add_argument("--json", action="store_true")
-    p.add_argument("--quick", action="store_true")
-    p.add_argument("--best", action="store_true")
-    p.add_argument("--only", type=re.compile, default=re.compile(""))
-    p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("gort")
-    p.add_argument("dlv")
-    p.add_argument("target")
-    args, _ = p.parse_known_args()
-    return args
-
-
-def run(command, answers="/dev/null"):
-    """Seconds that passed, seconds of CPU and KiB at most, of one command."""
-    start = time.monotonic()
-    with open(answers, encoding="ascii") as f:
-        process = subprocess.Popen(command, stdin=f, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    passed = time.monotonic() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"insidebench.py: {command[0]} ended with {process.returncode}")
-    return passed, used.ru_utime + used.ru_stime, used.ru_maxrss
 
 
 def dump(args, pid, work):
@@ -60,20 +28,6 @@ def delve(args, pid, work):
         f.write("n\n")  # the process goes on
     return run([args.dlv, "attach", str(pid), "--allow-non-terminal-interactive=true",
                 "--init", f"{work}/commands"], f"{work}/answers")
-
-
-def row(args, name, unit, samples, peer=None):
-    pick = min if args.best else statistics.median
-    result = {"id": name, "unit": unit, "gort": round(pick(samples), 3), "peers": {}, "ratio": {}}
-    if peer:
-        result["peers"]["dlv"] = round(pick(peer), 3)
-        result["ratio"]["dlv"] = round(pick(peer) / pick(samples), 2)
-    if args.json:
-        print(json.dumps(result), flush=True)
-    else:
-        print(f"{name:26} {result['gort']:12} {unit}" + "".join(
-            f"   {who} {value} ({result['ratio'][who]}x)"
-            for who, value in result["peers"].items()), flush=True)
 
 
 def measure(args, size, rounds, work):
@@ -97,11 +51,11 @@ def measure(args, size, rounds, work):
     row(args, name + "_kib", "KiB", [kib for _, _, kib in ours])
     if compared:
         row(args, f"inside_dlv_{size}", "ms", [1000 * passed for passed, _, _ in ours],
-            [1000 * passed for passed, _, _ in theirs])
+            dlv=[1000 * passed for passed, _, _ in theirs])
 
 
 def main():
-    args = arguments()
+    args = arguments("gort", "dlv", "target")
     with tempfile.TemporaryDirectory() as work:
         for size in SIZES[:1] if args.quick else SIZES:
             measure(args, size, 1 if args.quick else args.rounds, work)

@@ -10,62 +10,20 @@ sleeps for 50 us), beside the longest gap while nobody looks. leaks_exit_10000: 
 gort-leak delays the end of a program that leaves so many goroutines, and how long goleak took to
 find them. All take turns. A ratio above 1 means that gort is better.
 """
-import argparse
-import json
-import os
-import re
-import statistics
 import subprocess
 import time
+
+from peerbench import arguments, row, run
 
 MIB = 1024
 LEAVES = 10000
 FINDINGS = 66
 
 
-def arguments():
-    p = argparse.ArgumentParser(prog="scripts/bench", add_help=False)
-    p.add_argument("--json", action="store_true")
-    p.add_argument("--quick", action="store_true")
-    p.add_argument("--best", action="store_true")
-    p.add_argument("--only", type=re.compile, default=re.compile(""))
-    p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("bin")
-    p.add_argument("program")
-    args, _ = p.parse_known_args()
-    return args
-
-
-def run(command, code):
-    """Seconds that passed, seconds of CPU and KiB at most, of a command that ends with code."""
-    start = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as p:
-        _, status, used = os.wait4(p.pid, 0)
-        passed = time.monotonic() - start
-        p.returncode = os.waitstatus_to_exitcode(status)
-    if p.returncode != code:
-        raise SystemExit(f"leakbench.py: {' '.join(command)} ended with {p.returncode}")
-    return passed, used.ru_utime + used.ru_stime, used.ru_maxrss
-
-
 def longest_gap(target):
     target.stdin.write("\n")
     target.stdin.flush()
     return int(target.stdout.readline())
-
-
-def row(args, name, unit, samples, **peers):
-    pick = min if args.best else statistics.median
-    own = pick(samples)
-    result = {"id": name, "unit": unit, "gort": round(own, 3),
-              "peers": {who: round(pick(s), 3) for who, s in peers.items()},
-              "ratio": {who: round(pick(s) / own, 2) for who, s in peers.items()}}
-    if args.json:
-        print(json.dumps(result), flush=True)
-    else:
-        print(f"{name:26} {result['gort']:12} {unit}" + "".join(
-            f"   {who} {value} ({result['ratio'][who]}x)"
-            for who, value in result["peers"].items()), flush=True)
 
 
 def measure_live(args, rounds):
@@ -77,9 +35,9 @@ def measure_live(args, rounds):
         looks, stood, alone = [], [], []
         try:
             for _ in range(rounds):
-                looks.append(run(leaks + [str(target.pid)], FINDINGS))
+                looks.append(run(leaks + [str(target.pid)], code=FINDINGS))
                 longest_gap(target)
-                run(leaks + ["--freeze", str(target.pid)], FINDINGS)
+                run(leaks + ["--freeze", str(target.pid)], code=FINDINGS)
                 stood.append(longest_gap(target) / 1e6)
                 time.sleep(1)
                 alone.append(longest_gap(target) / 1e6)
@@ -95,8 +53,8 @@ def measure_exit(args, rounds):
     program = [args.program, "-exit", str(LEAVES)]
     delays, goleak = [], []
     for _ in range(rounds):
-        without = run(program, 0)[0]
-        judged = run([args.bin + "/gort-leak", "-q"] + program, FINDINGS)[0]
+        without = run(program)[0]
+        judged = run([args.bin + "/gort-leak", "-q"] + program, code=FINDINGS)[0]
         delays.append(1000 * (judged - without))
         out = subprocess.run(program + ["-goleak"], stdout=subprocess.PIPE, text=True, check=True)
         found, took = out.stdout.split()
@@ -106,7 +64,7 @@ def measure_exit(args, rounds):
 
 
 def main():
-    args = arguments()
+    args = arguments("bin", "program")
     rounds = 1 if args.quick else args.rounds
     if args.only.search("leaks_pass_1g leaks_freeze_1g"):
         measure_live(args, rounds)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the benchmarks of gort's commands share: insidebench.py and leakbench.py."""
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import time
+
+
+def arguments(*programs):
+    p = argparse.ArgumentParser(prog="scripts/bench", add_help=False)
+    p.add_argument("--json", action="store_true")
+    p.add_argument("--quick", action="store_true")
+    p.add_argument("--best", action="store_true")
+    p.add_argument("--only", type=re.compile, default=re.compile(""))
+    p.add_argument("--rounds", type=int, default=5)
+    for name in programs:
+        p.add_argument(name)
+    args, _ = p.parse_known_args()
+    return args
+
+
+def run(command, answers="/dev/null", code=0):
+    """Seconds that passed, seconds of CPU and KiB at most, of a command that ends with code."""
+    start = time.monotonic()
+    with open(answers, encoding="ascii") as f:
+        process = subprocess.Popen(command, stdin=f, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    passed = time.monotonic() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != code:
+        raise SystemExit(f"scripts/bench: {' '.join(command)} ended with {process.returncode}")
+    return passed, used.ru_utime + used.ru_stime, used.ru_maxrss
+
+
+def row(args, name, unit, samples, **peers):
+    pick = min if args.best else statistics.median
+    own = pick(samples)
+    result = {"id": name, "unit": unit, "gort": round(own, 3),
+              "peers": {who: round(pick(s), 3) for who, s in peers.items()},
+              "ratio": {who: round(pick(s) / own, 2) for who, s in peers.items()}}
+    if args.json:
+        print(json.dumps(result), flush=True)
+    else:
+        print(f"{name:26} {result['gort']:12} {unit}" + "".join(
+            f"   {who} {value} ({result['ratio'][who]}x)"
+            for who, value in result["peers"].items()), flush=True)
