@@ -3,10 +3,14 @@
 #include "sched/cgroup.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include "mem/mgc.h"
 
 static char root[64];
 
@@ -137,6 +141,40 @@ START_TEST(test_memory)
 }
 END_TEST
 
+/* What limitadvise prints. */
+static void require_advice(const char *want)
+{
+	char text[256] = "", path[96];
+	int before = dup(2);
+	snprintf(path, sizeof(path), "%s/advice", root);
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ck_assert_int_eq(dup2(fd, 2), 2);
+	limitadvise(root);
+	dup2(before, 2);
+	ck_assert(pread(fd, text, sizeof(text) - 1, 0) >= 0);
+	ck_assert_str_eq(text, want);
+	close(before);
+	close(fd);
+}
+
+START_TEST(test_advice)
+{
+	newroot();
+	put("/proc/self/cgroup", "0::/a\n");
+	gcpace.limit = INT64_MAX;
+	require_advice("");
+	put("/sys/fs/cgroup/a/memory.max", "536870912\n");
+	require_advice(
+		"gort: the control group has 512 MiB and no GOMEMLIMIT is set: try 460MiB\n");
+	gcpace.limit = 100 << 20;
+	require_advice("");
+	gcpace.limit = INT64_MAX; /* more than there is */
+	put("/sys/fs/cgroup/a/memory.max", "4611686018427387904\n");
+	require_advice("");
+	removeroot();
+}
+END_TEST
+
 static Suite *test_suite(void)
 {
 	Suite *s = suite_create("cgroup");
@@ -145,6 +183,7 @@ static Suite *test_suite(void)
 	tcase_add_test(tc, test_version1);
 	tcase_add_test(tc, test_garbage);
 	tcase_add_test(tc, test_memory);
+	tcase_add_test(tc, test_advice);
 	suite_add_tcase(s, tc);
 	return s;
 }
