@@ -12,6 +12,7 @@
 #include "probes/cunwind.h"
 #include "probes/symbolize.h"
 #include "chain.h"
+#include "suite.h"
 
 Suite *test_suite(void);
 
@@ -213,25 +214,15 @@ END_TEST
 
 Suite *test_suite(void)
 {
-	static const struct {
-		const char *name;
-		const TTest *const *test;
-	} cases[] = {
-		{"cfi", &frames_without_frame_pointer},
-		{"realigned", &a_realigned_frame},
-		{"frame_pointer", &without_cfi_the_frame_pointer_is_followed},
-		{"copies", &every_size_of_copy_gives_the_same},
-		{"signal", &a_signal_frame_is_crossed},
-		{"deep", &deep_recursion_is_cut},
-		{"garbage", &garbage_ends_the_walk},
-	};
-	Suite *s = suite_create("cunwind");
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_add_checked_fixture(tc, setup, teardown);
-		tcase_set_timeout(tc, 60);
-		tcase_add_test(tc, *cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(
+		&(struct units){"cunwind", .seconds = 60, .setup = setup, .teardown = teardown,
+			.units = {
+				{"cfi", frames_without_frame_pointer},
+				{"realigned", a_realigned_frame},
+				{"frame_pointer", without_cfi_the_frame_pointer_is_followed},
+				{"copies", every_size_of_copy_gives_the_same},
+				{"signal", a_signal_frame_is_crossed},
+				{"deep", deep_recursion_is_cut},
+				{"garbage", garbage_ends_the_walk},
+			}});
 }

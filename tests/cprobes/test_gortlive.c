@@ -10,6 +10,7 @@
 #include <time.h>
 #include "probes/gortsnap.h"
 #include "procmem.h"
+#include "suite.h"
 
 Suite *test_suite(void);
 
@@ -367,26 +368,15 @@ END_TEST
 
 Suite *test_suite(void)
 {
-	static const struct {
-		const char *name;
-		const TTest *const *test;
-	} cases[] = {
-		{"shared", &shared_library},
-		{"static", &static_library},
-		{"nopie", &position_dependent},
-		{"waits", &what_goroutines_wait_for},
-		{"threads", &running_goroutines_have_a_thread},
-		{"stripped", &stripped_shared},
-		{"stripped_static", &stripped_static},
-		{"sigquit", &the_same_as_its_own_dump},
-	};
-	Suite *s = suite_create("gortlive");
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_add_checked_fixture(tc, setup, NULL);
-		tcase_set_timeout(tc, 60);
-		tcase_add_test(tc, *cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"gortlive", .seconds = 60, .setup = setup,
+		.units = {
+			{"shared", shared_library},
+			{"static", static_library},
+			{"nopie", position_dependent},
+			{"waits", what_goroutines_wait_for},
+			{"threads", running_goroutines_have_a_thread},
+			{"stripped", stripped_shared},
+			{"stripped_static", stripped_static},
+			{"sigquit", the_same_as_its_own_dump},
+		}});
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include "probes/gortsnap.h"
 #include "procmem.h"
+#include "suite.h"
 
 Suite *test_suite(void);
 
@@ -203,24 +204,13 @@ END_TEST
 
 Suite *test_suite(void)
 {
-	static const struct {
-		const char *name;
-		const TTest *const *test;
-	} cases[] = {
-		{"pie", &position_independent},
-		{"nopie", &position_dependent},
-		{"stripped", &stripped},
-		{"nosections", &no_section_headers},
-		{"gone", &a_process_that_ended_is_code_3},
-		{"foreign", &another_program_is_not_taken_for_one},
-	};
-	Suite *s = suite_create("gortsnap");
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_add_checked_fixture(tc, setup, NULL);
-		tcase_set_timeout(tc, 60);
-		tcase_add_test(tc, *cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"gortsnap", .seconds = 60, .setup = setup,
+		.units = {
+			{"pie", position_independent},
+			{"nopie", position_dependent},
+			{"stripped", stripped},
+			{"nosections", no_section_headers},
+			{"gone", a_process_that_ended_is_code_3},
+			{"foreign", another_program_is_not_taken_for_one},
+		}});
 }

@@ -7,6 +7,7 @@
 #include <gort/gc.h>
 
 #include "runtime/child.h"
+#include "suite.h"
 
 #define SUSPECT "suspect"
 
@@ -760,21 +761,17 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	const struct {
-		const char *name;
-		const TTest *test;
-	} cases[] = {{"channels", test_channels}, {"selects", test_selects}, {"locks", test_locks},
-		{"stacks", test_stacks}, {"chains", test_chains}, {"verdicts", test_verdicts},
-		{"options", test_options}};
-	Suite *s = suite_create("leak_proof");
 	setenv("GORT_DEBUG", "gccheckmark=1,clobberfree=1", 1);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_set_timeout(tc, 120);
-		tcase_add_test(tc, cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"leak_proof", .seconds = 120,
+		.units = {
+			{"channels", test_channels},
+			{"selects", test_selects},
+			{"locks", test_locks},
+			{"stacks", test_stacks},
+			{"chains", test_chains},
+			{"verdicts", test_verdicts},
+			{"options", test_options},
+		}});
 }
 
 #include "check_main.h"

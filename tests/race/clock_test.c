@@ -5,6 +5,7 @@
 #include <string.h>
 #include "access.h"
 #include "clock.h"
+#include "suite.h"
 
 #define NCLOCKS 6
 #define NIDS    70000
@@ -131,23 +132,14 @@ START_TEST(forks)
 }
 END_TEST
 
-static void add(Suite *s, const char *name, const TTest *test)
+static Suite *test_suite(void)
 {
-	TCase *tc = tcase_create(name);
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, test);
-	suite_add_tcase(s, tc);
-}
-
-Suite *test_suite(void);
-
-Suite *test_suite(void)
-{
-	Suite *s = suite_create("clock");
-	add(s, "entries", entries);
-	add(s, "sharing", sharing);
-	add(s, "fork", forks);
-	return s;
+	return suite_of(&(struct units){"clock", .seconds = 60,
+		.units = {
+			{"entries", entries},
+			{"sharing", sharing},
+			{"fork", forks},
+		}});
 }
 
 #include "check_main.h"

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include "access.h"
 #include "base/x86.h"
+#include "suite.h"
 
 #define MEM 0x20000000000ul /* only its shadow is used */
 
@@ -236,26 +237,16 @@ START_TEST(unknown)
 }
 END_TEST
 
-static void add(Suite *s, const char *name, const TTest *test)
+static Suite *test_suite(void)
 {
-	TCase *tc = tcase_create(name);
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, test);
-	suite_add_tcase(s, tc);
-}
-
-Suite *test_suite(void);
-
-Suite *test_suite(void)
-{
-	Suite *s = suite_create("near");
-	add(s, "hits", hits);
-	add(s, "caller", caller);
-	add(s, "calls", calls);
-	add(s, "lengths", lengths);
-	add(s, "unknown", unknown);
-	return s;
+	return suite_of(&(struct units){"near", .seconds = 60, .setup = setup,
+		.units = {
+			{"hits", hits},
+			{"caller", caller},
+			{"calls", calls},
+			{"lengths", lengths},
+			{"unknown", unknown},
+		}});
 }
 
 #include "check_main.h"

@@ -15,6 +15,7 @@
 static Suite *test_suite(void);
 
 #include "check_main.h"
+#include "suite.h"
 
 /* What the victim does when it is told to go on; see probed() there. */
 #define PROBED 100
@@ -118,10 +119,8 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("debug_usdt");
-	TCase *tc = tcase_create("attached");
-	tcase_set_timeout(tc, 240); /* to take sixty uprobes away waits for all CPUs each time */
-	tcase_add_test(tc, attached);
-	suite_add_tcase(s, tc);
-	return s;
+	return suite_of(&(struct units){"debug_usdt", .seconds = 240,
+		.units = {
+			{"attached", attached},
+		}});
 }

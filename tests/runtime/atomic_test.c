@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* atomic_test.c - gort/atomic.h: what each operation returns, and that none is lost. */
 #include "child.h"
+#include "suite.h"
 
 #include <gort/atomic.h>
 
@@ -91,12 +92,10 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("atomic");
-	TCase *tc = tcase_create("atomic");
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, test_atomic);
-	suite_add_tcase(s, tc);
-	return s;
+	return suite_of(&(struct units){"atomic", .seconds = 60,
+		.units = {
+			{"atomic", test_atomic},
+		}});
 }
 
 #include "check_main.h"

@@ -4,6 +4,7 @@
  * tests of them check, each by its behavior.
  */
 #include "child.h"
+#include "suite.h"
 
 #include <stdatomic.h>
 
@@ -659,19 +660,14 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	const struct {
-		const char *name;
-		const TTest *test;
-	} cases[] = {{"blocking", test_blocking}, {"moment", test_moment},
-		{"selects", test_selects}, {"chance", test_chance}, {"programs", test_programs}};
-	Suite *s = suite_create("chan_race");
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_set_timeout(tc, 180);
-		tcase_add_test(tc, cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"chan_race", .seconds = 180,
+		.units = {
+			{"blocking", test_blocking},
+			{"moment", test_moment},
+			{"selects", test_selects},
+			{"chance", test_chance},
+			{"programs", test_programs},
+		}});
 }
 
 #include "check_main.h"

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "sync/context.h"
+#include "suite.h"
 
 #define FAR (3600 * sec)
 
@@ -627,25 +628,18 @@ START_TEST(test_misuse)
 }
 END_TEST
 
-static void add(Suite *s, const char *name, const TTest *test)
-{
-	TCase *tc = tcase_create(name);
-	tcase_set_timeout(tc, 100);
-	tcase_add_test(tc, test);
-	suite_add_tcase(s, tc);
-}
-
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("context");
-	add(s, "basics", test_basics);
-	add(s, "tree", test_tree);
-	add(s, "deadline", test_deadline);
-	add(s, "cause", test_cause);
-	add(s, "after", test_after);
-	add(s, "race", test_race);
-	add(s, "misuse", test_misuse);
-	return s;
+	return suite_of(&(struct units){"context", .seconds = 100,
+		.units = {
+			{"basics", test_basics},
+			{"tree", test_tree},
+			{"deadline", test_deadline},
+			{"cause", test_cause},
+			{"after", test_after},
+			{"race", test_race},
+			{"misuse", test_misuse},
+		}});
 }
 
 #include "check_main.h"

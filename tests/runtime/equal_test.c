@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "child.h"
+#include "suite.h"
 
 typedef slice(int) ints;
 typedef slice(ints) rows;
@@ -110,12 +111,10 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("equal");
-	TCase *t = tcase_create("equality");
-	tcase_set_timeout(t, 120);
-	tcase_add_test(t, equality);
-	suite_add_tcase(s, t);
-	return s;
+	return suite_of(&(struct units){"equal", .seconds = 120,
+		.units = {
+			{"equality", equality},
+		}});
 }
 
 #include "check_main.h"

@@ -6,6 +6,7 @@
 #include "gort/debug.h"
 
 #include "child.h"
+#include "suite.h"
 
 #define APART __attribute__((noinline))
 
@@ -217,19 +218,12 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("escape");
-	const struct {
-		const char *name;
-		const TTest *test;
-	} cases[] = {{"planted", test_planted}, {"always", test_always}};
 	setenv("GORT_DEBUG", "memprofilerate=1", 1);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_set_timeout(tc, 60);
-		tcase_add_test(tc, cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"escape", .seconds = 60,
+		.units = {
+			{"planted", test_planted},
+			{"always", test_always},
+		}});
 }
 
 #include "check_main.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fair_test.c - nobody starves: counted in turns, not in time. */
 #include "child.h"
+#include "suite.h"
 
 #include <dirent.h>
 #include <poll.h>
@@ -288,25 +289,18 @@ START_TEST(test_wired)
 }
 END_TEST
 
-static void add(Suite *s, const char *name, const TTest *test)
-{
-	TCase *tc = tcase_create(name);
-	tcase_set_timeout(tc, 200);
-	tcase_add_test(tc, test);
-	suite_add_tcase(s, tc);
-}
-
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("fair");
-	add(s, "runnext", test_runnext);
-	add(s, "slow_pair", test_slow_pair);
-	add(s, "started", test_started);
-	add(s, "wired", test_wired);
-	add(s, "hogs", test_hogs);
-	add(s, "crowd", test_crowd);
-	add(s, "fanout", test_fanout);
-	return s;
+	return suite_of(&(struct units){"fair", .seconds = 200,
+		.units = {
+			{"runnext", test_runnext},
+			{"slow_pair", test_slow_pair},
+			{"started", test_started},
+			{"wired", test_wired},
+			{"hogs", test_hogs},
+			{"crowd", test_crowd},
+			{"fanout", test_fanout},
+		}});
 }
 
 #include "check_main.h"

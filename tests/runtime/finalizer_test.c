@@ -10,6 +10,7 @@
 #include "mem/mheap.h"
 
 #include "child.h"
+#include "suite.h"
 
 #define MAGIC 0x600dc0de600dc0de
 
@@ -584,21 +585,16 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	const struct {
-		const char *name;
-		const TTest *test;
-	} cases[] = {{"finalizers", test_finalizers}, {"lives", test_lives},
-		{"cleanups", test_cleanups}, {"weak", test_weak}, {"cache", test_cache},
-		{"misuse", test_misuse}};
-	Suite *s = suite_create("finalizer");
 	setenv("GORT_DEBUG", "gccheckmark=1,clobberfree=1", 1);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_set_timeout(tc, 120);
-		tcase_add_test(tc, cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"finalizer", .seconds = 120,
+		.units = {
+			{"finalizers", test_finalizers},
+			{"lives", test_lives},
+			{"cleanups", test_cleanups},
+			{"weak", test_weak},
+			{"cache", test_cache},
+			{"misuse", test_misuse},
+		}});
 }
 
 #include "check_main.h"

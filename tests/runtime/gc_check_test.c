@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "child.h"
+#include "suite.h"
 
 #define APART __attribute__((noinline))
 
@@ -303,18 +304,12 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	const struct {
-		const char *name;
-		const TTest *test;
-	} cases[] = {{"malloc", test_malloc}, {"barrier", test_barrier}, {"roots", test_roots}};
-	Suite *s = suite_create("gc_check");
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_set_timeout(tc, 120);
-		tcase_add_test(tc, cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"gc_check", .seconds = 120,
+		.units = {
+			{"malloc", test_malloc},
+			{"barrier", test_barrier},
+			{"roots", test_roots},
+		}});
 }
 
 #include "check_main.h"

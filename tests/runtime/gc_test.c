@@ -14,6 +14,7 @@
 
 #include "child.h"
 #include "patience.h"
+#include "suite.h"
 
 #ifdef GORT_ASAN
 #define SANITIZED true
@@ -828,21 +829,18 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	const struct {
-		const char *name;
-		const TTest *test;
-	} cases[] = {{"frees", test_frees}, {"roots", test_roots}, {"graphs", test_graphs},
-		{"check", test_check}, {"stress", test_stress}, {"shrinks", test_shrinks},
-		{"ahead", test_ahead}, {"figures", test_figures}};
-	Suite *s = suite_create("gc");
 	setenv("GORT_DEBUG", "gccheckmark=1,clobberfree=1", 1);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_set_timeout(tc, 120);
-		tcase_add_test(tc, cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"gc", .seconds = 120,
+		.units = {
+			{"frees", test_frees},
+			{"roots", test_roots},
+			{"graphs", test_graphs},
+			{"check", test_check},
+			{"stress", test_stress},
+			{"shrinks", test_shrinks},
+			{"ahead", test_ahead},
+			{"figures", test_figures},
+		}});
 }
 
 #include "check_main.h"

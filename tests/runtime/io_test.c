@@ -5,6 +5,7 @@
 #include <gort/bytes.h>
 
 #include "child.h"
+#include "suite.h"
 
 static bool same(string a, const char *b)
 {
@@ -124,12 +125,10 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("io");
-	TCase *t = tcase_create("io");
-	tcase_set_timeout(t, 120);
-	tcase_add_test(t, io);
-	suite_add_tcase(s, t);
-	return s;
+	return suite_of(&(struct units){"io", .seconds = 120,
+		.units = {
+			{"io", io},
+		}});
 }
 
 #include "check_main.h"

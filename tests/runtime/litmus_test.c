@@ -9,6 +9,7 @@
  * load buffering by relaxed atomics; they could only go wrong in the compiler.
  */
 #include "child.h"
+#include "suite.h"
 
 #include <gort/atomic.h>
 #include <sched.h>
@@ -710,19 +711,14 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	const struct {
-		const char *name;
-		const TTest *test;
-	} cases[] = {{"atomics", test_atomics}, {"channels", test_channels}, {"locks", test_locks},
-		{"starts", test_starts}, {"stores", test_stores}};
-	Suite *s = suite_create("litmus");
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_set_timeout(tc, 240);
-		tcase_add_test(tc, cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"litmus", .seconds = 240,
+		.units = {
+			{"atomics", test_atomics},
+			{"channels", test_channels},
+			{"locks", test_locks},
+			{"starts", test_starts},
+			{"stores", test_stores},
+		}});
 }
 
 #include "check_main.h"

@@ -4,6 +4,7 @@
  * beyond sync_test.c: who is woken, who gets through, and that nobody is forgotten.
  */
 #include "child.h"
+#include "suite.h"
 
 #include <stdatomic.h>
 
@@ -388,18 +389,12 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	const struct {
-		const char *name;
-		const TTest *test;
-	} cases[] = {{"cond", test_cond}, {"mutex", test_mutex}, {"rwmutex", test_rwmutex}};
-	Suite *s = suite_create("lock");
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_set_timeout(tc, 180);
-		tcase_add_test(tc, cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"lock", .seconds = 180,
+		.units = {
+			{"cond", test_cond},
+			{"mutex", test_mutex},
+			{"rwmutex", test_rwmutex},
+		}});
 }
 
 #include "check_main.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* once_test.c - once and the functions made of it: one call, one result, everybody waits for it. */
 #include "child.h"
+#include "suite.h"
 
 #include <stdatomic.h>
 
@@ -170,16 +171,11 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("once");
-	TCase *tc = tcase_create("results");
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, test_results);
-	suite_add_tcase(s, tc);
-	tc = tcase_create("ends");
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, test_ends);
-	suite_add_tcase(s, tc);
-	return s;
+	return suite_of(&(struct units){"once", .seconds = 60,
+		.units = {
+			{"results", test_results},
+			{"ends", test_ends},
+		}});
 }
 
 #include "check_main.h"

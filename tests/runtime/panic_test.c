@@ -8,6 +8,7 @@
 
 #include "base/asan.h"
 #include "child.h"
+#include "suite.h"
 
 static char trace[256]; /* of one goroutine at a time */
 
@@ -562,24 +563,17 @@ START_TEST(test_dump)
 }
 END_TEST
 
-static void add(Suite *s, const char *name, const TTest *test)
-{
-	TCase *tc = tcase_create(name);
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, test);
-	suite_add_tcase(s, tc);
-}
-
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("panic");
-	add(s, "order", test_order);
-	add(s, "recover", test_recover);
-	add(s, "runtime", test_runtime);
-	add(s, "goexit", test_goexit);
-	add(s, "faults", test_faults);
-	add(s, "dump", test_dump);
-	return s;
+	return suite_of(&(struct units){"panic", .seconds = 60,
+		.units = {
+			{"order", test_order},
+			{"recover", test_recover},
+			{"runtime", test_runtime},
+			{"goexit", test_goexit},
+			{"faults", test_faults},
+			{"dump", test_dump},
+		}});
 }
 
 #include "check_main.h"

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "sync/pool.h"
+#include "suite.h"
 
 struct object {
 	_Atomic int held; /* somebody has got it */
@@ -202,19 +203,12 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	const struct {
-		const char *name;
-		const TTest *test;
-	} cases[] = {{"semantics", test_semantics}, {"collections", test_collections},
-		{"sharing", test_sharing}};
-	Suite *s = suite_create("pool");
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_set_timeout(tc, 120);
-		tcase_add_test(tc, cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"pool", .seconds = 120,
+		.units = {
+			{"semantics", test_semantics},
+			{"collections", test_collections},
+			{"sharing", test_sharing},
+		}});
 }
 
 #include "check_main.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* proc_test.c - goroutines as the public API shows them: start, end, arguments, sleep, deadlock. */
 #include "child.h"
+#include "suite.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -452,29 +453,22 @@ START_TEST(test_misuse)
 }
 END_TEST
 
-static void add(Suite *s, const char *name, const TTest *test)
-{
-	TCase *tc = tcase_create(name);
-	tcase_set_timeout(tc, 100);
-	tcase_add_test(tc, test);
-	suite_add_tcase(s, tc);
-}
-
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("proc");
-	add(s, "exit_code", test_exit_code);
-	add(s, "arguments", test_arguments);
-	add(s, "defer", test_defer);
-	add(s, "counting", test_counting);
-	add(s, "sleep", test_sleep);
-	add(s, "waitgroup", test_waitgroup);
-	add(s, "blocking", test_blocking);
-	add(s, "lone_start", test_lone_start);
-	add(s, "deadlock", test_deadlock);
-	add(s, "no_false_deadlock", test_no_false_deadlock);
-	add(s, "misuse", test_misuse);
-	return s;
+	return suite_of(&(struct units){"proc", .seconds = 100,
+		.units = {
+			{"exit_code", test_exit_code},
+			{"arguments", test_arguments},
+			{"defer", test_defer},
+			{"counting", test_counting},
+			{"sleep", test_sleep},
+			{"waitgroup", test_waitgroup},
+			{"blocking", test_blocking},
+			{"lone_start", test_lone_start},
+			{"deadlock", test_deadlock},
+			{"no_false_deadlock", test_no_false_deadlock},
+			{"misuse", test_misuse},
+		}});
 }
 
 #include "check_main.h"

@@ -11,6 +11,7 @@
 #include "patience.h"
 #include "sched/runq.h"
 #include "sched/timer.h"
+#include "suite.h"
 
 /* Ps without a scheduler: all marked as running, so nobody is woken. */
 static void setup_ps(int n)
@@ -262,25 +263,18 @@ START_TEST(test_runnext_offer)
 }
 END_TEST
 
-static void add(Suite *s, const char *name, const TTest *test)
-{
-	TCase *tc = tcase_create(name);
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, test);
-	suite_add_tcase(s, tc);
-}
-
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("runq");
-	add(s, "order", test_order);
-	add(s, "overflow", test_overflow);
-	add(s, "depth_first", test_depth_first);
-	add(s, "fairness", test_fairness);
-	add(s, "stealing", test_stealing);
-	add(s, "runnext_steal", test_runnext_steal);
-	add(s, "runnext_offer", test_runnext_offer);
-	return s;
+	return suite_of(&(struct units){"runq", .seconds = 60,
+		.units = {
+			{"order", test_order},
+			{"overflow", test_overflow},
+			{"depth_first", test_depth_first},
+			{"fairness", test_fairness},
+			{"stealing", test_stealing},
+			{"runnext_steal", test_runnext_steal},
+			{"runnext_offer", test_runnext_offer},
+		}});
 }
 
 #include "check_main.h"

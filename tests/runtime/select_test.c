@@ -4,6 +4,7 @@
  * timeouts, and what a body may do. Two selects against each other under load: stress.c.
  */
 #include "child.h"
+#include "suite.h"
 
 struct big {
 	long a[20];
@@ -636,24 +637,17 @@ START_TEST(test_deadlock)
 }
 END_TEST
 
-static void add(Suite *s, const char *name, const TTest *t)
-{
-	TCase *tc = tcase_create(name);
-	tcase_set_timeout(tc, 120);
-	tcase_add_test(tc, t);
-	suite_add_tcase(s, tc);
-}
-
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("select");
-	add(s, "ready", test_ready);
-	add(s, "blocking", test_blocking);
-	add(s, "uniform", test_uniform);
-	add(s, "dynamic", test_dynamic);
-	add(s, "statement", test_statement);
-	add(s, "deadlock", test_deadlock);
-	return s;
+	return suite_of(&(struct units){"select", .seconds = 120,
+		.units = {
+			{"ready", test_ready},
+			{"blocking", test_blocking},
+			{"uniform", test_uniform},
+			{"dynamic", test_dynamic},
+			{"statement", test_statement},
+			{"deadlock", test_deadlock},
+		}});
 }
 
 #include "check_main.h"

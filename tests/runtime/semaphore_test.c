@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* semaphore_test.c - weighted semaphores: never more than there are, in order, nobody forgotten. */
 #include "child.h"
+#include "suite.h"
 
 #include <stdatomic.h>
 
@@ -118,12 +119,10 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("semaphore");
-	TCase *tc = tcase_create("semaphore");
-	tcase_set_timeout(tc, 120);
-	tcase_add_test(tc, test_semaphore);
-	suite_add_tcase(s, tc);
-	return s;
+	return suite_of(&(struct units){"semaphore", .seconds = 120,
+		.units = {
+			{"semaphore", test_semaphore},
+		}});
 }
 
 #include "check_main.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* signal_test.c - gort/signal.h: what reaches a channel, what does not, and what comes back. */
 #include "child.h"
+#include "suite.h"
 
 #include <gort/signal.h>
 #include <signal.h>
@@ -88,20 +89,13 @@ START_TEST(test_actions)
 }
 END_TEST
 
-static void add(Suite *s, const char *name, const TTest *test)
-{
-	TCase *tc = tcase_create(name);
-	tcase_set_timeout(tc, 100);
-	tcase_add_test(tc, test);
-	suite_add_tcase(s, tc);
-}
-
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("signal");
-	add(s, "notify", test_notify);
-	add(s, "actions", test_actions);
-	return s;
+	return suite_of(&(struct units){"signal", .seconds = 100,
+		.units = {
+			{"notify", test_notify},
+			{"actions", test_actions},
+		}});
 }
 
 #include "check_main.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sync_map_test.c - the concurrent map: its operations, alone and together, and its memory. */
 #include "child.h"
+#include "suite.h"
 
 #include <stdatomic.h>
 
@@ -541,19 +542,13 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	const struct {
-		const char *name;
-		const TTest *test;
-	} cases[] = {{"operations", test_operations}, {"together", test_together},
-		{"range", test_range}, {"memory", test_memory}};
-	Suite *s = suite_create("sync_map");
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_set_timeout(tc, 240);
-		tcase_add_test(tc, cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"sync_map", .seconds = 240,
+		.units = {
+			{"operations", test_operations},
+			{"together", test_together},
+			{"range", test_range},
+			{"memory", test_memory},
+		}});
 }
 
 #include "check_main.h"

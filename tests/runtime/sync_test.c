@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sync_test.c - mutexes, condition variables and once behave as Go's. */
 #include "child.h"
+#include "suite.h"
 
 #include <stdatomic.h>
 
@@ -854,28 +855,18 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	const struct {
-		const char *name;
-		const TTest *test;
-	} cases[] = {
-		{"exclusion", test_exclusion},
-		{"sharing", test_sharing},
-		{"starvation", test_starvation},
-		{"trylock", test_trylock},
-		{"rwmutex", test_rwmutex},
-		{"cond", test_cond},
-		{"once", test_once},
-		{"fatal", test_fatal},
-		{"deadlock", test_deadlock},
-	};
-	Suite *s = suite_create("sync");
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_set_timeout(tc, 180);
-		tcase_add_test(tc, cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"sync", .seconds = 180,
+		.units = {
+			{"exclusion", test_exclusion},
+			{"sharing", test_sharing},
+			{"starvation", test_starvation},
+			{"trylock", test_trylock},
+			{"rwmutex", test_rwmutex},
+			{"cond", test_cond},
+			{"once", test_once},
+			{"fatal", test_fatal},
+			{"deadlock", test_deadlock},
+		}});
 }
 
 #include "check_main.h"

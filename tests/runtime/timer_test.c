@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/asan.h"
+#include "suite.h"
 
 #ifdef GORT_ASAN /* slow, and what it finds does not depend on the number */
 #define MANY 50000
@@ -829,26 +830,19 @@ START_TEST(test_misuse)
 }
 END_TEST
 
-static void add(Suite *s, const char *name, const TTest *test)
-{
-	TCase *tc = tcase_create(name);
-	tcase_set_timeout(tc, 100);
-	tcase_add_test(tc, test);
-	suite_add_tcase(s, tc);
-}
-
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("timer");
-	add(s, "sleep", test_sleep);
-	add(s, "oneshot", test_oneshot);
-	add(s, "channel", test_channel);
-	add(s, "ticker", test_ticker);
-	add(s, "many", test_many);
-	add(s, "schedule", test_schedule);
-	add(s, "deadlock", test_deadlock);
-	add(s, "misuse", test_misuse);
-	return s;
+	return suite_of(&(struct units){"timer", .seconds = 100,
+		.units = {
+			{"sleep", test_sleep},
+			{"oneshot", test_oneshot},
+			{"channel", test_channel},
+			{"ticker", test_ticker},
+			{"many", test_many},
+			{"schedule", test_schedule},
+			{"deadlock", test_deadlock},
+			{"misuse", test_misuse},
+		}});
 }
 
 #include "check_main.h"

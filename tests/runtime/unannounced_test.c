@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 
 #include "base/asan.h"
+#include "suite.h"
 
 static int fds[2];
 static chan(int) done;
@@ -395,23 +396,16 @@ START_TEST(test_fork)
 }
 END_TEST
 
-static void add(Suite *s, const char *name, const TTest *test)
-{
-	TCase *tc = tcase_create(name);
-	tcase_set_timeout(tc, 100);
-	tcase_add_test(tc, test);
-	suite_add_tcase(s, tc);
-}
-
 static Suite *test_suite(void)
 {
-	Suite *s = suite_create("unannounced");
-	add(s, "sleeping", test_sleeping);
-	add(s, "pinned", test_pinned);
-	add(s, "looping", test_looping);
-	add(s, "errno", test_errno);
-	add(s, "fork", test_fork);
-	return s;
+	return suite_of(&(struct units){"unannounced", .seconds = 100,
+		.units = {
+			{"sleeping", test_sleeping},
+			{"pinned", test_pinned},
+			{"looping", test_looping},
+			{"errno", test_errno},
+			{"fork", test_fork},
+		}});
 }
 
 #include "check_main.h"

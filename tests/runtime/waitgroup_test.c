@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* waitgroup_test.c - wait groups: Go, reuse, many waiters, misuse. */
 #include "child.h"
+#include "suite.h"
 
 #include <stdatomic.h>
 
@@ -310,18 +311,12 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	const struct {
-		const char *name;
-		const TTest *test;
-	} cases[] = {{"go", test_go}, {"wait", test_wait}, {"misuse", test_misuse}};
-	Suite *s = suite_create("waitgroup");
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_set_timeout(tc, 180);
-		tcase_add_test(tc, cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"waitgroup", .seconds = 180,
+		.units = {
+			{"go", test_go},
+			{"wait", test_wait},
+			{"misuse", test_misuse},
+		}});
 }
 
 #include "check_main.h"

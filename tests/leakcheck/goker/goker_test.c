@@ -8,6 +8,7 @@
 #include "debug/gview.h"
 #include "mem/mgcleak.h"
 #include "runtime/child.h"
+#include "suite.h"
 
 bool mended;
 static const struct pattern *now;
@@ -152,19 +153,15 @@ END_TEST
 
 static Suite *test_suite(void)
 {
-	const struct {
-		const char *name;
-		const TTest *test;
-	} cases[] = {{"channel", test_channel}, {"context", test_context}, {"mixed", test_mixed},
-		{"locks", test_locks}, {"order", test_order}, {"all", test_all}};
-	Suite *s = suite_create("goker");
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		TCase *tc = tcase_create(cases[i].name);
-		tcase_set_timeout(tc, 120);
-		tcase_add_test(tc, cases[i].test);
-		suite_add_tcase(s, tc);
-	}
-	return s;
+	return suite_of(&(struct units){"goker", .seconds = 120,
+		.units = {
+			{"channel", test_channel},
+			{"context", test_context},
+			{"mixed", test_mixed},
+			{"locks", test_locks},
+			{"order", test_order},
+			{"all", test_all},
+		}});
 }
 
 #include "check_main.h"
