@@ -15,26 +15,6 @@ struct key {
 	uint32_t g;
 };
 
-const char *g_state(const struct gsnap_g *gp)
-{
-	static const char *const names[] = {[GSTATUS_IDLE] = "idle",
-		[GSTATUS_RUNNABLE] = "runnable",
-		[GSTATUS_RUNNING] = "running",
-		[GSTATUS_SYSCALL] = "syscall",
-		[GSTATUS_WAITING] = "waiting",
-		[GSTATUS_DEAD] = "dead",
-		[GSTATUS_COPYSTACK] = "copystack",
-		[GSTATUS_PREEMPTED] = "preempted",
-		[GSTATUS_LEAKED] = "leaked",
-		[GSTATUS_DEADEXTRA] = "waiting for cgo callback"};
-	bool waits = gp->status == GSTATUS_WAITING || gp->status == GSTATUS_LEAKED;
-	if (waits && gp->reason[0])
-		return gp->reason;
-	if (gp->status < sizeof names / sizeof names[0] && names[gp->status])
-		return names[gp->status];
-	return "???";
-}
-
 int64_t g_wait(const struct gsnap *s, const struct gsnap_g *gp)
 {
 	bool waits = gp->status == GSTATUS_WAITING || gp->status == GSTATUS_SYSCALL ||
@@ -141,7 +121,7 @@ static bool fill_keys(
 	bool ok = sites;
 	for (uint32_t i = 0; i < n && ok; i++) {
 		const struct gsnap_g *gp = &s->gs[sel[i]];
-		uint32_t state = state_number(&states, g_state(gp));
+		uint32_t state = state_number(&states, gsnap_state(gp));
 		keys[i] = key_of(gp, state, sites[sel[i]], by);
 		keys[i].id = gp->id;
 		keys[i].g = sel[i];

@@ -22,8 +22,6 @@ int groups_build(const struct gsnap *s, const uint32_t *sel, uint32_t nsel, enum
 	struct groups *out);
 void groups_free(struct groups *g);
 
-/* What the brackets of a Go traceback say: the wait reason, or the status. */
-const char *g_state(const struct gsnap_g *gp);
 /* How long it has waited when the snapshot was taken, or GSNAP_UNKNOWN. */
 int64_t g_wait(const struct gsnap *s, const struct gsnap_g *gp);
 

@@ -74,7 +74,7 @@ static enum gfilter failed(const struct filter *f, const struct gsnap_g *gp)
 	int64_t wait = g_wait(f->s, gp);
 	if (!wanted_id(o, gp->id))
 		return GFILTER_ID;
-	if (o->state && !strstr(g_state(gp), o->state))
+	if (o->state && !strstr(gsnap_state(gp), o->state))
 		return GFILTER_STATE;
 	if (o->func && !calls(f, gp->stack))
 		return GFILTER_FUNC;

@@ -101,7 +101,7 @@ void leakheld_print(struct out *out, const struct leakheld *h, const struct gsna
 		out_style(out, STYLE_ACCENT);
 		out_printf(out,
 			"%s goroutine%s kept [%s, first: %" PRIu64 "]:", human_count(g->n).s,
-			g->n == 1 ? "" : "s", g_state(gp), gp->id);
+			g->n == 1 ? "" : "s", gsnap_state(gp), gp->id);
 		out_style(out, STYLE_PLAIN);
 		out_printf(out, "\n");
 		print_stack(out, s, gp->stack, false);
@@ -141,7 +141,7 @@ void leakheld_json(struct json *j, const struct leakheld *h, const struct gsnap 
 			continue;
 		jw_object(j, NULL);
 		jw_uint(j, "count", g->n);
-		jw_str(j, "state", g_state(gp));
+		jw_str(j, "state", gsnap_state(gp));
 		jw_uint(j, "goroutine", gp->id);
 		json_stack(j, "stack", s, gp->stack);
 		json_created(j, "created_by", s, gp->created);

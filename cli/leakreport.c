@@ -146,13 +146,13 @@ static void add_finding(struct leakreport *v, unsigned class, const struct group
 	const struct gsnap_frame *frames[MAX_CALLS];
 	const struct gsnap_g *gp = member(v, class, g, 0);
 	char rule[64], message[256];
-	rule_of(g_state(gp), rule, sizeof rule);
+	rule_of(gsnap_state(gp), rule, sizeof rule);
 	snprintf(message, sizeof message, "%" PRIu32 " goroutine%s %s in %s: %s", g->n,
-		g->n == 1 ? "" : "s", word_of(class), g_state(gp), classes[class].meaning);
+		g->n == 1 ? "" : "s", word_of(class), gsnap_state(gp), classes[class].meaning);
 	struct finding *f = report_add(&v->report, rule, message);
 	if (!f)
 		return;
-	f->state = g_state(gp);
+	f->state = gsnap_state(gp);
 	f->count = g->n;
 	f->fails = v->fail_on & 1u << class;
 	uint32_t n = shown_frames(&v->s, gp->stack, frames, MAX_CALLS);
@@ -206,7 +206,7 @@ static void print_header(
 	const struct gsnap_g *first = member(v, class, g, 0);
 	out_style(out, class == PROBE_LEAK_UNREACHABLE ? STYLE_TROUBLE : STYLE_ACCENT);
 	out_printf(out, "%s goroutine%s %s [%s, ", human_count(g->n).s, g->n == 1 ? "" : "s",
-		word_of(class), g_state(first));
+		word_of(class), gsnap_state(first));
 	if (g->median != GSNAP_UNKNOWN)
 		out_printf(out, g->n == 1 ? "%s, " : "%s median, ", human_time(g->median).s);
 	out_printf(out, g->n == 1 ? "id" : "ids");
@@ -310,7 +310,7 @@ static void json_site(struct json *j, const struct leakreport *v, unsigned class
 	jw_str(j, "status", statuses[f->status]);
 	jw_str(j, "fingerprint", key);
 	jw_uint(j, "count", g->n);
-	jw_str(j, "state", g_state(gp));
+	jw_str(j, "state", gsnap_state(gp));
 	jw_int(j, "wait_median_ns", g->median);
 	jw_int(j, "wait_max_ns", g->oldest);
 	json_stack(j, "stack", &v->s, gp->stack);

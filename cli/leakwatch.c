@@ -11,7 +11,7 @@ static uint64_t place_of(const struct gsnap *s, const struct gsnap_g *gp)
 	const struct gsnap_frame *frames[32];
 	uint32_t n = shown_frames(s, gp->stack, frames, 32);
 	struct gsnap_frame by = created_frame(s, gp->created);
-	uint64_t h = hash_text(1, g_state(gp));
+	uint64_t h = hash_text(1, gsnap_state(gp));
 	for (uint32_t i = 0; i < n; i++)
 		h = hash_text(h + frames[i]->line, frames[i]->func);
 	return hash_text(h + by.line, by.func);

@@ -73,7 +73,7 @@ static struct livegroup key_of(
 	struct livegroup k = {
 		.object = object ? gp->waiton : 0, GSNAP_NONE, GSNAP_NONE, GSNAP_NONE};
 	if (all || object || lg->by == BY_STATE)
-		k.state = state_number(lg, g_state(gp));
+		k.state = state_number(lg, gsnap_state(gp));
 	if (all || lg->by == BY_STACK)
 		k.stack = gp->stack;
 	if (all || lg->by == BY_CREATED)

@@ -110,7 +110,7 @@ static void print_header(struct out *out, const struct opts *o, const struct gsn
 	print_by(out, s, first, facts, o->by);
 	out_printf(out, " [");
 	if (o->by == BY_ALL || o->by == BY_STATE)
-		out_printf(out, "%s, ", g_state(first));
+		out_printf(out, "%s, ", gsnap_state(first));
 	if (g->n == 1 && g->median != GSNAP_UNKNOWN)
 		out_printf(out, "%s, ", human_time(g->median).s);
 	else if (g->median != GSNAP_UNKNOWN)
@@ -261,7 +261,7 @@ static void json_goroutine(
 {
 	jw_object(j, NULL);
 	jw_uint(j, "id", gp->id);
-	jw_str(j, "state", g_state(gp));
+	jw_str(j, "state", gsnap_state(gp));
 	jw_int(j, "wait_ns", g_wait(s, gp));
 	jw_int(j, "parent", gp->parent ? (int64_t)gp->parent : GSNAP_UNKNOWN);
 	jw_int(j, "tid", gp->tid ? gp->tid : GSNAP_UNKNOWN);
@@ -289,7 +289,7 @@ static void json_group(struct json *j, const struct opts *o, const struct gsnap 
 	const struct gsnap_g *gp = commonest(s, gs, g, &n, &distinct);
 	jw_uint(j, "count", g->n);
 	if (o->by == BY_ALL || o->by == BY_STATE)
-		jw_str(j, "state", g_state(gp));
+		jw_str(j, "state", gsnap_state(gp));
 	jw_int(j, "wait_median_ns", g->median);
 	jw_int(j, "wait_max_ns", g->oldest);
 	jw_uint(j, "distinct_stacks", distinct);

@@ -357,7 +357,7 @@ static void print_header(
 	if (addresses)
 		print_addresses(out, gp);
 	out_text(out, " [");
-	out_text(out, g_state(gp));
+	out_text(out, gsnap_state(gp));
 	if (gp->status == GSTATUS_LEAKED)
 		out_text(out, " (leaked)");
 	if (gp->flags & GSNAP_G_DURABLE)

@@ -101,7 +101,7 @@ static void json_groups(struct json *j, const struct topdata *d)
 		const struct gsnap_frame *top = top_frame(s, gp->stack);
 		jw_object(j, NULL);
 		jw_uint(j, "count", g->n);
-		jw_str(j, "state", g_state(gp));
+		jw_str(j, "state", gsnap_state(gp));
 		jw_int(j, "wait_median_ns", livegroup_wait(g, s->when));
 		jw_bool(j, "wait_is_lower_bound", g->at_least);
 		json_created(j, "created_by", s, gp->created);

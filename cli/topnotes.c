@@ -303,5 +303,5 @@ void topnotes_text(const struct groupnote *note, const struct topdata *d, const 
 	if (note->leaked < g->n)
 		snprintf(part, sizeof part, "%s ", human_count(note->leaked).s);
 	snprintf(buf, size, "%sleak%s %s", part, note->class == PROBE_LEAK_LIKELY ? "?" : ":",
-		leak_reason(g_state(&d->view.s.gs[g->sample]), note->class));
+		leak_reason(gsnap_state(&d->view.s.gs[g->sample]), note->class));
 }

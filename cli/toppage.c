@@ -157,7 +157,7 @@ static struct row_text row_text(const struct topdata *d, const struct livegroup 
 	const struct gsnap_g *gp = &s->gs[g->sample];
 	enum group_by by = d->groups.by;
 	if (by == BY_ALL || by == BY_STATE || by == BY_WAITING_ON)
-		snprintf(t.state, sizeof t.state, "%s", g_state(gp));
+		snprintf(t.state, sizeof t.state, "%s", gsnap_state(gp));
 	if (by == BY_ALL || by == BY_CREATED) {
 		struct gsnap_frame creator = created_frame(s, gp->created);
 		place(&creator, t.created, sizeof t.created);

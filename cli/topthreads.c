@@ -85,7 +85,7 @@ void threads_lines(const struct threads *t, const struct gsnap *s, struct page *
 			if (gp->tid != r->tid || gp->status == GSTATUS_DEAD)
 				continue;
 			struct gsnap_frame by = created_frame(s, gp->created);
-			page_more(page, "  %" PRIu64 " [%s]", gp->id, g_state(gp));
+			page_more(page, "  %" PRIu64 " [%s]", gp->id, gsnap_state(gp));
 			if (by.func[0])
 				page_more(page, " created by %s", base_name(by.func));
 			break;

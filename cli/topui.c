@@ -58,7 +58,7 @@ static int compare_rows(const void *a, const void *b, void *arg)
 	if (u->sort == SORT_WAIT)
 		order = p == q ? 0 : p > q ? -1 : 1;
 	else if (u->sort == SORT_STATE)
-		order = strcmp(g_state(&s->gs[x->sample]), g_state(&s->gs[y->sample]));
+		order = strcmp(gsnap_state(&s->gs[x->sample]), gsnap_state(&s->gs[y->sample]));
 	if (!order && x->n != y->n)
 		order = x->n > y->n ? -1 : 1;
 	return order ? order : x->sample < y->sample ? -1 : x->sample > y->sample;
@@ -108,7 +108,7 @@ static void group_page(struct ui *u)
 	char *text;
 	size_t len;
 	page_line(&u->body, CELL_ACCENT, "%s goroutine%s [%s]", human_count(g->n).s,
-		g->n == 1 ? "" : "s", g_state(gp));
+		g->n == 1 ? "" : "s", gsnap_state(gp));
 	page_more(&u->body, "  wait %s%s median, %s oldest", g->at_least ? ">" : "",
 		human_time(livegroup_wait(g, s->when)).s,
 		human_time(livegroup_oldest(g, s->when)).s);

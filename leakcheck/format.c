@@ -61,7 +61,7 @@ static void put_group(struct text *t, const struct gsnap *s, const struct gsnap_
 		put(t, " and %zu more", count - 1);
 	if (gp->name)
 		put(t, " named %s", gp->name);
-	put(t, " in state %s%s, with %s on top of the stack:\n", leak_state(gp), leak_proof(gp),
+	put(t, " in state %s%s, with %s on top of the stack:\n", gsnap_state(gp), leak_proof(gp),
 		top ? top : "no known function");
 	struct calls c = calls_of(s, gp);
 	for (const struct gsnap_frame *f; (f = calls_next_shown(&c));)
@@ -91,7 +91,7 @@ static int compare_groups(const struct item *a, const struct item *b)
 	if (!order)
 		order = compare_u32(a->site, b->site);
 	if (!order)
-		order = strcmp(leak_state(a->gp), leak_state(b->gp));
+		order = strcmp(gsnap_state(a->gp), gsnap_state(b->gp));
 	if (!order)
 		order = compare_u32(a->gp->leak, b->gp->leak);
 	return order ? order : compare_names(a->gp->name, b->gp->name);

@@ -51,7 +51,7 @@ static bool of_testing(const struct gsnap_g *gp, const char *top)
 {
 	static const char *const tops[] = {"testing.RunTests", "testing.(*T).Run",
 		"testing.(*T).Parallel", "testing.runFuzzing", "testing.runFuzzTests", NULL};
-	return has_prefix(leak_state(gp), "chan receive") && in_list(tops, top);
+	return has_prefix(gsnap_state(gp), "chan receive") && in_list(tops, top);
 }
 
 /* cgo leaves a goroutine in a system call with only the runtime under it (golang issue 16714). */

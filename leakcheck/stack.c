@@ -85,25 +85,6 @@ const struct gsnap_loc *leak_creator(const struct gsnap *s, const struct gsnap_g
 	return &s->locs[gp->created];
 }
 
-const char *leak_state(const struct gsnap_g *gp)
-{
-	static const char *const names[] = {
-		[GSTATUS_IDLE] = "idle",
-		[GSTATUS_RUNNABLE] = "runnable",
-		[GSTATUS_RUNNING] = "running",
-		[GSTATUS_SYSCALL] = "syscall",
-		[GSTATUS_WAITING] = "waiting",
-		[GSTATUS_DEAD] = "dead",
-		[GSTATUS_COPYSTACK] = "copystack",
-		[GSTATUS_PREEMPTED] = "preempted",
-		[GSTATUS_LEAKED] = "leaked",
-	};
-	if ((gp->status == GSTATUS_WAITING || gp->status == GSTATUS_LEAKED) && *gp->reason)
-		return gp->reason;
-	const char *name = gp->status < sizeof names / sizeof *names ? names[gp->status] : NULL;
-	return name ? name : "unknown";
-}
-
 const char *leak_proof(const struct gsnap_g *gp)
 {
 	switch (gp->leak) {

@@ -24,8 +24,6 @@ const struct gsnap_frame *calls_next_shown(struct calls *c); /* skips the runtim
 const char *leak_top(const struct gsnap *s, const struct gsnap_g *gp);
 /* The go statement: owner of the machine frame for the name; NULL when unknown. */
 const struct gsnap_loc *leak_creator(const struct gsnap *s, const struct gsnap_g *gp);
-/* "chan receive", "running", ...: what a traceback prints in the brackets. */
-const char *leak_state(const struct gsnap_g *gp);
 /* " (unreachable)", ...: what has been proved of it, as Go's tracebacks add " (leaked)"; or "". */
 const char *leak_proof(const struct gsnap_g *gp);
 

@@ -120,21 +120,8 @@ void traceback_frames(
 
 static const char *status_text(const struct gview *v)
 {
-	static const char *const names[] = {
-		[GSTATUS_IDLE] = "idle",
-		[GSTATUS_RUNNABLE] = "runnable",
-		[GSTATUS_RUNNING] = "running",
-		[GSTATUS_SYSCALL] = "syscall",
-		[GSTATUS_WAITING] = "waiting",
-		[GSTATUS_DEAD] = "dead",
-		[GSTATUS_COPYSTACK] = "copystack",
-		[GSTATUS_PREEMPTED] = "preempted",
-		[GSTATUS_LEAKED] = "leaked",
-	};
-	if (v->status == GSTATUS_WAITING && v->reason[0])
-		return v->reason;
-	bool known = v->status < sizeof names / sizeof names[0] && names[v->status];
-	return known ? names[v->status] : "???";
+	return v->status == GSTATUS_WAITING && v->reason[0] ? v->reason
+							    : gsnap_status_name(v->status);
 }
 
 /* As Go's printquoted, but UTF-8 stays as it is. */

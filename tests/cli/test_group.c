@@ -29,7 +29,7 @@ START_TEST(test_all)
 	ck_assert_uint_eq(gs.n, 6);
 	ck_assert_uint_eq(gs.group[0].n, 8);
 	ck_assert_uint_eq(s.gs[gs.order[gs.group[0].first]].id, 4711);
-	ck_assert_str_eq(g_state(&s.gs[gs.order[gs.group[0].first]]), "chan send");
+	ck_assert_str_eq(gsnap_state(&s.gs[gs.order[gs.group[0].first]]), "chan send");
 	groups_free(&gs);
 	gsnap_free(&s);
 }

@@ -694,6 +694,42 @@ static inline uint32_t *gsnap_sites(const struct gsnap *s)
 	return site;
 }
 
+/* The word of Go's tracebacks for a status; "???" for one that is not known. Never NULL. */
+static inline const char *gsnap_status_name(uint32_t status)
+{
+	switch (status) {
+	case GSTATUS_IDLE:
+		return "idle";
+	case GSTATUS_RUNNABLE:
+		return "runnable";
+	case GSTATUS_RUNNING:
+		return "running";
+	case GSTATUS_SYSCALL:
+		return "syscall";
+	case GSTATUS_WAITING:
+		return "waiting";
+	case GSTATUS_DEAD:
+		return "dead";
+	case GSTATUS_COPYSTACK:
+		return "copystack";
+	case GSTATUS_PREEMPTED:
+		return "preempted";
+	case GSTATUS_LEAKED:
+		return "leaked";
+	case GSTATUS_DEADEXTRA:
+		return "waiting for cgo callback";
+	default:
+		return "???";
+	}
+}
+
+/* What the brackets of a traceback say: what it waits for, or its status. Never NULL. */
+static inline const char *gsnap_state(const struct gsnap_g *gp)
+{
+	bool waits = gp->status == GSTATUS_WAITING || gp->status == GSTATUS_LEAKED;
+	return waits && gp->reason[0] ? gp->reason : gsnap_status_name(gp->status);
+}
+
 static inline void gsnap_free(struct gsnap *s)
 {
 	free(s->gs);
