@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Looks into Go programs that never stand still, for as long as you like.
+"""Looks into programs that never stand still, for as long as you like.
 
 usage: restless.py GORT SECONDS TARGET...
 
-Each TARGET (built from gotarget/) runs as one that creates and ends goroutines at full speed, as
+Each TARGET (built from gotarget/, or ../cprobes/grestless.c) runs as one that creates and ends goroutines at full speed, as
 one that executes itself anew all the time, as one that forks children, and as one that soon exits.
 All commands of GORT look at one of them, then at the next: together they would have all CPUs, and
 GORT none. GORT may find a program gone or unreadable, but must not crash, hang, leak, or end with a
