@@ -4,12 +4,12 @@
 
 usage: restless.py GORT SECONDS TARGET...
 
-Each TARGET (built from gotarget/, or ../cprobes/grestless.c) runs as one that creates and ends goroutines at full speed, as
-one that executes itself anew all the time, as one that forks children, and as one that soon exits.
-All commands of GORT look at one of them, then at the next: together they would have all CPUs, and
-GORT none. GORT may find a program gone or unreadable, but must not crash, hang, leak, or end with a
-code that says nothing: it is best built with sanitizers. The programs must still run, unless they
-were meant to end.
+Each TARGET (built from gotarget/, or ../cprobes/grestless.c) runs as one that creates and ends
+goroutines at full speed, as one that executes itself anew all the time, as one that forks children,
+and as one that soon exits. All commands of GORT look at one of them, then at the next: together
+they would have all CPUs, and GORT none. GORT may find a program gone or unreadable, but must not
+crash, hang, leak, or end with a code that says nothing: it is best built with sanitizers. The
+programs must still run, unless they were meant to end.
 
 It ends with the look that has begun when the time is over. However it ends, its programs do too.
 
