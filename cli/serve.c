@@ -186,9 +186,10 @@ const struct command cmd_serve = {
 		 "can\n"
 		 "reach a token is required. heap, allocs, block, mutex and threadcreate are what "
 		 "the\n"
-		 "program's runtime has recorded; goroutineleak is the proof of `gort leaks`, for "
-		 "Go\n"
-		 "from 1.22 on. trace is answered with an error: only the program itself can start "
+		 "program's runtime has recorded, of one on libgort heap and allocs; goroutineleak "
+		 "is\n"
+		 "the proof of `gort leaks`. trace is answered with an error: only the program "
+		 "itself can start "
 		 "one.",
 	.own = own,
 	.common = TAKES_PROC | TAKES_WITHOUT | TAKES_START,

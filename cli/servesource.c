@@ -2,7 +2,7 @@
 /*
  * servesource.c - what `gort serve` can read of a process for each path of /debug/pprof.
  *
- * Goroutines are looked at from outside at any time, and what a Go program samples of itself
+ * Goroutines are looked at from outside at any time, and what a program samples of itself
  * (allocations, blocking, mutexes, threads) is read out of its memory. CPU time is sampled by the
  * kernel. An execution trace is written by Go's runtime inside the process when something there
  * asks for it: that path answers with an error that says so, never with an empty trace. gc=1, for

@@ -12,6 +12,7 @@
 #include "gortfind.h"
 #include "gortheap.h"
 #include "gortlocals.h"
+#include "gortprofile.h"
 #include "gortread.h"
 #include "gortsched.h"
 #include "gortsnap.h"
@@ -201,6 +202,35 @@ int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct g
 	if (what & PROBE_MAPS)
 		mappings_add(s->ms, out);
 	return tell(s, error, err);
+}
+
+static int no_profile(
+	struct gortsnap *s, int error, enum probe_profile_kind kind, struct gsnap_err *err)
+{
+	static const char *const kinds[] = {"allocations", "blocking", "mutexes", "threads"};
+	if (error == -EFAULT && !modules_alive(s->ms))
+		return tell(s, error, err);
+	memset(err, 0, sizeof *err);
+	err->code = error == -ENOMEM ? 1 : 5;
+	SAY(err->what, "no profile of the %s of %s", kinds[kind], s->t->name);
+	if (error == -ENOTSUP)
+		SAY(err->why, "its libgort (%s) does not publish one", s->read.version);
+	else
+		SAY(err->why, "%s",
+			error == -ENOMEM ? "out of memory" : "the records of it make no sense");
+	return error;
+}
+
+int gortsnap_profile(struct gortsnap *s, enum probe_profile_kind kind, unsigned what,
+	struct gsnap *out, struct gsnap_err *err)
+{
+	fill_process(s, out);
+	modules_refresh(s->ms);
+	gortsched_stats(&s->read, &out->stats);
+	int error = gortprofile_read(&s->read, kind, out);
+	if (!error && what & PROBE_MAPS)
+		mappings_add(s->ms, out);
+	return error ? no_profile(s, error, kind, err) : 0;
 }
 
 struct liveview *gortsnap_view(struct gortsnap *s, struct gsnap *out)

@@ -22,6 +22,10 @@ void gortsnap_close(struct gortsnap *s);
  */
 int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct gsnap_err *err);
 
+/* The same of what it has recorded of itself; as probe_profile. */
+int gortsnap_profile(struct gortsnap *s, enum probe_profile_kind kind, unsigned what,
+	struct gsnap *out, struct gsnap_err *err);
+
 /* A view that fills out, which gsnap_init has prepared; NULL when out of memory. */
 struct liveview *gortsnap_view(struct gortsnap *s, struct gsnap *out);
 /* Brings v, whose view is of s, up to date. 0 or -errno, with err filled unless it says enough. */

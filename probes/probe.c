@@ -290,29 +290,27 @@ int probe_snapshot(struct probe *p, unsigned what, struct gsnap *out, struct gsn
 	return e ? explain(p, e, err) : 0;
 }
 
-static int only_go(struct probe *p, struct gsnap_err *err)
-{
-	if (p->kind == GSNAP_GO)
-		return 0;
-	err->code = 5;
-	snprintf(err->what, sizeof err->what, "%s (%s) is no Go program", p->t.name, p->info.comm);
-	snprintf(err->why, sizeof err->why, "this is read from the tables of Go's own runtime");
-	return -ENOTSUP;
-}
-
 /* Memory profiling is on from the start, unless nothing in the program can read it. */
 static int no_heap_profile(const struct probe *p, struct gsnap_err *err)
 {
 	err->code = 5;
 	snprintf(err->what, sizeof err->what, "%s (%s) records no allocations", p->t.name,
 		p->info.comm);
+	snprintf(err->tries[1], sizeof err->tries[1],
+		"gort heap instead      (what fills the heap, by type and size)");
+	if (p->kind == GSNAP_GORT) {
+		snprintf(err->why, sizeof err->why,
+			"GORT_DEBUG=memprofilerate=0 or gort_memprofile_rate(0) has switched it "
+			"off");
+		snprintf(err->tries[0], sizeof err->tries[0],
+			"the program without it, or with gort_memprofile_rate(524288)");
+		return -ENOTSUP;
+	}
 	snprintf(err->why, sizeof err->why,
 		"runtime.MemProfileRate is 0: Go's linker sets it so when nothing in the program "
 		"reads the memory profile");
 	snprintf(err->tries[0], sizeof err->tries[0],
 		"import _ \"net/http/pprof\" in the program, or use runtime/pprof");
-	snprintf(err->tries[1], sizeof err->tries[1],
-		"gort heap instead      (what fills the heap, by type and size)");
 	return -ENOTSUP;
 }
 
@@ -325,24 +323,29 @@ static int profile_failed(const struct probe *p, struct gsnap_err *err)
 	return -ENOTSUP;
 }
 
+static int go_profile(struct probe *p, enum probe_profile_kind kind, unsigned what,
+	struct gsnap *out, struct gsnap_err *err)
+{
+	describe_go(p, out);
+	gosnap_stats(&p->go, &out->stats);
+	int e = goprofile_read(&p->go, kind, what & PROBE_SYMBOLS, out);
+	if (e == -EPROTO && !p->t.read_errno)
+		return profile_failed(p, err);
+	if (!e && what & PROBE_MAPS)
+		add_maps(p, out);
+	return e ? explain(p, e, err) : 0;
+}
+
 int probe_profile(struct probe *p, enum probe_profile_kind kind, unsigned what, struct gsnap *out,
 	struct gsnap_err *err)
 {
 	*err = (struct gsnap_err){0};
 	begin(p, out);
-	int e = only_go(p, err);
-	if (e)
-		return e;
-	describe_go(p, out);
-	gosnap_stats(&p->go, &out->stats);
-	e = goprofile_read(&p->go, kind, what & PROBE_SYMBOLS, out);
-	if (e == -EPROTO && !p->t.read_errno)
-		return profile_failed(p, err);
+	int e = p->kind == GSNAP_GO ? go_profile(p, kind, what, out, err)
+				    : gortsnap_profile(p->gort, kind, what, out, err);
 	if (!e && kind == PROBE_PROFILE_HEAP && !out->nsamples && !out->sample_rate)
 		return no_heap_profile(p, err);
-	if (!e && what & PROBE_MAPS)
-		add_maps(p, out);
-	return e ? explain(p, e, err) : 0;
+	return e;
 }
 
 /* perf_event wants a live process, and its pid in gort's own namespace. */

@@ -75,9 +75,10 @@ int probe_snapshot(struct probe *p, unsigned what, struct gsnap *out, struct gsn
  */
 int probe_waits(struct probe *p, struct gsnap *s);
 
-/* A profile that a Go program takes of itself, whether it serves it or not. */
+/* A profile that a program takes of itself, whether it serves it or not. */
 enum probe_profile_kind {
-	PROBE_PROFILE_HEAP,         /* allocations: one in about MemProfileRate bytes */
+	PROBE_PROFILE_HEAP, /* allocations: one in about MemProfileRate bytes */
+	/* Of Go programs only: */
 	PROBE_PROFILE_BLOCK,        /* after runtime.SetBlockProfileRate */
 	PROBE_PROFILE_MUTEX,        /* after runtime.SetMutexProfileFraction */
 	PROBE_PROFILE_THREADCREATE, /* one sample an OS thread */
@@ -86,7 +87,7 @@ enum probe_profile_kind {
 /*
  * Fills out->samples and their stacks (and no goroutines) from what the runtime has recorded, equal
  * to what its own runtime/pprof would write at this moment; what: PROBE_MAPS, PROBE_SYMBOLS. No
- * samples is no error. Code 5 for programs not in Go, and when allocations are not recorded. *out
+ * samples is no error. Code 5 when the program's runtime does not record it. *out
  * is freed with gsnap_free by the caller, also after a failure.
  */
 int probe_profile(struct probe *p, enum probe_profile_kind kind, unsigned what, struct gsnap *out,

@@ -14,15 +14,18 @@
 #include "gort/mem.h"
 #include "mem/mgc.h"
 #include "mem/mheap.h"
+#include "mem/mprof.h"
 #include "mem/mroot.h"
 #include "mem/mspecial.h"
 #include "module.h"
+#include "options.h"
 #include "sched/asm.h"
 #include "sched/proflabel.h"
 #include "sched/race.h"
 #include "sched/runq.h"
 #include "sched/runtime2.h"
 #include "sched/signal_linux.h"
+#include "sched/text.h"
 #include "sync/chan.h"
 #include "sync/mutex.h"
 #include "sync/pool.h"
@@ -51,6 +54,10 @@
 	{                                                                  \
 		.name = label, .what = GORT_ABI_ADDR, .size = sizeof(var), \
 		.value = (uint64_t) & (var)                                \
+	}
+#define PLACE(label, symbol)                                                                 \
+	{                                                                                    \
+		.name = label, .what = GORT_ABI_ADDR, .size = 1, .value = (uint64_t)(symbol) \
 	}
 #define CONST(label, number)                                                      \
 	{                                                                         \
@@ -178,6 +185,12 @@ static const struct gort_abi_entry entries[] = {
 	MEMBER(mheap, pagesmapped),
 	MEMBER(mheap, pagesused),
 	MEMBER(mheap, pagesclean),
+	MEMBER(bucket, all),
+	MEMBER(bucket, size),
+	MEMBER(bucket, npcs),
+	AS("bucket.pcs", bucket, pcs[0]),
+	MEMBER(bucket, active),
+	MEMBER(bucket, future),
 	AS("hchan.recvq", hchan, recvq.first),
 	AS("hchan.sendq", hchan, sendq.first),
 	SIZE(hchan),
@@ -222,6 +235,12 @@ static const struct gort_abi_entry entries[] = {
 	ADDR("gcController.trigger", gcpace.trigger),
 	ADDR("gcController.heapGoal", gcpace.goal),
 	ADDR("gcController.limitGoal", gcpace.limitgoal),
+	PLACE("text", __start_gort_text),
+	PLACE("etext", __stop_gort_text),
+	ADDR("mbuckets", prof.all),
+	ADDR("mProfCycle", prof.cycle),
+	ADDR("mProfCycle.flushed", prof.flushed),
+	ADDR("MemProfileRate", debug.memprofilerate),
 	ADDR("writeBarrier.enabled", gort_writebarrier),
 	ADDR("memstats.numgc", gccycles.n),
 	ADDR("memstats.numforcedgc", gccycles.forced),

@@ -14,6 +14,9 @@
  * the one of two cycles later, frees to the next, and a record is added when all of its cycle has
  * been swept.
  *
+ * Readers from outside (probes/gortprofile.c) take no lock: a bucket's stack never changes, and
+ * they read the records until two readings agree.
+ *
  * The lock is taken by whoever allocates or sweeps, who is never stopped, and by readers in no-stop
  * sections.
  */
@@ -34,29 +37,8 @@
 
 #define NHASH    (1u << 14)
 #define MAXDEPTH 128u
-#define FUTURES  3u
 
-struct counts {
-	uint64_t allocs, frees;
-};
-
-struct bucket {
-	struct bucket *next; /* of its hash */
-	struct bucket *all;
-	uint64_t hash, size;
-	struct counts active, future[FUTURES];
-	uint32_t npcs;
-	uintptr_t pcs[];
-};
-
-static struct {
-	struct mutex lock;
-	struct bucket **hash; /* NULL before the first sample */
-	struct bucket *all;
-	uint32_t n;
-	uint32_t cycle;
-	bool flushed; /* the record of this cycle has been added */
-} prof = {.lock = {.rank = lockRankProf}, .flushed = true};
+struct memprof prof = {.lock = {.rank = lockRankProf}, .flushed = true};
 
 static void lockprof(void)
 {
@@ -152,8 +134,8 @@ static struct bucket *newbucket(const uintptr_t *pcs, uint32_t n, uint64_t size,
 	memcpy(b->pcs, pcs, n * sizeof(*pcs));
 	b->next = prof.hash[hash % NHASH];
 	prof.hash[hash % NHASH] = b;
-	b->all = prof.all;
-	prof.all = b;
+	b->all = load_rlx(&prof.all);
+	store_rel(&prof.all, b); /* complete before a reader from outside can find it */
 	prof.n++;
 	return b;
 }
@@ -199,7 +181,7 @@ void mProf_Free(struct bucket *b)
 /* With the lock. */
 static void flush(uint32_t cycle)
 {
-	for (struct bucket *b = prof.all; b; b = b->all) {
+	for (struct bucket *b = load_rlx(&prof.all); b; b = b->all) {
 		struct counts *f = &b->future[cycle % FUTURES];
 		b->active.allocs += f->allocs;
 		b->active.frees += f->frees;
@@ -236,7 +218,7 @@ uint32_t memprofile(struct memrecord *records, uint32_t max)
 	uint32_t i = 0;
 	mProf_Flush();
 	lockprof();
-	for (const struct bucket *b = prof.all; b && i < max; b = b->all, i++)
+	for (const struct bucket *b = load_rlx(&prof.all); b && i < max; b = b->all, i++)
 		records[i] = (struct memrecord){
 			b->active.allocs, b->active.frees, b->size, b->pcs, b->npcs};
 	uint32_t n = prof.n;

@@ -5,9 +5,36 @@
 
 #include <stdint.h>
 
-struct bucket;
+#include "base/lock.h"
+
+#define FUTURES 3u
+
 struct mcache;
 struct mspan;
+
+struct counts {
+	uint64_t allocs, frees;
+};
+
+/* What is known of one stack and size: see mprof.c. */
+struct bucket {
+	struct bucket *next; /* of its hash */
+	struct bucket *all;
+	uint64_t hash, size;
+	struct counts active, future[FUTURES];
+	uint32_t npcs;
+	uintptr_t pcs[];
+};
+
+/* mprof.c's own; abi.c tells where it is. */
+extern struct memprof {
+	struct mutex lock;
+	struct bucket **hash; /* NULL before the first sample */
+	struct bucket *_Atomic all;
+	uint32_t n;
+	uint32_t cycle;
+	bool flushed; /* the record of this cycle has been added */
+} prof;
 
 /* p, of s, has been allocated by the owner of c, and c->nextsample bytes were not left. */
 void profilealloc(struct mcache *c, struct mspan *s, void *p);

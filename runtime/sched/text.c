@@ -58,8 +58,6 @@ static _Atomic uint32_t sequence;
 
 /* preempt_amd64.S: stands where libgort stands in the order of the link. */
 extern const char gort_textmark[];
-extern const char __start_gort_text[] __attribute__((visibility("hidden")));
-extern const char __stop_gort_text[] __attribute__((visibility("hidden")));
 
 static bool within(const struct dl_phdr_info *info, uintptr_t pc)
 {

@@ -13,6 +13,10 @@
  */
 void textrefresh(void);
 
+/* The linker's: where libgort's code begins and ends. */
+extern const char __start_gort_text[] __attribute__((visibility("hidden")));
+extern const char __stop_gort_text[] __attribute__((visibility("hidden")));
+
 /* Whether pc is in libgort. Async-signal-safe. */
 bool gorttext(uintptr_t pc);
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * fuzz_gortread.c - the input is the memory of a program on libgort from BASE on, its table at the
- * start: table, goroutines, stacks (by frame pointer, there are no modules) and statistics.
+ * start: table, goroutines, stacks (by frame pointer, there are no modules), statistics and
+ * profiles.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "probes/goheapstat.h"
 #include "probes/gortheap.h"
+#include "probes/gortprofile.h"
 #include "probes/gortsched.h"
 #include "probes/view.h"
 
@@ -58,6 +60,17 @@ static void refresh_view(struct gortread *r, struct target *t)
 	gsnap_free(&s);
 }
 
+static void read_profile(struct gortread *r, enum probe_profile_kind kind)
+{
+	struct gsnap s;
+	gsnap_init(&s, GSNAP_GORT);
+	if (!gortprofile_read(r, kind, &s))
+		for (uint32_t i = 0; i < s.nsamples; i++)
+			if (s.samples[i].stack >= s.nstacks || s.samples[i].visible >= s.nstacks)
+				__builtin_trap();
+	gsnap_free(&s);
+}
+
 static void read_program(const struct tmem *mem, struct gortabi *abi)
 {
 	static struct modules *none;
@@ -84,6 +97,7 @@ static void read_program(const struct tmem *mem, struct gortabi *abi)
 	gsnap_free(&snap);
 	nobody.mem = *mem;
 	refresh_view(&r, &nobody);
+	read_profile(&r, PROBE_PROFILE_HEAP);
 	gortread_close(&r);
 }
 

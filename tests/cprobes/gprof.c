@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gprof.c: a program on libgort whose profiles are read from outside: allocates from several places
+ * and depths, some objects to stay, says "ready" and waits for the name of a directory, into which
+ * it writes its own profiles. For gprof.py.
+ */
+#include <stdio.h>
+#include <gort/debug.h>
+#include <gort/go.h>
+
+#define APART __attribute__((noinline))
+
+struct kept {
+	struct kept *next;
+	char text[1000];
+};
+
+static struct kept *volatile list;
+static void *volatile last;
+
+static APART void keeper(int n)
+{
+	for (int i = 0; i < n; i++) {
+		struct kept *k = gort_new(struct kept);
+		k->next = list;
+		list = k;
+	}
+	__asm__ volatile("");
+}
+
+static APART void dropper(int n)
+{
+	for (int i = 0; i < n; i++)
+		last = gort_new(struct kept);
+	last = NULL;
+	__asm__ volatile("");
+}
+
+static APART void large(int n)
+{
+	for (int i = 0; i < n; i++)
+		last = gort_new_array(char, 100000);
+	__asm__ volatile("");
+}
+
+/* What libgort allocates counts for its caller. */
+static APART void mapper(int n)
+{
+	map(int, int) m = make_map(int, int);
+	for (int i = 0; i < n; i++)
+		map_at(m, i) = i;
+	last = (void *)m;
+	__asm__ volatile("");
+}
+
+static APART void deep(int n)
+{
+	if (n % 20 == 0)
+		keeper(1);
+	if (n)
+		deep(n - 1);
+	__asm__ volatile("");
+}
+
+static void busy(gort_waitgroup *wg)
+{
+	dropper(2000);
+	deep(200);
+	gort_wg_done(wg);
+}
+
+static int write_all(const char *where)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%s/heap.pb.gz", where);
+	int err = gort_heap_profile(path);
+	snprintf(path, sizeof path, "%s/alloc.pb.gz", where);
+	return err ? err : gort_allocs_profile(path);
+}
+
+int gort_main(int argc, char **argv)
+{
+	char where[4000];
+	static gort_waitgroup wg;
+	(void)argc, (void)argv;
+	keeper(500);
+	large(30);
+	gort_gc();
+	gort_wg_add(&wg, 4);
+	for (int i = 0; i < 4; i++)
+		go(busy, &wg);
+	gort_wg_wait(&wg);
+	mapper(1000);
+	gort_gc();
+	dropper(100); /* known to the profile only after the next collection */
+	puts("ready");
+	fflush(stdout);
+	if (scanf("%3999s", where) != 1 || write_all(where))
+		return 1;
+	puts("done");
+	fflush(stdout);
+	return scanf("%3999s", where) == 1;
+}

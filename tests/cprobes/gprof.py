@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Holds the profiles that `gort record` and `gort serve` read out of a program on libgort (gprof.c)
+against those that it writes of itself: each sample's stack, values and label, by `go tool pprof`.
+
+usage: gprof.py GORT GPROF [cores]
+cores: also read out of the core that it leaves behind when it crashes.
+"""
+import glob
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+# What `gort record -e` calls it: what serve does.
+PROFILES = {"heap": "heap", "alloc": "allocs"}
+# Of all objects, what the functions of gprof.c have allocated.
+COUNTS = {"keeper": 544, "dropper": 8000, "large": 30}
+
+
+def check(condition, *what):
+    """Fails the test unless the condition holds."""
+    if not condition:
+        print("FAIL:", *what)
+        sys.exit(1)
+
+
+def run(*argv, code=0):
+    """The standard output and error of a command that is to end with code."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    check(done.returncode == code, *argv, done.returncode, done.stderr)
+    return done.stdout, done.stderr
+
+
+def raw(path):
+    """The lines before the samples, and the samples by addresses and label."""
+    text, _ = run("go", "tool", "pprof", "-raw", "-symbolize=none", path)
+    head, rest = text.split("Samples:\n")
+    samples, locations = rest.split("Locations\n")
+    address = dict(re.findall(r"^ *(\d+): (0x[0-9a-f]+) ", locations, re.M))
+    found, key = {}, None
+    for line in samples.splitlines()[1:]:
+        values = re.match(r" *([-\d ]+): ([\d ]*)$", line)
+        if not values:
+            found[key + (line.strip(),)] = found.pop(key)
+            continue
+        key = tuple(address[n] for n in values.group(2).split())
+        found[key] = [int(v) for v in values.group(1).split()]
+    return re.sub(r"(Time|Duration):.*\n", "", head), samples.splitlines()[0], found
+
+
+def compare(name, ours, theirs):
+    """The two profiles are one."""
+    got, want = raw(ours), raw(theirs)
+    check(got[:2] == want[:2], name, got[:2], want[:2])
+    check(want[2], name, "the program has no samples")
+    for key, values in want[2].items():
+        check(got[2].get(key) == values, name, key, got[2].get(key), values)
+    check(len(got[2]) == len(want[2]), name, "gort invents", set(got[2]) - set(want[2]))
+    print(f"{name}: {len(want[2])} stacks alike")
+
+
+def top(path):
+    """What each function has allocated itself, in objects."""
+    text, _ = run("go", "tool", "pprof", "-sample_index=alloc_objects", "-nodefraction=0", "-top",
+                  path)
+    return {line.split()[5].split(".")[0]: int(line.split()[0])
+            for line in text.splitlines() if re.match(r" +\d+ ", line)}
+
+
+def may_dump():
+    """A core, however large."""
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def cores_come_here():
+    """Whether the kernel writes cores into the folder of the process."""
+    with open("/proc/sys/kernel/core_pattern", encoding="utf-8") as file:
+        pattern = file.read().strip()
+    return pattern and "/" not in pattern and not pattern.startswith("|")
+
+
+def crash(gort, child, where):
+    """Ends the program; its core has the same profile."""
+    child.send_signal(signal.SIGABRT)
+    child.wait()
+    core = glob.glob(f"{where}/*core*")
+    check(len(core) == 1, "no core", os.listdir(where))
+    run(gort, "record", "-q", "-e", "heap", "-o", f"{where}/cored.pb.gz", core[0])
+    compare("heap of the core", f"{where}/cored.pb.gz", f"{where}/heap.pb.gz")
+
+
+def judge(gort, program, rate, where, symbols):
+    """One run of the program, which samples one byte in `rate`."""
+    env = dict(os.environ, GORT_DEBUG=f"memprofilerate={rate}", ASAN_OPTIONS="detect_leaks=0")
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          env=env, cwd=where, preexec_fn=may_dump) as child:
+        check(child.stdout.readline() == "ready\n", "the program does not start")
+        pid = str(child.pid)
+        if rate == 0:
+            _, said = run(gort, "record", "-e", "heap", "-o", f"{where}/none.pb.gz", pid, code=5)
+            check("records no allocations" in said and "memprofilerate=0" in said, said)
+            child.kill()
+            return
+        for event in PROFILES if rate == 1 else ["heap"]:
+            run(gort, "record", "-q", "-e", event, "-o", f"{where}/ours-{event}.pb.gz", pid)
+        if rate == 1:
+            serve(gort, pid, where)
+        child.stdin.write(f"{where}\n")
+        child.stdin.flush()
+        check(child.stdout.readline() == "done\n", "the program writes nothing")
+        compare("heap", f"{where}/ours-heap.pb.gz", f"{where}/heap.pb.gz")
+        if rate == 1:
+            compare("alloc", f"{where}/ours-alloc.pb.gz", f"{where}/alloc.pb.gz")
+            compare("served heap", f"{where}/served-heap.pb.gz", f"{where}/heap.pb.gz")
+        if rate != 1 and "cores" in sys.argv and cores_come_here():
+            crash(gort, child, where)
+            return
+        child.stdin.close()
+        check(child.wait() == 0, "the program was harmed", child.returncode)
+    if rate == 1 and symbols:
+        found = top(f"{where}/ours-heap.pb.gz")
+        for name, count in COUNTS.items():
+            check(found.get(name) == count, name, found)
+
+
+def serve(gort, pid, where):
+    """Fetches each profile of `gort serve`, and its text."""
+    with subprocess.Popen([gort, "serve", pid], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as server:
+        said = ""
+        while not (url := re.search(r"http://[^/ ]+/debug/pprof/", said)):
+            line = server.stdout.readline()
+            check(line, "gort serve ends", said, server.stderr.read() if not line else "")
+            said += line
+        for name in PROFILES.values():
+            with urllib.request.urlopen(url.group(0) + name) as answer:
+                with open(f"{where}/served-{name}.pb.gz", "wb") as out:
+                    out.write(answer.read())
+            with urllib.request.urlopen(url.group(0) + name + "?debug=1") as answer:
+                text = answer.read().decode()
+                check(text.startswith("heap profile: ") and "# runtime.MemStats" in text, text)
+        server.send_signal(signal.SIGINT)
+        server.communicate()
+
+
+def main():
+    if len(sys.argv) not in (3, 4):
+        sys.exit(__doc__)
+    gort, program = (os.path.abspath(path) for path in sys.argv[1:3])
+    with tempfile.TemporaryDirectory() as where:
+        os.environ["PPROF_TMPDIR"] = where
+        stripped = program.endswith("-stripped")
+        for rate in (1, 4096, 0):
+            judge(gort, program, rate, where, not stripped)
+
+
+if __name__ == "__main__":
+    main()
