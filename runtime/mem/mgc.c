@@ -141,13 +141,11 @@ static double partof(const struct cycle *c, int64_t ns)
 	return all > 0 ? (double)ns / all : 1;
 }
 
-static void account(struct gctimes t, int64_t now)
+static void account(struct gctimes t)
 {
 	gccycles.assist += t.assisted;
 	gccycles.dedicated += t.background;
 	gccycles.idle += t.idle;
-	gccycles.total += (now - gccycles.accounted) * gomaxprocs;
-	gccycles.accounted = now;
 }
 
 /* In a stop: everything is marked. */
@@ -164,7 +162,7 @@ static void finish(struct cycle *c)
 	paceend(marked, partof(c, c->cpu.assisted), partof(c, c->cpu.idle), c->concurrent);
 	sweepbegin(gcpace.goal - marked);
 	mProf_NextCycle();
-	account(c->cpu, c->end);
+	account(c->cpu);
 	gccycles.forced += c->forced;
 	gccycles.last = c->end;
 	xadd_acqrel(&gccycles.n, 1);
@@ -196,10 +194,16 @@ static uint64_t walltime(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-/* Lets all go on after a pause that began then. */
+/*
+ * Lets all go on after a pause that began then. The time of all Ps goes on to its end here, so that
+ * what collecting took is never more.
+ */
 static void restart(int64_t begin)
 {
-	gc.lastpause = gcrestart() - begin;
+	int64_t end = gcrestart();
+	gccycles.total += (end - gccycles.accounted) * gomaxprocs;
+	gccycles.accounted = end;
+	gc.lastpause = end - begin;
 	gccycles.paused += gc.lastpause;
 	gccycles.pause += gc.lastpause * gomaxprocs;
 	gc.pauses[gc.cycle.number % NPAUSE] += (uint64_t)gc.lastpause;
