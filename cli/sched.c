@@ -84,25 +84,29 @@ static void not_measured(struct latency *l)
 	snprintf(l->why_not, sizeof l->why_not, "%s", l->err.what);
 }
 
-static void look(struct target *t, struct puse *use)
+/* False when it has ended: compare() says so. */
+static bool look(struct target *t, struct puse *use)
 {
 	struct gsnap_err err = {0};
 	struct gsnap s;
-	if (!probe_snapshot(t->probe, PROBE_PS | PROBE_NO_GS, &s, &err))
+	bool there = !probe_snapshot(t->probe, PROBE_PS | PROBE_NO_GS, &s, &err);
+	if (there)
 		puse_look(use, &s);
 	gsnap_free(&s);
+	return there;
 }
 
 /* Looks at the Ps for so long, or until Ctrl-C or the target's end. Returns how long it was. */
 static int64_t watch(struct target *t, int64_t ns, struct puse *use)
 {
 	int64_t start = monotonic_now(), passed = 0, step, slept;
+	bool there;
 	do {
 		step = ns - passed < LOOK_NS ? ns - passed : LOOK_NS;
 		slept = interrupt_sleep(step);
-		look(t, use);
+		there = look(t, use);
 		passed = monotonic_now() - start;
-	} while (passed < ns && slept >= step);
+	} while (there && passed < ns && slept >= step);
 	return passed;
 }
 

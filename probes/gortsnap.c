@@ -175,11 +175,8 @@ int gortsnap_waits(struct gortsnap *s, struct gsnap *out)
 /* What failed, in words; error of a read that does not say so by itself. */
 static int tell(struct gortsnap *s, int error, struct gsnap_err *err)
 {
-	if (error == -EFAULT && !modules_alive(s->ms)) {
-		fail(err, -ESRCH, s->t, "the process has ended");
-		err->code = 3;
+	if (error == -EFAULT && !modules_alive(s->ms))
 		return -ESRCH;
-	}
 	if (error == -EFAULT)
 		return fail(err, error, s->t, "its list of goroutines is not readable");
 	return error ? fail(err, error, s->t, "out of memory") : 0;

@@ -54,6 +54,29 @@ int lookslike_gone(const struct target *t, struct gsnap_err *err)
 	return -ESRCH;
 }
 
+int lookslike_ended(const struct target *t, const struct procinfo *info, struct gsnap_err *err)
+{
+	err->code = 3;
+	snprintf(err->what, sizeof err->what, "%s (%s) has ended", t->name, info->comm);
+	DIR *dir = opendir(t->proc);
+	size_t n = 0;
+	for (struct dirent *e; dir && n < GSNAP_TRIES && (e = readdir(dir));) {
+		struct target other = *t;
+		struct procinfo now;
+		other.pid = atoi(e->d_name);
+		if (other.pid <= 0 || other.pid == t->pid || procfs_read(&other, &now) ||
+			now.state == 'Z' || strcmp(now.comm, info->comm))
+			continue;
+		snprintf(err->tries[n++], sizeof err->tries[0], "pid %d      (%.60s as well)",
+			other.pid, now.comm);
+	}
+	if (dir)
+		closedir(dir);
+	if (n == 0)
+		snprintf(err->tries[0], sizeof err->tries[0], "gort ps");
+	return -ESRCH;
+}
+
 static int yama_scope(const struct target *t)
 {
 	char path[160];
@@ -159,11 +182,9 @@ static bool other_machine(const struct target *t, struct gsnap_err *err)
 
 static int zombie(const struct target *t, const struct procinfo *info, struct gsnap_err *err)
 {
-	err->code = 3;
-	snprintf(err->what, sizeof err->what, "%s (%s) has ended", t->name, info->comm);
 	snprintf(err->why, sizeof err->why,
 		"it is a zombie: listed until its parent has asked for its exit code");
-	return -ESRCH;
+	return lookslike_ended(t, info, err);
 }
 
 int lookslike_foreign(const struct target *t, const struct procinfo *info, struct gsnap_err *err)

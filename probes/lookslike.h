@@ -7,6 +7,8 @@
 
 /* Code 3: no process has this pid. Returns -ESRCH. */
 int lookslike_gone(const struct target *t, struct gsnap_err *err);
+/* Code 3: it was there and has ended; names others that are called the same. Returns -ESRCH. */
+int lookslike_ended(const struct target *t, const struct procinfo *info, struct gsnap_err *err);
 /* Code 4: the kernel refused, with the remedy for this machine. Returns -EPERM. */
 int lookslike_forbidden(
 	const struct target *t, const struct procinfo *info, int error, struct gsnap_err *err);

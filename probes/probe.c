@@ -65,13 +65,13 @@ static int explain(struct probe *p, int error, struct gsnap_err *err)
 		return error;
 	}
 	if (procfs_read(&p->t, &now))
-		return lookslike_gone(&p->t, err);
+		return lookslike_ended(&p->t, &p->info, err);
 	if (now.kernel_thread || now.state == 'Z')
 		return lookslike_foreign(&p->t, &now, err);
 	if (error == -EPERM || error == -EACCES)
 		return lookslike_forbidden(&p->t, &p->info, -error, err);
 	if (error == -ESRCH)
-		return lookslike_gone(&p->t, err);
+		return lookslike_ended(&p->t, &p->info, err);
 	err->code = 1;
 	snprintf(err->what, sizeof err->what, "cannot read %s (%s): %s", p->t.name, p->info.comm,
 		strerror(-error));
@@ -287,6 +287,8 @@ int probe_snapshot(struct probe *p, unsigned what, struct gsnap *out, struct gsn
 				    : gortsnap_read(p->gort, what, out, err);
 	if (!e && p->t.core)
 		out->when = last_noted(p, out);
+	else if (!e && p->t.read_errno) /* figures alone would all be unknown, and no failure */
+		e = -p->t.read_errno;
 	return e ? explain(p, e, err) : 0;
 }
 

@@ -65,6 +65,8 @@ static void read_by_file(void *ctx, struct tmem_read_at *reads, size_t n)
 		struct tmem_read_at *r = &reads[i];
 		ssize_t got = t->memfd < 0 ? -1 : pread(t->memfd, r->buf, r->len, (off_t)r->at.v);
 		r->ok = got == (ssize_t)r->len;
+		if (got == 0 && r->len)
+			t->read_errno = ESRCH; /* it has no memory any more */
 		t->reads++;
 		t->bytes += got > 0 ? (size_t)got : 0;
 	}

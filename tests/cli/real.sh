@@ -98,6 +98,31 @@ gone)
 	expect 3 "$gort" stacks no-such-process-name
 	message no-such-process-name
 	;;
+ends)
+	# It ends while it is looked at; another one goes on that is called the same.
+	go_target
+	twin=$pid
+	for command in "gc --watch -d 10ms" "top --batch -d 10ms" "sched -d 1000s --without bpf"; do
+		"$work/$name" >"$work/ready2" &
+		pid=$!
+		pids+=("$pid")
+		soon "$work/ready2" ready
+		# shellcheck disable=SC2086 # words
+		"$gort" $command "$pid" >"$work/out" 2>"$work/err" &
+		mine=$!
+		pids+=("$mine")
+		if [ "${command%% *}" = sched ]; then
+			soon "/proc/$mine/syscall" '^271 ' # ppoll: between two looks
+		else
+			soon "$work/out" '[0-9]'
+		fi
+		kill -KILL "$pid"
+		wait "$mine"
+		[ $? = 3 ] || fail "$command: exit $?, not 3"
+		grep -q "^gort: pid $pid ($name) has ended" "$work/err" || fail "no message"
+		grep -q "^  try:  pid $twin      ($name as well)" "$work/err" || fail "not: $twin"
+	done
+	;;
 notgo)
 	sleep 60 &
 	pids+=($!)
