@@ -51,7 +51,15 @@ static void json_rate(struct json *j, const char *key, int64_t d, int64_t ns)
 		jw_num(j, key, (double)d * 1e9 / ns);
 }
 
-static void json_stats(struct json *j, const struct gsnap_stats *st, const struct rates *r)
+static void json_percent(struct json *j, const char *key, double percent)
+{
+	if (percent < 0)
+		jw_str(j, key, NULL);
+	else
+		jw_num(j, key, percent);
+}
+
+static void json_sched(struct json *j, const struct gsnap_stats *st, const struct rates *r)
 {
 	jw_object(j, "sched");
 	jw_int(j, "gomaxprocs", st->gomaxprocs);
@@ -60,12 +68,21 @@ static void json_stats(struct json *j, const struct gsnap_stats *st, const struc
 	jw_int(j, "threads", st->threads);
 	jw_int(j, "idle_m", st->idle_m);
 	jw_int(j, "runq", st->runq);
+	jw_int(j, "runq_longest", st->runq_longest);
+	jw_int(j, "runq_longest_p", st->runq_longest_p);
 	json_rate(j, "steals_per_s", r->steals, r->ns);
 	json_rate(j, "preempts_per_s", r->preempts, r->ns);
 	json_hist(j, "wait", &r->wait);
 	json_rate(j, "mutex_wait_ns_per_s", r->mutex_wait, r->ns);
 	jw_close_object(j);
+}
+
+static void json_gc(struct json *j, const struct topdata *d)
+{
+	const struct gsnap_stats *st = &d->now.stats;
+	const struct rates *r = &d->rates;
 	jw_object(j, "gc");
+	jw_int(j, "heap_marked_bytes", d->now.gc.marked);
 	jw_int(j, "heap_live_bytes", st->heap_live);
 	jw_int(j, "heap_goal_bytes", st->heap_goal);
 	jw_int(j, "heap_inuse_bytes", st->heap_inuse);
@@ -73,9 +90,12 @@ static void json_stats(struct json *j, const struct gsnap_stats *st, const struc
 	jw_int(j, "limit_bytes", st->mem_limit == INT64_MAX ? GSNAP_UNKNOWN : st->mem_limit);
 	jw_int(j, "cycles", st->num_gc);
 	json_rate(j, "cycles_per_s", r->gc, r->ns);
+	json_percent(j, "cpu_percent", d->gc_percent);
+	jw_int(j, "pause_a_cycle_ns", d->gc_stop);
 	jw_int(j, "pause_total_ns", st->gc_pause_total_ns);
 	jw_int(j, "alloc_bytes", st->total_alloc);
 	json_rate(j, "alloc_bytes_per_s", r->alloc, r->ns);
+	json_rate(j, "allocs_per_s", r->allocs, r->ns);
 	jw_close_object(j);
 }
 
@@ -134,7 +154,8 @@ static void print_json(struct out *out, const struct topdata *d)
 		jw_uint(&j, category_names[c], d->count[c]);
 	json_rate(&j, "per_s", r->goroutines, r->ns);
 	jw_close_object(&j);
-	json_stats(&j, &s->stats, r);
+	json_sched(&j, &s->stats, r);
+	json_gc(&j, d);
 	json_groups(&j, d);
 	jw_end(&j);
 }

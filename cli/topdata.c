@@ -82,6 +82,7 @@ static struct rates rates_between(const struct topsample *a, const struct topsam
 		.steals = delta(a->stats.steals, b->stats.steals),
 		.preempts = delta(a->preempts, b->preempts),
 		.alloc = delta(a->stats.total_alloc, b->stats.total_alloc),
+		.allocs = delta(a->gc.allocs, b->gc.allocs),
 		.gc = delta(a->stats.num_gc, b->stats.num_gc),
 		.mutex_wait = delta(a->mutex_wait, b->mutex_wait),
 		.wait = gsnap_hist_since(&a->wait, &b->wait)};
@@ -92,6 +93,19 @@ double cpu_percent(const struct rates *r)
 	if (r->cpu_ns == GSNAP_UNKNOWN || r->cpu_window_ns <= 0)
 		return -1;
 	return 100.0 * r->cpu_ns / r->cpu_window_ns;
+}
+
+/* The runtime brings these up to date when a cycle ends: until the next one they stay. */
+static void last_cycles(struct topdata *d, const struct gsnap_gc *a)
+{
+	const struct gsnap_gc *b = &d->now.gc;
+	int64_t all = delta(a->cpu_total, b->cpu_total), gc = delta(a->cpu_gc, b->cpu_gc);
+	int64_t cycles = delta(a->cycles, b->cycles);
+	int64_t stopped = delta(a->pause_total_ns, b->pause_total_ns);
+	if (all > 0 && gc != GSNAP_UNKNOWN)
+		d->gc_percent = 100.0 * (double)gc / (double)all;
+	if (cycles > 0 && stopped != GSNAP_UNKNOWN)
+		d->gc_stop = stopped / cycles;
 }
 
 static int64_t own_cpu_ns(void)
@@ -136,7 +150,8 @@ static void remember(struct topdata *d)
 
 void topdata_init(struct topdata *d, const struct opts *o, struct target *t)
 {
-	*d = (struct topdata){.o = o, .t = t, .own_cpu = -1};
+	*d = (struct topdata){
+		.o = o, .t = t, .own_cpu = -1, .gc_percent = -1, .gc_stop = GSNAP_UNKNOWN};
 	livegroups_by(&d->groups, BY_ALL);
 }
 
@@ -170,10 +185,12 @@ int topdata_refresh(struct topdata *d, struct gsnap_err *err)
 	d->now.wait = d->view.s.sched.wait;
 	d->now.mutex_wait = d->view.s.sched.mutex_wait_ns;
 	d->now.preempts = d->view.s.sched.preempts;
+	d->now.gc = d->view.s.gc;
 	d->now.total = 0;
 	for (int c = 0; c < NCATEGORIES; c++)
 		d->now.total += d->count[c];
 	d->rates = rates_between(first ? &d->now : &before, &d->now);
+	last_cycles(d, &before.gc);
 	topnotes_refresh(&d->notes, d);
 	if (!first)
 		remember(d);

@@ -33,11 +33,13 @@ struct topsample {
 	struct gsnap_hist wait; /* runnable until it runs; since the start of the process */
 	int64_t mutex_wait;     /* ns that goroutines have waited for locks, in all */
 	int64_t preempts;
+	struct gsnap_gc gc;
 	struct procstat ps;
 };
 
 struct rates {
-	int64_t ns, cpu_ns, cpu_window_ns, goroutines, steals, preempts, alloc, gc, mutex_wait;
+	int64_t ns, cpu_ns, cpu_window_ns, goroutines, steals, preempts, alloc, allocs, gc,
+		mutex_wait;
 	struct gsnap_hist wait;
 };
 
@@ -55,7 +57,10 @@ struct topdata {
 	uint32_t count[NCATEGORIES + 1];
 	struct topsample now;
 	struct rates rates;
-	double own_cpu; /* cores that gort itself used since then, < 0: not yet known */
+	/* Of the last cycles seen to end, at first of all: CPU of the collector, < 0: not known. */
+	double gc_percent;
+	int64_t gc_stop; /* ns that the world stood still for one */
+	double own_cpu;  /* cores that gort itself used since then, < 0: not yet known */
 	int64_t own_at, own_ns;
 	double history[NSERIES][HISTORY]; /* oldest first, < 0 where nothing is known */
 	int nhistory;

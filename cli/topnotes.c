@@ -197,11 +197,21 @@ static void add_up(struct groupnote *g, const struct topnote *note, enum topchor
 	g->waiting++;
 }
 
+/* Whether a note still holds: the goroutine is there, and if for a lock, it waits for one. */
+static bool holds(const struct topdata *d, const struct topnote *note, enum topchore which)
+{
+	const struct livegroups *lg = &d->groups;
+	uint32_t e = note->entry;
+	if (e >= lg->nof || d->view.s.gs[e].id != note->goid || lg->of[e] >= lg->n)
+		return false;
+	return which == CHORE_LOCKS ? d->category[e] == CAT_SEMA
+				    : d->view.s.gs[e].status != GSTATUS_DEAD;
+}
+
 /* Groups change with each refresh, notes do not: they are added up anew. */
 void topnotes_group(struct topnotes *notes, const struct topdata *d)
 {
 	const struct livegroups *lg = &d->groups;
-	const struct gsnap *s = &d->view.s;
 	notes->ngroups = 0;
 	free(notes->group);
 	notes->group = calloc(lg->n + 1, sizeof *notes->group);
@@ -211,10 +221,8 @@ void topnotes_group(struct topnotes *notes, const struct topdata *d)
 	for (int which = 0; which < NCHORES; which++)
 		for (size_t i = 0; i < notes->n[which]; i++) {
 			const struct topnote *note = &notes->v[which][i];
-			uint32_t e = note->entry;
-			if (e < lg->nof && s->gs[e].id == note->goid &&
-				s->gs[e].status != GSTATUS_DEAD && lg->of[e] < lg->n)
-				add_up(&notes->group[lg->of[e]], note, which);
+			if (holds(d, note, which))
+				add_up(&notes->group[lg->of[note->entry]], note, which);
 		}
 }
 

@@ -3,8 +3,8 @@
  * toppage.c - what `gort top` shows, line by line, for a terminal of any width and for --once.
  *
  * A line that is too narrow for all of its parts leaves out the last ones, never half of one. "!"
- * marks trouble, in words and not by colour alone: more goroutines ready to run than the Ps get
- * through soon, or a heap that its limit leaves no room.
+ * marks trouble, in words and not by colour alone: more goroutines ready to run than the Ps, or one
+ * of them, get through soon, or a heap that its limit leaves no room.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -61,10 +61,12 @@ static void cpu_line(struct page *p, const struct topdata *d)
 		snprintf(percent, sizeof percent, "%.0f%%", cpu);
 	page_line(p, CELL_PLAIN, "CPU   [%s] %s of %s P (%s idle)", bar, percent,
 		human_count(st->gomaxprocs).s, human_count(st->idle_p).s);
-	page_more(p, "   threads %s (%s run, %s syscall, %s spinning, %s idle)",
-		human_count(d->now.ps.threads).s, human_count(d->count[CAT_RUN]).s,
-		human_count(d->count[CAT_SYSCALL]).s, human_count(st->spinning_m).s,
-		human_count(st->idle_m).s);
+	if (!page_more(p, "   threads %s (%s run, %s syscall, %s spinning, %s idle)",
+		    human_count(d->now.ps.threads).s, human_count(d->count[CAT_RUN]).s,
+		    human_count(d->count[CAT_SYSCALL]).s, human_count(st->spinning_m).s,
+		    human_count(st->idle_m).s))
+		page_more(p, "   threads %s (%s run)", human_count(d->now.ps.threads).s,
+			human_count(d->count[CAT_RUN]).s);
 	spark(p, d, SERIES_CPU);
 }
 
@@ -82,14 +84,18 @@ static void goroutine_line(struct page *p, const struct topdata *d)
 static void sched_line(struct page *p, const struct topdata *d)
 {
 	const struct gsnap_stats *st = &d->now.stats;
-	bool trouble = st->runq != GSNAP_UNKNOWN && st->gomaxprocs != GSNAP_UNKNOWN &&
-		       st->runq > QUEUE_PER_P * st->gomaxprocs;
+	bool many = st->runq != GSNAP_UNKNOWN && st->gomaxprocs != GSNAP_UNKNOWN &&
+		    st->runq > QUEUE_PER_P * st->gomaxprocs;
+	bool uneven = st->runq_longest > QUEUE_PER_P;
 	const struct gsnap_hist *wait = &d->rates.wait;
-	page_line(p, trouble ? CELL_TROUBLE : CELL_PLAIN, "SCHED wait p50 %s  p99 %s  max %s",
-		human_time(gsnap_hist_quantile(wait, 0.5)).s,
+	page_line(p, many || uneven ? CELL_TROUBLE : CELL_PLAIN,
+		"SCHED wait p50 %s  p99 %s  max %s", human_time(gsnap_hist_quantile(wait, 0.5)).s,
 		human_time(gsnap_hist_quantile(wait, 0.99)).s,
 		human_time(gsnap_hist_quantile(wait, 1)).s);
-	page_more(p, "   runq %s%s", human_count(st->runq).s, trouble ? " ! long queue" : "");
+	page_more(p, "   runq %s%s", human_count(st->runq).s, many ? " ! long queue" : "");
+	if (st->runq_longest > 0)
+		page_more(p, " (P%d: %s%s)", (int)st->runq_longest_p,
+			human_count(st->runq_longest).s, uneven ? " !" : "");
 	page_more(p, "   steals %s", human_rate(d->rates.steals, d->rates.ns).s);
 	page_more(p, "   preempt %s", human_rate(d->rates.preempts, d->rates.ns).s);
 }
@@ -104,22 +110,41 @@ static struct human limit(int64_t bytes)
 	return bytes == INT64_MAX ? (struct human){"none"} : human_bytes(bytes);
 }
 
+struct human top_gc_percent(const struct topdata *d)
+{
+	struct human h = {"-"};
+	if (d->gc_percent >= 0)
+		snprintf(h.s, sizeof h.s, "%.1f%%", d->gc_percent);
+	return h;
+}
+
+static struct human objects_per_second(const struct rates *r)
+{
+	if (r->allocs == GSNAP_UNKNOWN || r->ns <= 0)
+		return human_count(GSNAP_UNKNOWN);
+	return human_count((int64_t)((double)r->allocs * 1e9 / (double)r->ns));
+}
+
 static void gc_lines(struct page *p, const struct topdata *d)
 {
 	const struct gsnap_stats *st = &d->now.stats;
 	bool trouble = st->mem_limit != GSNAP_UNKNOWN && st->mem_limit != INT64_MAX &&
 		       st->heap_live > st->mem_limit / 100 * 95;
 	page_line(p, trouble ? CELL_TROUBLE : CELL_PLAIN, "GC    live %s%s",
-		human_bytes(st->heap_live).s, trouble ? " ! at its limit" : "");
+		human_bytes(d->now.gc.marked).s, trouble ? " ! at its limit" : "");
 	page_more(p, "  goal %s (GOGC %s)", human_bytes(st->heap_goal).s, gogc(st->gc_percent).s);
 	page_more(p, "  limit %s", limit(st->mem_limit).s);
 	page_more(p, "  cycles %s (%s)", human_count(st->num_gc).s,
 		human_rate(d->rates.gc, d->rates.ns).s);
+	page_more(p, "  mark %s cpu", top_gc_percent(d).s);
+	page_more(p, "  stop %s", human_time(d->gc_stop).s);
 	spark(p, d, SERIES_LIVE);
-	page_line(p, CELL_PLAIN, "ALLOC %s", human_byte_rate(d->rates.alloc, d->rates.ns).s);
-	page_more(p, "   in use %s", human_bytes(st->heap_inuse).s);
-	page_more(p, "   pauses %s", human_time(st->gc_pause_total_ns).s);
+	page_line(p, CELL_PLAIN, "ALLOC %s  %s obj/s",
+		human_byte_rate(d->rates.alloc, d->rates.ns).s, objects_per_second(&d->rates).s);
 	page_more(p, "   MUTEX wait %s", human_time_rate(d->rates.mutex_wait, d->rates.ns).s);
+	page_more(p, "   now %s", human_bytes(st->heap_live).s);
+	page_more(p, "  in use %s", human_bytes(st->heap_inuse).s);
+	page_more(p, "   pauses %s", human_time(st->gc_pause_total_ns).s);
 	spark(p, d, SERIES_ALLOC);
 }
 
@@ -263,10 +288,11 @@ void top_reasons(struct page *p, const struct topdata *d)
 		int64_t value;
 		const char *name;
 	} all[] = {{st->gomaxprocs, "P"}, {st->idle_m, "idle M"}, {st->runq, "runq"},
-		{st->idle_p, "idle P"}, {st->spinning_m, "spinning M"}, {st->heap_live, "live"},
-		{st->heap_goal, "goal"}, {st->gc_percent, "GOGC"}, {st->mem_limit, "limit"},
-		{st->heap_inuse, "in use"}, {st->num_gc, "cycles"},
+		{st->idle_p, "idle P"}, {st->spinning_m, "spinning M"}, {d->now.gc.marked, "live"},
+		{st->heap_live, "now"}, {st->heap_goal, "goal"}, {st->gc_percent, "GOGC"},
+		{st->mem_limit, "limit"}, {st->heap_inuse, "in use"}, {st->num_gc, "cycles"},
 		{st->gc_pause_total_ns, "pauses"}, {st->total_alloc, "alloc"},
+		{d->now.gc.allocs, "objects"}, {d->now.gc.cpu_gc, "mark"},
 		{d->now.wait.known ? 0 : GSNAP_UNKNOWN, "wait"}, {d->now.mutex_wait, "MUTEX wait"},
 		{d->now.preempts, "preempt"}};
 	const char *sep = "-: ";
@@ -283,6 +309,8 @@ void top_reasons(struct page *p, const struct topdata *d)
 	}
 	if (sep[0] != '-')
 		page_more(p, ": %s", why);
+	if (d->now.gc.cycles == 0)
+		page_line(p, CELL_DIM, "-: mark, stop: no cycle has run yet");
 	if (d->rates.wait.known && !gsnap_hist_total(&d->rates.wait))
 		page_line(p, CELL_DIM,
 			"-: wait: none of those that are measured, one in %s, was due",

@@ -3,6 +3,7 @@
 #ifndef GORT_CLI_TOPPAGE_H
 #define GORT_CLI_TOPPAGE_H
 
+#include "human.h"
 #include "page.h"
 #include "topdata.h"
 
@@ -20,6 +21,8 @@ void top_header(struct page *p, const struct topdata *d, const char *remark);
 void top_table_head(struct page *p, const struct topdata *d, const struct top_columns *c);
 void top_table_row(struct page *p, const struct topdata *d, const struct top_columns *c,
 	const struct livegroup *g);
+/* CPU of the collector, of all the Ps could have used. */
+struct human top_gc_percent(const struct topdata *d);
 /* A row matches when what it shows contains the text, in whatever case. */
 bool top_row_matches(const struct topdata *d, const struct livegroup *g, const char *text);
 /* Why numbers are missing: each reason once, for all it covers. */

@@ -26,6 +26,7 @@
 #define REFRESH_NS INT64_C(1000000000)
 #define MIN_COLS   40
 #define MIN_ROWS   10
+#define WIDE_COLS  140 /* from there on the footer has words */
 
 enum view { VIEW_TABLE, VIEW_GROUP, VIEW_THREADS, VIEW_GC, VIEW_HELP };
 enum sort { SORT_COUNT, SORT_WAIT, SORT_STATE, NSORTS };
@@ -148,13 +149,16 @@ static void gc_page(struct ui *u)
 	const struct gsnap_stats *st = &u->d->now.stats;
 	const struct rates *r = &u->d->rates;
 	struct human none = {"none"}, off = {"off"};
-	gc_row(u, "live heap", human_bytes(st->heap_live), SERIES_LIVE);
+	gc_row(u, "live heap", human_bytes(u->d->now.gc.marked), NSERIES);
+	gc_row(u, "now", human_bytes(st->heap_live), SERIES_LIVE);
 	gc_row(u, "goal", human_bytes(st->heap_goal), NSERIES);
 	gc_row(u, "GOGC", st->gc_percent == -1 ? off : human_count(st->gc_percent), NSERIES);
 	gc_row(u, "limit", st->mem_limit == INT64_MAX ? none : human_bytes(st->mem_limit), NSERIES);
 	gc_row(u, "in use", human_bytes(st->heap_inuse), NSERIES);
 	gc_row(u, "cycles", human_count(st->num_gc), NSERIES);
 	gc_row(u, "cycles a second", human_rate(r->gc, r->ns), SERIES_GC);
+	gc_row(u, "cpu of the cycles", top_gc_percent(u->d), NSERIES);
+	gc_row(u, "stops of a cycle", human_time(u->d->gc_stop), NSERIES);
 	gc_row(u, "pauses in all", human_time(st->gc_pause_total_ns), NSERIES);
 	gc_row(u, "allocated in all", human_bytes(st->total_alloc), NSERIES);
 	gc_row(u, "allocation", human_byte_rate(r->alloc, r->ns), SERIES_ALLOC);
@@ -182,9 +186,9 @@ static void help_page(struct ui *u)
 		"\n"
 		"-          a number that cannot be had; m says why\n"
 		">          a wait of at least that long\n"
-		"!          trouble: more than 16 runnable goroutines a P; heap over 95 % of its "
-		"limit;\n"
-		"           goroutines that can never go on\n";
+		"!          trouble: more than 16 runnable goroutines a P, or in the queue of "
+		"one;\n"
+		"           heap over 95 % of its limit; goroutines that can never go on\n";
 	page_text(&u->body, text, sizeof text - 1);
 }
 
@@ -203,6 +207,12 @@ static void footer(const struct ui *u, char *buf, size_t size)
 		snprintf(buf, size, " /%s_   enter: keep   esc: all rows", u->filter);
 	else if (u->message[0])
 		snprintf(buf, size, " %s", u->message);
+	else if (u->view == VIEW_TABLE && u->screen.cols >= WIDE_COLS)
+		snprintf(buf, size,
+			" enter stacks  / filter  s sort:%s  g group by:%s  t threads  c channels  "
+			"m gc  l leaks  r record  %s  w write json  ? help  q quit",
+			sorts[u->sort], names[u->d->groups.by],
+			u->frozen ? "f FROZEN" : "f freeze");
 	else if (u->view == VIEW_TABLE)
 		snprintf(buf, size,
 			" enter / s:%s g:%s t:threads c:chans m:gc l:leaks r:rec %s w:json ? q",

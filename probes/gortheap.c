@@ -296,7 +296,7 @@ static bool ever_allocated(const struct gortread *r, struct sums *sum)
 static void read_memory(const struct gortread *r, struct gsnap_gc *gc)
 {
 	struct gortheap h;
-	struct sums now = {0}, ever;
+	struct sums now = {0};
 	int64_t size = (int64_t)page_size(r), used = heap_pages(r, "mheap.pagesused");
 	int64_t mapped = heap_pages(r, "mheap.pagesmapped"),
 		clean = heap_pages(r, "mheap.pagesclean");
@@ -311,10 +311,6 @@ static void read_memory(const struct gortread *r, struct gsnap_gc *gc)
 		if (used != GSNAP_UNKNOWN && gc->object_bytes >= 0 &&
 			used * size >= gc->object_bytes)
 			gc->unused_bytes = used * size - gc->object_bytes;
-	}
-	if (ever_allocated(r, &ever)) {
-		gc->allocs = believed(ever.objects);
-		gc->alloc_bytes = believed(ever.bytes);
 	}
 }
 
@@ -335,9 +331,10 @@ static void read_cpu(const struct gortread *r, struct gsnap_gc *gc)
 	gc->cpu_gc = believed(sum);
 }
 
-void gortheap_gc(const struct gortread *r, struct gsnap_gc *gc)
+void gortheap_counters(const struct gortread *r, struct gsnap_gc *gc)
 {
 	bool known;
+	struct sums ever;
 	int32_t percent = (int32_t)variable(r, "gcController.gcPercent", &known);
 	gc->gc_percent = !known ? GSNAP_UNKNOWN : percent < 0 ? -1 : percent;
 	gc->marked = figure(r, "gcController.heapMarked");
@@ -356,6 +353,15 @@ void gortheap_gc(const struct gortread *r, struct gsnap_gc *gc)
 	read_cpu(r, gc);
 	gortsched_hist(r, "sched.stwTotalTimeGC", &gc->pauses);
 	gortsched_hist(r, "sched.stwStoppingTimeGC", &gc->stopping);
+	if (ever_allocated(r, &ever)) {
+		gc->allocs = believed(ever.objects);
+		gc->alloc_bytes = believed(ever.bytes);
+	}
+}
+
+void gortheap_gc(const struct gortread *r, struct gsnap_gc *gc)
+{
+	gortheap_counters(r, gc);
 	read_memory(r, gc);
 }
 

@@ -47,6 +47,8 @@ int gortheap_walk(const struct gortheap *h, gortheap_each each, void *arg);
 
 /* Fills what libgort publishes of its collector and leaves the rest GSNAP_UNKNOWN. */
 void gortheap_gc(const struct gortread *r, struct gsnap_gc *gc);
+/* The same but for what takes a walk over the heap: objects and unused memory. */
+void gortheap_counters(const struct gortread *r, struct gsnap_gc *gc);
 /* The same of the general statistics; cheap: nothing is counted. */
 void gortheap_stats(const struct gortread *r, struct gsnap_stats *st);
 

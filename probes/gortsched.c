@@ -71,22 +71,33 @@ static int64_t plus(int64_t a, int64_t b)
 
 /* ---- statistics ---- */
 
+struct psum {
+	int64_t n, runq, steals, longest, longest_p;
+};
+
 static void sum_p(const struct gortread *r, taddr at, const struct gsnap_p *p, void *arg)
 {
-	struct gsnap_p *sum = arg;
+	struct psum *sum = arg;
+	int64_t len = (p->runq == GSNAP_UNKNOWN ? 0 : p->runq) + p->next;
 	(void)r, (void)at;
-	sum->runq += p->runq == GSNAP_UNKNOWN ? 0 : p->runq;
-	sum->runq += p->next;
+	sum->runq += len;
+	if (len > sum->longest) {
+		sum->longest = len;
+		sum->longest_p = sum->n;
+	}
+	sum->n++;
 	if (p->steals != GSNAP_UNKNOWN)
 		sum->steals = plus(sum->steals, p->steals);
 }
 
 static void read_ps(const struct gortread *r, struct gsnap_stats *st)
 {
-	struct gsnap_p sum = {0};
-	bool ok = for_each_p (r, sum_p, &sum);
-	if (ok && r->lay.p[P_RUNQTAIL].size)
+	struct psum sum = {.longest = GSNAP_UNKNOWN};
+	bool ok = for_each_p (r, sum_p, &sum), queues = ok && r->lay.p[P_RUNQTAIL].size;
+	if (queues)
 		st->runq = plus(sum.runq, st->runq > 0 ? st->runq : 0);
+	st->runq_longest = queues ? sum.longest : GSNAP_UNKNOWN;
+	st->runq_longest_p = queues ? sum.longest_p : GSNAP_UNKNOWN;
 	if (ok && r->lay.p[P_STEALS].size)
 		st->steals = sum.steals;
 }

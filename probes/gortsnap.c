@@ -243,6 +243,8 @@ int gortsnap_refresh(struct gortsnap *s, struct probe_view *v, struct gsnap_err 
 	gortsched_stats(&s->read, &v->s.stats);
 	v->s.nps = 0;
 	gortsched_read(&s->read, &v->s);
+	gsnap_init_gc(&v->s.gc);
+	gortheap_counters(&s->read, &v->s.gc);
 	int error = view_refresh(v->live, v);
 	return error == -EFAULT || error == -ENOMEM ? tell(s, error, err) : error;
 }

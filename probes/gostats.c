@@ -29,14 +29,20 @@ static void read_ps(const struct gotarget *g, struct gsnap_stats *st)
 		slice[1] > MAX_PS)
 		return;
 	st->gomaxprocs = (int64_t)slice[1];
+	st->runq_longest = st->runq_longest_p = GSNAP_UNKNOWN;
 	for (uint64_t i = 0; i < slice[1] && st->runq != GSNAP_UNKNOWN; i++) {
 		uint64_t p = target_word(g->t, slice[0] + 8 * i);
 		uint32_t ends[2];
 		if (!target_read(g->t, p + g->lay->p_runqhead, ends, sizeof ends))
 			continue;
 		uint32_t len = ends[1] - ends[0];
-		st->runq += len <= RING ? len : 0;
-		st->runq += target_word(g->t, p + g->lay->p_runnext) != 0;
+		len = len <= RING ? len : 0;
+		len += target_word(g->t, p + g->lay->p_runnext) != 0;
+		st->runq += len;
+		if (len > st->runq_longest) {
+			st->runq_longest = len;
+			st->runq_longest_p = (int64_t)i;
+		}
 	}
 }
 

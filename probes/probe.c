@@ -435,6 +435,8 @@ static int refresh_go(struct probe *p, struct probe_view *v)
 	v->s.when = now();
 	gosnap_stats(&p->go, &v->s.stats);
 	gosnap_counters(&p->go, &v->s.sched);
+	gsnap_init_gc(&v->s.gc);
+	gosnap_gc(&p->go, &v->s.gc);
 	return view_refresh(v->live, v);
 }
 

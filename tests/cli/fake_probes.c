@@ -178,6 +178,8 @@ static void fill_stats(struct gsnap_stats *st, int reads)
 		.threads = 19,
 		.idle_m = 13,
 		.runq = 37,
+		.runq_longest = 31,
+		.runq_longest_p = 2,
 		.steals = GSNAP_UNKNOWN,
 		.heap_live = 412 << 20,
 		.heap_goal = 825 << 20,

@@ -118,7 +118,8 @@ ends)
 		fi
 		kill -KILL "$pid"
 		wait "$mine"
-		[ $? = 3 ] || fail "$command: exit $?, not 3"
+		code=$?
+		[ $code = 3 ] || fail "$command: exit $code, not 3"
 		grep -q "^gort: pid $pid ($name) has ended" "$work/err" || fail "no message"
 		grep -q "^  try:  pid $twin      ($name as well)" "$work/err" || fail "not: $twin"
 	done
@@ -183,7 +184,7 @@ look)
 	expect 0 "$gort" top --once "$pid"
 	printed '^GOR   4[0-9] '
 	printed 'chan 40'
-	printed '^GC    live [0-9.]+[KM]'
+	printed '^ALLOC .* now [0-9.]+[KM]'
 	printed '^ +3  sync\.Mutex\.Lock .* seems held by goroutine [0-9]+ \(main\.hold\)$'
 	expect 0 "$gort" top --once --leaks "$pid"
 	printed '^! +40  chan receive .* leak: no sender reachable$'

@@ -420,6 +420,8 @@ START_TEST(statistics)
 	ck_assert_int_eq(snap.stats.gomaxprocs, 2);
 	ck_assert_int_eq(snap.stats.idle_p, 1);
 	ck_assert_int_eq(snap.stats.runq, 6);
+	ck_assert_int_eq(snap.stats.runq_longest, 5);
+	ck_assert_int_eq(snap.stats.runq_longest_p, 0);
 	ck_assert_int_eq(snap.stats.steals, 7);
 	ck_assert_int_eq(snap.stats.spinning_m, GSNAP_UNKNOWN);
 	ck_assert_int_eq(gortread_count(&r), NGS);

@@ -7,7 +7,8 @@ usage: figures.py GORT TARGET
 TARGET -figures prints its own runtime/metrics whenever it reads a line. It is asked, read by gort,
 and asked again: what gort says must lie between the two answers, which for most figures are equal.
 When a cycle of the collector fell in between, the round is repeated. TARGET -waits has goroutines
-wait for an object of each kind and prints what these are.
+wait for an object of each kind and prints what these are. TARGET -queue keeps goroutines in the
+queue of its only P.
 """
 import json
 import os
@@ -51,12 +52,13 @@ ROUNDING_NS = 16
 
 class Target:
     def __init__(self, path, mode):
+        env = os.environ | ({"GODEBUG": "asyncpreemptoff=1"} if mode == "-queue" else {})
         self.process = subprocess.Popen([path, mode], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
+                                        stdout=subprocess.PIPE, text=True, env=env)
         ready = self.process.stdout.readline().split()
         if ready[:1] != ["ready"]:
             sys.exit(f"figures.py: {path} did not start: {ready}")
-        self.pid = self.process.pid
+        self.pid, self.words = self.process.pid, ready[2:]
 
     def ask(self):
         self.process.stdin.write("\n")
@@ -204,6 +206,31 @@ def check_gc(program, target):
     return wrong, f"gc: {len(GC)} figures and {len(GC_HISTOGRAMS)} histograms"
 
 
+TOP = {
+    "sched.gomaxprocs": "/sched/gomaxprocs:threads",
+    "gc.heap_marked_bytes": "/gc/heap/live:bytes",
+    "gc.heap_goal_bytes": "/gc/heap/goal:bytes",
+    "gc.gogc_percent": "/gc/gogc:percent",
+    "gc.limit_bytes": "/gc/gomemlimit:bytes",
+    "gc.cycles": "/gc/cycles/total:gc-cycles",
+    "gc.alloc_bytes": "/gc/heap/allocs:bytes",
+}
+
+
+def since_start_errors(said, own):
+    """What top knows of cycles when none has ended meanwhile: the average of all."""
+    share = 100 * own["/cpu/classes/gc/total:cpu-seconds"] / own["/cpu/classes/total:cpu-seconds"]
+    if not share * 0.999 <= said["gc"]["cpu_percent"] <= share * 1.001:
+        yield f"collector: gort says {said['gc']['cpu_percent']} %, it was {share}"
+    if said["gc"]["pause_a_cycle_ns"] != said["gc"]["pause_total_ns"] // said["gc"]["cycles"]:
+        yield f"pauses: {said['gc']}"
+    if not sum(n for _, n in own["/sched/pauses/total/gc:seconds"]) >= said["gc"]["cycles"]:
+        yield "more cycles than pauses"
+    if said["goroutines"]["total"] != own["/sched/goroutines:goroutines"]:
+        yield (f"goroutines: gort says {said['goroutines']['total']}, "
+               f"it had {own['/sched/goroutines:goroutines']}")
+
+
 def window_errors(said, before, after):
     """What happened between two refreshes of top, which lie between the two answers."""
     low, high = (dict(map(tuple, own["/sched/latencies:seconds"])) for own in (before, after))
@@ -227,20 +254,40 @@ def check_top(program, target):
             target.ask()
         said, after = json.loads(top.stdout.read()), target.ask()
         top.stdout.close()
-        wrong = list(window_errors(said, before, after))
+        wrong = [*window_errors(said, before, after), *scalar_errors(TOP, said, before, after)]
+        if before["/gc/cycles/total:gc-cycles"] == after["/gc/cycles/total:gc-cycles"]:
+            wrong += since_start_errors(said, after)
         waits += said["sched"]["wait"]["count"]
         if wrong or waits:
             break
     if not wrong and not waits:
         wrong = ["no wait in all windows"]
-    return wrong, "top: waits of goroutines"
+    return wrong, f"top: {len(TOP) + 3} figures and waits of goroutines"
+
+
+def check_queue(program, target):
+    queued = int(target.words[0])
+    for _ in range(ROUNDS):
+        top = gort([program, "top", "--once", "--json", "-d", "1ms"], str(target.pid))["sched"]
+        p = gort([program, "sched", "--json", "--without", "bpf", "-d", "1ms"],
+                 str(target.pid))["ps"][0]
+        said = top["runq_longest"], top["runq_longest_p"]
+        wrong = []
+        # Some have run while it wrote that it is ready, and wait in the global queue.
+        if said != (p["runq"] + p["next"], 0) or not queued / 2 <= said[0] <= top["runq"]:
+            wrong = [f"{queued} goroutines wait for P 0: {top['runq']} do, {said}, {p}"]
+        if not wrong:
+            break
+        time.sleep(0.1)
+    return wrong, "top: the longest queue"
 
 
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     failed = False
-    modes = {"-figures": (check_gc, check_sched, check_top), "-waits": (check_chans,)}
+    modes = {"-figures": (check_gc, check_sched, check_top), "-waits": (check_chans,),
+             "-queue": (check_queue,)}
     for mode, checks in modes.items():
         target = Target(sys.argv[2], mode)
         try:

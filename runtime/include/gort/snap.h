@@ -132,6 +132,7 @@ struct gsnap_map {
 struct gsnap_stats {
 	int64_t gomaxprocs, idle_p, spinning_m, threads, idle_m;
 	int64_t runq;                             /* runnable goroutines in all queues */
+	int64_t runq_longest, runq_longest_p;     /* in that of one P, runnext too; its number */
 	int64_t steals;                           /* since start; libgort only */
 	int64_t heap_live, heap_goal, heap_inuse; /* bytes */
 	int64_t gc_percent;                       /* GOGC, -1 = off */
@@ -579,6 +580,13 @@ static inline void gsnap_unknown(void *figures, size_t size)
 		at[i] = GSNAP_UNKNOWN;
 }
 
+/* All figures of the collector unknown. */
+static inline void gsnap_init_gc(struct gsnap_gc *gc)
+{
+	memset(gc, 0, sizeof *gc);
+	gsnap_unknown(gc, offsetof(struct gsnap_gc, pauses));
+}
+
 static inline struct gsnap_p *gsnap_add_p(struct gsnap *s)
 {
 	struct gsnap_p *p = GSNAP_PUSH(s, ps, cap_ps);
@@ -594,7 +602,7 @@ static inline void gsnap_init(struct gsnap *s, enum gsnap_kind kind)
 	s->kind = kind;
 	s->exe = s->version = "";
 	gsnap_unknown(&s->stats, sizeof s->stats);
-	gsnap_unknown(&s->gc, offsetof(struct gsnap_gc, pauses));
+	gsnap_init_gc(&s->gc);
 	gsnap_unknown(&s->sched, offsetof(struct gsnap_sched, wait));
 }
 

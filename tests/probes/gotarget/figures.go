@@ -100,6 +100,18 @@ func contend() {
 	runtime.ReadMemStats(&m)
 }
 
+// fillQueue fills the queue of the only P, whose goroutine is never stopped: asyncpreemptoff=1.
+func fillQueue() {
+	const n = 40
+	runtime.GOMAXPROCS(1)
+	for i := 0; i < n; i++ {
+		go work()
+	}
+	fmt.Println("ready", os.Getpid(), n)
+	for {
+	}
+}
+
 // serve prints the program's own figures for each line it reads.
 func serve() {
 	debug.SetMemoryLimit(64 << 20)

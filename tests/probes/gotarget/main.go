@@ -19,6 +19,7 @@ import (
 var total = flag.Int("n", 1000, "goroutines to park")
 var busy = flag.Int("busy", 0, "goroutines that hand a value round without end")
 var waits = flag.Bool("waits", false, "wait for objects of each kind, print them for each line")
+var queued = flag.Bool("queue", false, "keep goroutines in the queue of the only P")
 var metric = flag.Bool("figures", false, "print the own figures for each line of input")
 
 //go:noinline
@@ -157,6 +158,9 @@ func main() {
 	if *waits {
 		serveWaits()
 		return
+	}
+	if *queued {
+		fillQueue()
 	}
 	shared, strings := make(chan int), make(chan string)
 	many := []func(){
