@@ -78,12 +78,28 @@ static bool is_suppressions(const void *message, size_t n)
 	       m->magic == GORT_SUPPRESSIONS_MAGIC && m->size == n;
 }
 
+static bool is_question(const void *message, size_t n)
+{
+	const struct gort_question *q = message;
+	return n >= offsetof(struct gort_question, pcs) && q->magic == GORT_QUESTION_MAGIC &&
+	       q->size == n && q->npcs <= GORT_FINDING_PCS &&
+	       n == offsetof(struct gort_question, pcs[q->npcs]);
+}
+
+static void answer_question(struct session *s, const struct gort_question *q)
+{
+	static char text[GORT_ANSWER_MAX];
+	size_t n = race_report_places(q, text, sizeof text);
+	send(s->fd, text, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Takes all records that have arrived and releases their senders. */
 static void on_finding(void *arg)
 {
 	static union {
 		struct gort_finding f;
 		struct gort_suppressions suppressions;
+		struct gort_question question;
 	} m;
 	struct session *s = arg;
 	for (;;) {
@@ -94,6 +110,10 @@ static void on_finding(void *arg)
 			return;
 		if (is_suppressions(&m, (size_t)n)) {
 			take_suppressions(s, &m.suppressions, (size_t)n);
+			continue;
+		}
+		if (is_question(&m, (size_t)n)) {
+			answer_question(s, &m.question);
 			continue;
 		}
 		int hidden = race_report_add(&s->report, &m.f, n);

@@ -654,6 +654,40 @@ int race_report_add(struct race_report *r, struct gort_finding *f, size_t len)
 	return hidden;
 }
 
+/* A line for each call at pc, and an empty one; or nothing, when there is no room. */
+static size_t put_places(const struct frames *frames, char *text, size_t size)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < frames->n; i++) {
+		const struct sym_frame *f = &frames->f[i];
+		int len = snprintf(text + n, size - n, "%s\t%s\t%" PRIu32 "\n",
+			f->func ? f->func : "", f->file ? f->file : "", f->line);
+		if (len < 0 || (size_t)len + 1 >= size - n)
+			return 0;
+		n += (size_t)len;
+	}
+	text[n] = '\n';
+	return n + 1;
+}
+
+size_t race_report_places(const struct gort_question *q, char *text, size_t size)
+{
+	static struct gort_finding_stack one = {.npcs = 1};
+	struct symbolizer *sym = symbolizer_open(q->pid);
+	size_t n = 0, len = 1;
+	for (uint32_t i = 0; sym && i < q->npcs && len; i++) {
+		one.pcs[0] = q->pcs[i];
+		resolve(sym, &one, &resolved[0]);
+		len = put_places(&resolved[0], text + n, size - n);
+		n += len;
+	}
+	symbolizer_close(sym);
+	demangle_free();
+	if (!n)
+		text[n++] = '\n';
+	return n;
+}
+
 void race_report_begin(struct race_report *r, struct out *out, int format, const char *command)
 {
 	*r = (struct race_report){.out = out, .format = format};

@@ -29,6 +29,11 @@ void race_report_begin(struct race_report *r, struct out *out, int format, const
  * hides it.
  */
 int race_report_add(struct race_report *r, struct gort_finding *f, size_t len);
+/*
+ * Answers a well-formed question of the detector: where its pcs are. Returns the length of the
+ * text, at least 1 and at most size.
+ */
+size_t race_report_places(const struct gort_question *q, char *text, size_t size);
 /* Closes the report. Returns how many new findings there were. */
 uint32_t race_report_end(struct race_report *r);
 

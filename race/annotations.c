@@ -265,6 +265,42 @@ ANNOTATE(__tsan_write_range_pc, uintptr_t addr, size_t n, uint64_t pc)
 	access_range(&me, addr, n, 0, pc);
 }
 
+/* Objects of a library that has its own names for them: accesses of their first byte. */
+EXPORT void *__tsan_external_register_tag(const char *name);
+
+EXPORT void *__tsan_external_register_tag(const char *name)
+{
+	return (void *)name;
+}
+
+ANNOTATE(__tsan_external_register_header, void *tag, const char *header)
+{
+	(void)tag;
+	(void)header;
+}
+
+ANNOTATE(__tsan_external_assign_tag, void *addr, void *tag)
+{
+	(void)addr;
+	(void)tag;
+}
+
+ANNOTATE(__tsan_external_read, uintptr_t addr, uint64_t pc, void *tag)
+{
+	(void)tag;
+	enter(pc);
+	access_bytes(&me, addr, 1, TAG_READ, PC);
+	leave();
+}
+
+ANNOTATE(__tsan_external_write, uintptr_t addr, uint64_t pc, void *tag)
+{
+	(void)tag;
+	enter(pc);
+	access_bytes(&me, addr, 1, 0, PC);
+	leave();
+}
+
 #define UNALIGNED(bits)                                                           \
 	EXPORT uint##bits##_t __sanitizer_unaligned_load##bits(const void *p);    \
 	EXPORT void __sanitizer_unaligned_store##bits(void *p, uint##bits##_t v); \

@@ -6,16 +6,10 @@
  */
 #include "builtins.h"
 
-#include <fcntl.h>
-#include <link.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "annotations.h"
-#include "elfsym.h"
 #include "front.h"
 #include "report.h"
-#include "sys.h"
+#include "symbols.h"
 
 #define ROLE(name) (1u << GORT_STACK_##name)
 #define ACCESSES   (ROLE(ACCESS) | ROLE(PREVIOUS))
@@ -99,7 +93,7 @@ static void copy_stack(void **trace, unsigned long size, const struct gort_findi
 	copy_trace(trace, size, s ? s->pcs : NULL, s ? s->npcs : 0);
 }
 
-/* The last one told. */
+/* The one being told of. */
 static const struct gort_finding *_Atomic current_report;
 
 /* A program's own goes before this one. */
@@ -251,48 +245,13 @@ QUERY(int, __tsan_get_alloc_stack, uintptr_t addr, void **trace, size_t size, in
 	return (int)(s.npcs < size ? s.npcs : size);
 }
 
-/* A name from the symbol table of the module's file, where static variables are too. */
-static bool find_in_file(
-	const char *path, uintptr_t addr, char *name, size_t size, struct elfsym_object *object)
-{
-	struct elfsym e;
-	long fd = SYS3(SYS_open, path, O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	long n = SYS3(SYS_lseek, fd, 0, SEEK_END);
-	long image = rawsyscall6(SYS_mmap, 0, n > 0 ? n : 0, PROT_READ, MAP_PRIVATE, fd, 0);
-	SYS3(SYS_close, fd, 0, 0);
-	if (image < 0 && image > -4096)
-		return false;
-	bool found = elfsym_open(&e, (void *)image, (size_t)n) && elfsym_object(&e, addr, object);
-	for (size_t i = 0; found && i < size; i++) {
-		name[i] = i + 1 < size ? object->name[i] : '\0';
-		if (!name[i])
-			break;
-	}
-	SYS3(SYS_munmap, image, n, 0);
-	return found;
-}
-
-static bool find_variable(uintptr_t addr, char *name, size_t size, struct elfsym_object *object)
-{
-	Dl_info info;
-	struct link_map *map;
-	if (!dladdr1((void *)addr, &info, (void **)&map, RTLD_DL_LINKMAP))
-		return false;
-	const char *path = map->l_name[0] ? map->l_name : "/proc/self/exe";
-	if (!find_in_file(path, addr - map->l_addr, name, size, object))
-		*object = (struct elfsym_object){.start = addr - map->l_addr};
-	object->start += map->l_addr;
-	return true;
-}
-
 /* "global", "heap", "stack", "tls" or ""; what lies there, and from where on. */
 QUERY(const char *, __tsan_locate_address, uintptr_t addr, char *name, size_t name_size,
 	void **start, size_t *size)
 {
 	struct gort_finding_stack s = {0};
 	struct elfsym_object object = {0};
+	const char *path;
 	uint32_t flags = 0;
 	if (name_size)
 		*name = '\0';
@@ -305,7 +264,7 @@ QUERY(const char *, __tsan_locate_address, uintptr_t addr, char *name, size_t na
 		*size = s.size;
 		return "heap";
 	}
-	if (!find_variable(addr, name, name_size, &object))
+	if (!symbols_variable(addr, name, name_size, &object, &path))
 		return "";
 	*start = (void *)object.start;
 	*size = object.size;

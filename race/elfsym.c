@@ -66,7 +66,7 @@ bool elfsym_open(struct elfsym *e, const void *image, size_t len)
 	return any_symtab(e, &eh, SHT_SYMTAB) || any_symtab(e, &eh, SHT_DYNSYM);
 }
 
-const char *elfsym_next(struct elfsym *e, uint64_t *value)
+const char *elfsym_next(struct elfsym *e, uint64_t *value, bool *weak)
 {
 	Elf64_Sym sym;
 	while (e->next < e->nsym) {
@@ -75,17 +75,18 @@ const char *elfsym_next(struct elfsym *e, uint64_t *value)
 		if (!code || sym.st_name >= e->nstr)
 			continue;
 		*value = sym.st_value;
+		*weak = ELF64_ST_BIND(sym.st_info) == STB_WEAK;
 		return (const char *)e->image + e->str + sym.st_name;
 	}
 	return NULL;
 }
 
-bool elfsym_object(const struct elfsym *e, uint64_t addr, struct elfsym_object *object)
+bool elfsym_find(const struct elfsym *e, uint32_t type, uint64_t addr, struct elfsym_object *object)
 {
 	Elf64_Sym sym;
 	for (uint64_t i = 0; i < e->nsym; i++) {
 		memcpy(&sym, e->image + e->sym + i * sizeof sym, sizeof sym);
-		if (ELF64_ST_TYPE(sym.st_info) != STT_OBJECT || sym.st_shndx == SHN_UNDEF ||
+		if (ELF64_ST_TYPE(sym.st_info) != type || sym.st_shndx == SHN_UNDEF ||
 			sym.st_name >= e->nstr || addr - sym.st_value >= sym.st_size)
 			continue;
 		*object = (struct elfsym_object){

@@ -18,16 +18,20 @@ struct elfsym {
 /* Takes .dynsym where .symtab was stripped. False when there is neither, or no x86-64 ELF image. */
 bool elfsym_open(struct elfsym *e, const void *image, size_t len);
 
-/* The next function's name, terminated, and its address in the file's terms; NULL at the end. */
-const char *elfsym_next(struct elfsym *e, uint64_t *value);
+/*
+ * The next function's name, terminated, its address in the file's terms and whether it is weak;
+ * NULL at the end.
+ */
+const char *elfsym_next(struct elfsym *e, uint64_t *value, bool *weak);
 
-/* The variable that holds addr, in the file's terms; its name lies in the image. */
+/* STT_OBJECT, STT_FUNC: what holds addr, in the file's terms; its name lies in the image. */
 struct elfsym_object {
 	const char *name;
 	uint64_t start, size;
 };
 
-bool elfsym_object(const struct elfsym *e, uint64_t addr, struct elfsym_object *object);
+bool elfsym_find(
+	const struct elfsym *e, uint32_t type, uint64_t addr, struct elfsym_object *object);
 
 /* What the program headers say. */
 struct elfload {

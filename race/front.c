@@ -59,6 +59,14 @@ EXPORT __attribute__((weak)) void _ZN6__tsan12OnInitializeEv(void)
 {
 }
 
+/* The same: whether the process fails, given whether anything was found. */
+EXPORT __attribute__((weak)) bool _ZN6__tsan10OnFinalizeEb(bool failed);
+
+EXPORT __attribute__((weak)) bool _ZN6__tsan10OnFinalizeEb(bool failed)
+{
+	return failed;
+}
+
 static bool not_first, environment_read;
 
 /* When both have been done: with gcc's code the environment is read last, with clang's first. */
@@ -84,29 +92,42 @@ void front_init(void)
 	both_done();
 }
 
-/* Text of libc and of the loader. */
+/* Text of libc, of the loader and of libubsan. */
+static const char *const system_names[] = {"/libc.so.6", "/ld-linux", "/libubsan.so"};
+#define NSYSTEM (sizeof system_names / sizeof *system_names)
+
 static struct {
 	uintptr_t lo, hi;
-} libc[2];
+} system_text[NSYSTEM];
 
 bool in_libc(uint64_t pc)
 {
-	return (pc >= libc[0].lo && pc < libc[0].hi) || (pc >= libc[1].lo && pc < libc[1].hi);
+	for (uint32_t i = 0; i < NSYSTEM; i++) {
+		if (pc - system_text[i].lo < system_text[i].hi - system_text[i].lo)
+			return true;
+	}
+	return false;
+}
+
+static uint32_t system_number(const char *name)
+{
+	uint32_t i = 0;
+	while (i < NSYSTEM &&
+		(!name || strncmp(name, system_names[i], strlen(system_names[i])) != 0))
+		i++;
+	return i;
 }
 
 static int note_module(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	const char *name = strrchr(info->dlpi_name, '/');
-	int i = name && !strcmp(name, "/libc.so.6")                           ? 0
-		: name && !strncmp(name, "/ld-linux", sizeof "/ld-linux" - 1) ? 1
-									      : -1;
+	uint32_t i = system_number(strrchr(info->dlpi_name, '/'));
 	for (int k = 0; k < info->dlpi_phnum; k++) {
 		const ElfW(Phdr) *ph = &info->dlpi_phdr[k];
 		if (ph->p_type == PT_TLS)
 			tls_size += (ph->p_memsz + ph->p_align - 1) & -ph->p_align;
-		if (i >= 0 && ph->p_type == PT_LOAD && ph->p_flags & PF_X) {
-			libc[i].lo = info->dlpi_addr + ph->p_vaddr;
-			libc[i].hi = libc[i].lo + ph->p_memsz;
+		if (i < NSYSTEM && ph->p_type == PT_LOAD && ph->p_flags & PF_X) {
+			system_text[i].lo = info->dlpi_addr + ph->p_vaddr;
+			system_text[i].hi = system_text[i].lo + ph->p_memsz;
 		}
 	}
 	(void)size;
@@ -211,7 +232,7 @@ EXPORT void __tsan_init(void)
 
 int exit_code(int code)
 {
-	return active && report_count() ? (int)report_exit_code() : code;
+	return active && _ZN6__tsan10OnFinalizeEb(report_count()) ? (int)report_exit_code() : code;
 }
 
 __attribute__((destructor)) static void at_exit(void)
@@ -222,11 +243,13 @@ __attribute__((destructor)) static void at_exit(void)
 	ignores_checked();
 	threads_leaked();
 	report_end();
-	if (exit_code(0) == 0)
+	coverage_end();
+	int code = exit_code(0);
+	if (code == 0)
 		return;
 	me.tag = 0;
 	fflush(NULL);
-	sys_exit(exit_code(0));
+	front_dies(code);
 }
 
 /*
@@ -246,6 +269,7 @@ EXPORT void _exit(int code)
 		ignores_checked();
 		threads_leaked();
 		report_end();
+		coverage_end();
 	}
 	sys_exit(exit_code(code));
 }

@@ -154,7 +154,7 @@ void threads_leaked(void);
 /* The thread is called so, in reports. */
 void name_thread(struct past *who, const char *name);
 
-/* pc is in the C library or the loader. */
+/* pc is in the C library, the loader or gcc's other runtime, libubsan. */
 bool in_libc(uint64_t pc);
 
 /*
@@ -166,6 +166,13 @@ struct thread *fiber_create(uint64_t pc);
 void fiber_destroy(struct thread *f);
 void fiber_switch(struct thread *f);
 void fiber_name(struct thread *f, const char *name);
+
+/* What the program asked to be told of: allocator.c. */
+void told_allocated(const void *p, size_t n);
+void told_freed(const void *p);
+
+/* Writes which code ran, if that is wanted: coverage.c. */
+void coverage_end(void);
 
 /* The end of the process: the code to exit with, given the program's. */
 int exit_code(int code);

@@ -68,7 +68,8 @@ static bool find_entries(struct patch *p)
 {
 	const char *name;
 	uint64_t value, start = 0;
-	while ((name = elfsym_next(&p->sym, &value))) {
+	bool weak;
+	while ((name = elfsym_next(&p->sym, &value, &weak))) {
 		for (uint32_t i = 0; name[0] == 'r' && i < NFAST; i++) {
 			if (same_text(name, fast[i].name))
 				fast[i].at = value;

@@ -9,6 +9,7 @@
 
 #include "options.h"
 #include "report.h"
+#include "sys.h"
 #include "text.h"
 
 #define MAIN_GOROUTINE 1 /* 0 is g0 of the first thread, its creator */
@@ -64,6 +65,11 @@ bool front_own(uint64_t pc)
 void front_reported(const struct gort_finding *f)
 {
 	(void)f;
+}
+
+void front_dies(int code)
+{
+	sys_exit(code);
 }
 
 uint32_t front_slept(uint64_t tag)

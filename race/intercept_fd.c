@@ -139,7 +139,7 @@ static INLINE void fd_closes(int fd, uint64_t pc)
 
 static INLINE void pair_opened(const int pair[2], uint64_t pc)
 {
-	if (pair[0] < 0 || pair[0] >= MAX_FDS)
+	if (pair[0] < 0 || pair[0] >= MAX_FDS || in_libc(pc)) /* that closes them unseen */
 		return;
 	fd_opened(pair[0], OWN + (uint32_t)pair[0], pc);
 	fd_opened(pair[1], OWN + (uint32_t)pair[0], pc);

@@ -77,6 +77,7 @@ static INLINE void *allocated(void *p, size_t n, uint64_t pc)
 	NOT_IN_SIGNAL;
 	block_new(&me, (uintptr_t)p, usable - n, OWN_PC);
 	func_exit(&me);
+	told_allocated(p, n);
 	return p;
 }
 
@@ -124,6 +125,17 @@ static INLINE void released(void *p, size_t n, uint32_t i, uint64_t pc)
 	func_exit(&me);
 }
 
+static INLINE void released_whole(void *p, uint32_t i, uint64_t pc)
+{
+	if (!p || is_early(p))
+		return;
+	if (me.life) {
+		told_freed(p);
+		released(p, malloc_usable_size(p), i, pc);
+	}
+	REAL(free)(p);
+}
+
 bool front_block(struct gort_finding_stack *s, uintptr_t addr)
 {
 	struct block b;
@@ -157,11 +169,7 @@ EXPORT void *calloc(size_t n, size_t size)
 
 EXPORT void free(void *p)
 {
-	if (!p || is_early(p))
-		return;
-	if (me.life)
-		released(p, malloc_usable_size(p), BY_FREE, PC);
-	REAL(free)(p);
+	released_whole(p, BY_FREE, PC);
 }
 
 /*
@@ -195,15 +203,11 @@ NEW_ALIGNED_NOTHROW(_ZnwmSt11align_val_tRKSt9nothrow_t)
 NEW_ALIGNED_NOTHROW(_ZnamSt11align_val_tRKSt9nothrow_t)
 
 /* What follows the pointer, a size, an alignment or a tag, is not needed. */
-#define DELETE(name, i)                                                        \
-	EXPORT void name(void *p);                                             \
-	EXPORT void name(void *p)                                              \
-	{                                                                      \
-		if (!p || is_early(p))                                         \
-			return;                                                \
-		if (me.life)                                                   \
-			released(p, malloc_usable_size(p), BY_DELETE + i, PC); \
-		REAL(free)(p);                                                 \
+#define DELETE(name, i)                               \
+	EXPORT void name(void *p);                    \
+	EXPORT void name(void *p)                     \
+	{                                             \
+		released_whole(p, BY_DELETE + i, PC); \
 	}
 
 DELETE(_ZdlPv, 0)
@@ -229,10 +233,7 @@ EXPORT void *realloc(void *p, size_t n)
 		return allocated(q, n, PC);
 	size_t old = is_early(p) ? n : malloc_usable_size(p);
 	race_memcpy(q, p, old < n ? old : n);
-	if (!is_early(p)) {
-		released(p, old, BY_REALLOC, PC);
-		REAL(free)(p);
-	}
+	released_whole(p, BY_REALLOC, PC);
 	return allocated(q, n, PC);
 }
 

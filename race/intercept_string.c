@@ -17,6 +17,23 @@ void *race_memcpy(void *dst, const void *src, size_t n);
 void *race_memmove(void *dst, const void *src, size_t n);
 void *race_memset(void *dst, int c, size_t n);
 
+/* A fuzzer's own, which learns from what is compared, go before these. */
+#define HOOK(name, ...)                                                                       \
+	EXPORT __attribute__((weak)) void __sanitizer_weak_hook_##name(__VA_ARGS__);          \
+	EXPORT __attribute__((weak, noinline)) void __sanitizer_weak_hook_##name(__VA_ARGS__) \
+	{                                                                                     \
+	}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+HOOK(memcmp, uint64_t pc, const void *a, const void *b, size_t n, int result)
+HOOK(strcmp, uint64_t pc, const char *a, const char *b, int result)
+HOOK(strncmp, uint64_t pc, const char *a, const char *b, size_t n, int result)
+HOOK(strcasecmp, uint64_t pc, const char *a, const char *b, int result)
+HOOK(strncasecmp, uint64_t pc, const char *a, const char *b, size_t n, int result)
+HOOK(strstr, uint64_t pc, const char *s, const char *wanted, const char *result)
+#pragma GCC diagnostic pop
+
 static size_t length(const char *s)
 {
 	const char *p = s;
@@ -83,7 +100,9 @@ EXPORT int memcmp(const void *a, const void *b, size_t n)
 		reads(a, k, PC);
 		reads(b, k, PC);
 	}
-	return NEXT(memcmp)(a, b, n);
+	int result = NEXT(memcmp)(a, b, n);
+	__sanitizer_weak_hook_memcmp(PC, a, b, n, result);
+	return result;
 }
 
 EXPORT void *memchr(const void *s, int c, size_t n)
@@ -186,7 +205,9 @@ EXPORT int strcmp(const char *a, const char *b)
 		reads(a, n, PC);
 		reads(b, n, PC);
 	}
-	return NEXT(strcmp)(a, b);
+	int result = NEXT(strcmp)(a, b);
+	__sanitizer_weak_hook_strcmp(PC, a, b, result);
+	return result;
 }
 
 EXPORT int strncmp(const char *a, const char *b, size_t max)
@@ -196,7 +217,9 @@ EXPORT int strncmp(const char *a, const char *b, size_t max)
 		reads(a, n, PC);
 		reads(b, n, PC);
 	}
-	return NEXT(strncmp)(a, b, max);
+	int result = NEXT(strncmp)(a, b, max);
+	__sanitizer_weak_hook_strncmp(PC, a, b, max, result);
+	return result;
 }
 
 static size_t alike_bytes(const char *a, const char *b, size_t n)
@@ -214,7 +237,9 @@ EXPORT int strcasecmp(const char *a, const char *b)
 		reads(a, n, PC);
 		reads(b, n, PC);
 	}
-	return NEXT(strcasecmp)(a, b);
+	int result = NEXT(strcasecmp)(a, b);
+	__sanitizer_weak_hook_strcasecmp(PC, a, b, result);
+	return result;
 }
 
 EXPORT int strncasecmp(const char *a, const char *b, size_t max)
@@ -224,7 +249,9 @@ EXPORT int strncasecmp(const char *a, const char *b, size_t max)
 		reads(a, n, PC);
 		reads(b, n, PC);
 	}
-	return NEXT(strncasecmp)(a, b, max);
+	int result = NEXT(strncasecmp)(a, b, max);
+	__sanitizer_weak_hook_strncasecmp(PC, a, b, max, result);
+	return result;
 }
 
 EXPORT char *strstr(const char *s, const char *wanted)
@@ -235,6 +262,7 @@ EXPORT char *strstr(const char *s, const char *wanted)
 		reads(wanted, n + 1, PC);
 		reads(s, p ? (size_t)(p - s) + n : length(s) + 1, PC);
 	}
+	__sanitizer_weak_hook_strstr(PC, s, wanted, p);
 	return p;
 }
 

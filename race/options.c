@@ -20,6 +20,7 @@ struct options options = {
 	.follow = 1,
 	.direct_calls = 1,
 	.atexit_sleep_ms = 1000,
+	.coverage_dir = ".",
 };
 
 static const struct {
@@ -43,6 +44,7 @@ static const struct {
 	{"print", &options.print},
 	{"log_fd", &options.log_fd},
 	{"atexit_sleep_ms", &options.atexit_sleep_ms},
+	{"coverage", &options.coverage},
 };
 
 static const struct {
@@ -51,6 +53,7 @@ static const struct {
 } texts[] = {
 	{"log_path", options.log_path},
 	{"strip_path_prefix", options.strip_path_prefix},
+	{"coverage_dir", options.coverage_dir},
 };
 
 static bool is_name(const char *s, const char *end, const char *name)

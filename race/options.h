@@ -27,7 +27,9 @@ struct options {
 	uint32_t print;                 /* the launcher only counts: print here as well */
 	uint32_t log_fd;                /* where to, when not 0 */
 	uint32_t atexit_sleep_ms;       /* Go: how long the end of main() waits for late races */
+	uint32_t coverage;              /* C: what code ran is written at the end */
 	char log_path[256];          /* "" or "stderr", "stdout", else a file: .<pid> is appended */
+	char coverage_dir[256];      /* in these files */
 	char strip_path_prefix[256]; /* Go: what goes from file names, with all before it */
 };
 

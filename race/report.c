@@ -38,6 +38,7 @@ struct pair {
 
 static struct {
 	struct mutex lock;
+	_Atomic int32_t holder; /* the thread that has it; only it may rely on that */
 	struct pair pairs[MAX_PAIRS];
 	uint32_t npairs;
 	_Atomic uint32_t count;
@@ -50,6 +51,31 @@ static struct {
 	} benign[MAX_BENIGN];
 	_Atomic uint32_t nbenign;
 } report = {.fd = -1, .log_fd = -1};
+
+static void lock_report(void)
+{
+	lock(&report.lock);
+	store_rlx(&report.holder, sys_gettid());
+}
+
+static void unlock_report(void)
+{
+	store_rlx(&report.holder, 0);
+	unlock(&report.lock);
+}
+
+bool report_enter(void)
+{
+	if (load_rlx(&report.holder) == sys_gettid())
+		return false;
+	lock_report();
+	return true;
+}
+
+void report_leave(void)
+{
+	unlock_report();
+}
 
 uint32_t report_count(void)
 {
@@ -91,6 +117,7 @@ void report_hide(const char *text)
 void report_reset(void)
 {
 	store_rlx(&report.lock.key, 0);
+	store_rlx(&report.holder, 0);
 	store_rlx(&report.count, 0);
 }
 
@@ -229,13 +256,14 @@ uint64_t report_leaf(uint32_t ctx, uint32_t mask)
 
 /*
  * Where in the program, as a number: all calls of memcpy() that race have the same leaf, which is
- * the detector's own.
+ * the detector's own. Not by the difference of the two alone: calls and functions lie at like
+ * distances.
  */
 static uint64_t place_of(uint32_t ctx, uint32_t mask)
 {
 	uint64_t pcs[2] = {0};
 	depot_get(ctx, mask, pcs, 2);
-	return front_own(pcs[0]) ? (pcs[0] ^ pcs[1]) * HASH_MUL : pcs[0];
+	return front_own(pcs[0]) ? (pcs[0] * HASH_MUL ^ pcs[1]) * HASH_MUL : pcs[0];
 }
 
 static const struct past *who_did(uint64_t tag)
@@ -316,35 +344,64 @@ static void fill(struct gort_finding *f, const struct race *r)
 	report_place(f, f->stacks[0].addr);
 }
 
-/* The launcher's answer; 0 when nobody takes the record: it is gone or does not answer. */
-static char send_finding(const struct gort_finding *f)
+size_t report_ask(const void *question, size_t size, void *answer, size_t max)
 {
 	struct pollfd pfd = {.fd = report.fd, .events = POLLIN};
-	char answer;
 	long n;
-	do
-		n = rawsyscall6(SYS_sendto, report.fd, (long)f, f->size, MSG_NOSIGNAL, 0, 0);
-	while (n == -EINTR);
-	if (n != f->size)
+	if (report.fd < 0)
 		return 0;
 	do
-		n = SYS3(SYS_poll, &pfd, 1, ANSWER_MS);
+		n = rawsyscall6(
+			SYS_sendto, report.fd, (long)question, (long)size, MSG_NOSIGNAL, 0, 0);
 	while (n == -EINTR);
-	return n == 1 && SYS3(SYS_read, report.fd, &answer, 1) == 1 ? answer : 0;
+	if (n == (long)size) {
+		do
+			n = SYS3(SYS_poll, &pfd, 1, ANSWER_MS);
+		while (n == -EINTR);
+		n = n == 1 ? SYS3(SYS_read, report.fd, answer, max) : 0;
+	}
+	if (n > 0)
+		return (size_t)n;
+	report.fd = -1; /* or a late answer would be taken for that of the next question */
+	return 0;
+}
+
+int report_log(void)
+{
+	if (report.log_fd < 0)
+		report.log_fd = open_log();
+	return report.log_fd;
+}
+
+/* A launcher's own report goes where the launcher was told to. */
+void report_log_to(const char *path)
+{
+	size_t n = 0;
+	if (!path || !*path) /* of a runtime for -fsanitize=undefined that was given none */
+		return;
+	while (path[n] && n < sizeof options.log_path - 1)
+		n++;
+	race_memcpy(options.log_path, path, n);
+	options.log_path[n] = '\0';
+	report_log_on(-1);
+	options.print |= !same_text(path, "stderr") && !same_text(path, "stdout");
+}
+
+void report_log_on(int fd)
+{
+	report.log_fd = fd;
+	options.log_fd = 0;
 }
 
 static void print_here(const struct gort_finding *f)
 {
-	if (report.log_fd < 0)
-		report.log_fd = open_log();
-	print_finding(report.log_fd, f);
+	print_finding(report_log(), f);
 }
 
 static void tell(const struct gort_finding *f)
 {
-	char answer = report.fd >= 0 ? send_finding(f) : 0;
-	if (!answer)
-		report.fd = -1;
+	char answer = 0;
+	report_ask(f, f->size, &answer, 1);
 	if (answer == GORT_ANSWER_SUPPRESSED) {
 		xadd_rlx(&report.count, -1u);
 		return;
@@ -359,10 +416,10 @@ struct gort_finding *report_open(uint32_t kind, uint64_t a, uint64_t b)
 {
 	struct gort_finding *f = &report.finding;
 	uint64_t salt = kind == GORT_FINDING_RACE ? 0 : (uint64_t)kind << 56;
-	lock(&report.lock);
+	lock_report();
 	bool fresh = new_pair(a ^ salt, b ^ salt, &f->seen) || !options.suppress_equal_stacks;
 	if (!fresh || load_rlx(&report.count) >= options.report_limit) {
-		unlock(&report.lock);
+		unlock_report();
 		return NULL;
 	}
 	xadd_rlx(&report.count, 1);
@@ -378,8 +435,8 @@ void report_close(struct gort_finding *f)
 	f->size = (uint32_t)offsetof(struct gort_finding, stacks[f->nstacks]);
 	tell(f);
 	if (options.halt_on_error && report_count())
-		sys_exit((int)options.exitcode);
-	unlock(&report.lock);
+		front_dies((int)options.exitcode);
+	unlock_report();
 }
 
 void report_benign(uintptr_t addr, size_t n)

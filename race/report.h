@@ -7,6 +7,7 @@
 #define GORT_RACE_REPORT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "gort/abi.h"
@@ -23,6 +24,26 @@ void report_reset(void);
 uint32_t report_count(void);
 uint32_t report_exit_code(void);
 
+/*
+ * Holds report.lock for something else than a report. False: this thread has it already, since the
+ * program is called while a report is made, and report_leave() is not to be called.
+ */
+bool report_enter(void);
+void report_leave(void);
+
+/*
+ * Asks the launcher; report.lock is held. The size of its answer, at most max; 0 when there is
+ * none, and then it is not asked again.
+ */
+size_t report_ask(const void *question, size_t size, void *answer, size_t max);
+
+/* Where reports are printed, when they are printed here. */
+int report_log(void);
+
+/* From now on reports are printed in that file, <path>.<pid>, or on that descriptor. */
+void report_log_to(const char *path);
+void report_log_on(int fd);
+
 /* Says how many were reported, once, where reports are printed here. */
 void report_end(void);
 
@@ -35,6 +56,9 @@ void print_total(int fd, uint32_t n);
 
 /* Of the front end: the finding was told of; report.lock is held. */
 void front_reported(const struct gort_finding *f);
+
+/* Of the front end: ends the process because of what was found. */
+_Noreturn void front_dies(int code);
 
 /* Of the front end: the number of the main thread, which nobody created. */
 extern const uint32_t front_main;

@@ -10,8 +10,9 @@
  * has no interceptor. The runtime itself is never initialised.
  *
  * Of an interceptor, __interceptor_f is replaced: f is an alias of that unless it is the program's
- * own. This library's weak functions are what a program may define for the runtime to call; they
- * are replaced by the program's, which need not export them.
+ * own. This library's weak functions are what a program may define for the runtime to call, in the
+ * place of the runtime's own, which are weak too; they are replaced by the program's, which need
+ * not export them.
  *
  * When this library is relocated, so are those it needs: resolvers of libc's functions can be
  * called.
@@ -126,9 +127,11 @@ static const char *after(const char *name, const char *prefix)
 /* The name by which others know a function of the runtime; NULL when it is none. */
 static const char *public_name(const char *name)
 {
-	static const char kinds[][24] = {"__tsan_", "__sanitizer_", "_ZN6__tsan", "_Znwm", "_Znam",
-		"_ZdlPv", "_ZdaPv", "__cxa_guard_", "setjmp", "_setjmp", "sigsetjmp", "__sigsetjmp",
-		"Annotate", "WTFAnnotate", "RunningOnValgrind", "ValgrindSlowdown"};
+	static const char kinds[][32] = {"__tsan_", "__sanitizer_", "_ZN6__tsan",
+		"_ZN11__sanitizer23IsAcc", "_ZN11__sanitizer3DieEv",
+		"_ZN11__sanitizer10ReportFile5W", "_Znwm", "_Znam", "_ZdlPv", "_ZdaPv",
+		"__cxa_guard_", "setjmp", "_setjmp", "sigsetjmp", "__sigsetjmp", "Annotate",
+		"WTFAnnotate", "RunningOnValgrind", "ValgrindSlowdown"};
 	const char *rest = after(name, "__interceptor_");
 	for (uint32_t i = 0; !rest && i < sizeof kinds / sizeof *kinds; i++) {
 		if (after(name, kinds[i]))
@@ -154,13 +157,15 @@ static void use_hook(void *ours, const void *theirs)
 	make_writable(ours, false);
 }
 
-static void replace(struct patch *p, const struct link_map *program, const char *name, uint64_t at)
+/* What the program defines itself is not weak: what is, is the runtime's. */
+static void replace(
+	struct patch *p, const struct link_map *program, const char *name, uint64_t at, bool weak)
 {
 	bool hook = false;
 	void *to = at - p->load.text_lo < p->load.text_hi - p->load.text_lo
 			   ? next_definition(program, name, &hook)
 			   : NULL;
-	if (hook)
+	if (hook && !weak)
 		use_hook(to, (const void *)(p->bias + at));
 	else if (to)
 		patch_redirect(p, at, to);
@@ -173,12 +178,13 @@ static void replace_all(struct patch *p, const struct link_map *program)
 	const char *name;
 	uint64_t at;
 	uint32_t n = 0;
+	bool weak;
 	patch_begin(p, MAX_REPLACED);
-	while ((name = elfsym_next(&p->sym, &at)) && n < MAX_REPLACED) {
+	while ((name = elfsym_next(&p->sym, &at, &weak)) && n < MAX_REPLACED) {
 		const char *known = public_name(name);
 		n += known != NULL;
 		if (known)
-			replace(p, program, known, at);
+			replace(p, program, known, at, weak);
 	}
 	patch_end(p);
 }

@@ -2,18 +2,23 @@
 /* text.c - see text.h. */
 #include "builtins.h"
 
-#include "text.h"
+#include <stddef.h>
 
 #include "sys.h"
+#include "text.h"
 
 void text_begin(struct text *t, int fd)
 {
 	t->fd = fd;
 	t->n = 0;
+	t->seen = NULL;
 }
 
 void text_flush(struct text *t)
 {
+	t->buf[t->n] = '\0';
+	if (t->seen)
+		t->seen(t->buf);
 	for (uint32_t done = 0; done < t->n;) {
 		long n = sys_write(t->fd, t->buf + done, t->n - done);
 		if (n <= 0)
@@ -26,9 +31,10 @@ void text_flush(struct text *t)
 void text_put(struct text *t, const char *s)
 {
 	for (; *s; s++) {
-		if (t->n == sizeof t->buf)
+		if (t->n == sizeof t->buf - 1 && t->fd >= 0)
 			text_flush(t);
-		t->buf[t->n++] = *s;
+		if (t->n < sizeof t->buf - 1)
+			t->buf[t->n++] = *s;
 	}
 }
 

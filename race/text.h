@@ -7,8 +7,9 @@
 #include <stdint.h>
 
 struct text {
-	int fd;
+	int fd; /* -1: what fits is kept in buf */
 	uint32_t n;
+	void (*seen)(const char *); /* if not NULL, is shown all that is written */
 	char buf[4096];
 };
 

@@ -8,28 +8,16 @@
 # parts      libraries of the program that nothing was compiled into are named first
 # merged     places whose line the compiler has lost are told apart all the same
 # files      SARIF, JUnit and GitHub's annotations name the finding and its place
-set -u
+# shellcheck source=tests/race/lib.sh
+. "$(dirname "$0")/lib.sh"
 cases=$1 bugs=$2 mode=$3
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-unset TSAN_OPTIONS GORT_RACE GORACE GITHUB_STEP_SUMMARY
-race=$GORT_BUILD/bin/gort-race
-
-fail() {
-	echo "$*"
-	cat err
-	exit 1
-}
 
 # want CODE REPORTS argument...
 want() {
 	local code=$1 reports=$2
 	shift 2
-	timeout 60 "$race" "$@" >out 2>err
-	local got=$?
-	[ $got -eq "$code" ] || fail "$*: exit $got, not $code"
-	grep -q '^done$' out || fail "$*: did not finish"
+	ends "$code" "$gort_race" "$@"
+	finished "$*"
 	[ "$(grep -c '^WARNING' err)" = "$reports" ] || fail "$*: not $reports reports"
 }
 
@@ -103,8 +91,7 @@ suppress() {
 	want 0 0 "$bugs" order race
 	want 66 1 "$bugs" unlock race
 	export TSAN_OPTIONS=suppressions=nowhere
-	timeout 60 "$race" "$cases" counter race >out 2>err
-	[ $? -eq 125 ] || fail "a file that is not there"
+	ends 125 "$gort_race" "$cases" counter race # a file that is not there
 }
 
 baseline() {

@@ -6,38 +6,26 @@
 # cxx                    C++, whose operators are in the runtime too
 # hooks                  what a program defines for the runtime to call; a malloc() of its own
 # direct                 its calls of the detector are made direct ones
+# interface              interface.sh on such a program
+# undefined              with -fsanitize=undefined; gcc's programs too
+# coverage, fuzzer       with -fsanitize-coverage, with libFuzzer
 # refused                programs that cannot be patched are told apart, and do not run
-set -u
-here=$(cd "$(dirname "$0")" && pwd)
-gort_race=$GORT_BUILD/bin/gort-race
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/race/lib.sh
+. "$(dirname "$0")/lib.sh"
 clean=() # what a program is told for its synchronised form
-unset TSAN_OPTIONS GORT_RACE GORACE
-for clang in clang clang-14 ""; do
-	command -v "$clang" >/dev/null && break
-done
-[ -n "$clang" ] || { echo "no clang"; exit 77; }
-
-fail() {
-	echo "FAIL: $*"
-	head -n 60 "$work/out" "$work/err"
-	exit 1
-}
+clang=$(compiler clang clang-14) || skip "no clang"
 
 # build SOURCE FLAG...: the program $work/t
 build() {
 	"${compiler:-$clang}" -fsanitize=thread -g -O1 -fno-optimize-sibling-calls -pthread \
-		-o "$work/t" "$@" 2>"$work/err" || fail "build $*"
+		-o t "$@" 2>err || fail "build $*"
 }
 
 # expect CODE ARGUMENT...
 expect() {
-	local code=$1 got
+	local code=$1
 	shift
-	timeout 60 "$gort_race" "$work/t" "$@" >"$work/out" 2>"$work/err"
-	got=$?
-	[ $got -eq "$code" ] || fail "$*: exit $got, not $code"
+	ends "$code" "$gort_race" ./t "$@"
 }
 
 # The synchronised form is silent, the other is told with both functions.
@@ -45,14 +33,13 @@ pair() { # FUNCTION FUNCTION CASE...
 	local first=$1 second=$2
 	shift 2
 	expect 0 "$@" "${clean[@]}"
-	[ -s "$work/err" ] && fail "$*: not silent"
-	grep -q '^done' "$work/out" || fail "$*: did not finish"
+	silent "$*"
+	finished "$*"
 	expect 66 "$@" race
-	grep -q '^done' "$work/out" || fail "$*, race: did not finish"
-	[ "$(grep -c '^WARNING: ThreadSanitizer: data race' "$work/err")" = 1 ] ||
-		fail "$*: not one report"
-	grep -q "#[0-9] $first\\>" "$work/err" || fail "$*: $first is not in the report"
-	grep -q "#[0-9] $second\\>" "$work/err" || fail "$*: $second is not in the report"
+	finished "$*, race"
+	races 1
+	grep -q "#[0-9] $first\\>" err || fail "$*: $first is not in the report"
+	grep -q "#[0-9] $second\\>" err || fail "$*: $second is not in the report"
 }
 
 cases() {
@@ -67,8 +54,8 @@ cases() {
 
 refuse() { # REASON
 	expect 5 counter
-	grep -q "$1" "$work/err" || fail "the reason is not '$1'"
-	[ -s "$work/out" ] && fail "the program ran"
+	grep -q "$1" err || fail "the reason is not '$1'"
+	[ -s out ] && fail "the program ran"
 	return 0
 }
 
@@ -83,38 +70,71 @@ nopie)
 	;;
 stripped)
 	build "$here/cases.c"
-	strip "$work/t"
+	strip t
 	expect 0 counter clean
-	[ -s "$work/err" ] && fail "not silent"
+	silent stripped
 	expect 66 counter race
-	grep -q '^WARNING: ThreadSanitizer: data race' "$work/err" || fail "no report"
+	grep -q '^WARNING: ThreadSanitizer: data race' err || fail "no report"
 	;;
 cxx)
 	compiler=${clang/clang/clang++} build "$here/static_cases.cc"
 	pair publish use
-	grep -q 'operator new' "$work/err" || fail "the block's allocation is not told"
+	grep -q 'operator new' err || fail "the block's allocation is not told"
 	;;
 hooks)
 	build "$here/cases.c"
 	export CASES_SUPPRESSIONS=$'race:late_access\n'
 	expect 0 counter race
-	grep -q 'suppressed by race:late_access' "$work/err" || fail "the program's suppression"
+	grep -q 'suppressed by race:late_access' err || fail "the program's suppression"
 	build "$here/own_malloc.c" -fno-builtin
 	expect 0
-	[ "$(cat "$work/out")" = own ] || fail "its malloc was replaced"
+	[ "$(cat out)" = own ] || fail "its malloc was replaced"
 	;;
 direct)
 	build "$here/direct.c"
 	expect 0
-	[ "$(cat "$work/out")" = direct ] || fail "calls go to $(cat "$work/out")"
+	[ "$(cat out)" = direct ] || fail "calls go to $(cat out)"
 	GORT_RACE=direct_calls=0 expect 0
-	[ "$(cat "$work/out")" = stub ] || fail "calls go to $(cat "$work/out")"
+	[ "$(cat out)" = stub ] || fail "calls go to $(cat out)"
+	;;
+interface)
+	build "$here/interface.c"
+	"$here/interface.sh" "$work/t" || exit 1
+	;;
+undefined)
+	for compiler in "$clang" gcc; do
+		build "$here/undefined.c" -fsanitize=undefined
+		expect 0 2
+		finished "$compiler"
+		[ "$(grep -c 'runtime error: ' err)" = 2 ] || fail "$compiler: undefined behaviour"
+		races 0
+		expect 66 2 race
+		races 1
+		UBSAN_OPTIONS=halt_on_error=1:exitcode=42 expect 42 2
+	done
+	compiler=$clang build "$here/undefined.c" -fsanitize=undefined \
+		-fno-sanitize-recover=undefined
+	expect 66 1
+	;;
+coverage)
+	build "$here/cases.c" -fsanitize-coverage=trace-pc-guard,trace-cmp,indirect-calls
+	TSAN_OPTIONS=coverage=1 expect 0 counter clean
+	od -An -v -t x8 -w8 t.*.sancov >out
+	[ "$(head -n 1 out)" = ' c0bfffffffffff64' ] || fail "no file of coverage"
+	sed '1d;s/^ */0x/' out | addr2line -fe t >ran
+	grep -qx early_access ran || fail "what ran is not in it"
+	grep -qx early_bytes ran && fail "what did not run is in it"
+	;;
+fuzzer)
+	build "$here/fuzzed.c" -fsanitize=fuzzer
+	expect 66 -runs=1000000 -seed=1 -max_total_time=50 -print_final_stats=1
+	grep -q '#[0-9] change_unlocked\>' err || fail "the race behind the word is not found"
 	;;
 refused)
 	build "$here/cases.c" -static
 	refuse 'it is linked statically'
-	echo '{ global: main; local: *; };' >"$work/version"
-	build "$here/cases.c" "-Wl,--version-script=$work/version"
+	echo '{ global: main; local: *; };' >version
+	build "$here/cases.c" "-Wl,--version-script=version"
 	refuse 'it hides the ThreadSanitizer runtime'
 	;;
 esac

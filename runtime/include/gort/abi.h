@@ -211,6 +211,23 @@ struct gort_suppressions {
 	char text[16384 - 8]; /* without a NUL */
 };
 
+/*
+ * A question of race/ over the same socket: the program wants to know where pcs are that point into
+ * calls. The answer is text: for each pc a line for each call there, of inlined ones the innermost
+ * first, "function TAB file TAB line", what is not known left empty; then an empty line. Pcs that
+ * there was no room for are left out at the end.
+ */
+#define GORT_QUESTION_MAGIC 0x676f7271u
+#define GORT_ANSWER_MAX     32768
+
+struct gort_question {
+	uint32_t magic;
+	uint32_t size; /* up to the last pc used */
+	int32_t pid;
+	uint32_t npcs;
+	uint64_t pcs[GORT_FINDING_PCS];
+};
+
 /* The words of ThreadSanitizer, where it has the thing. */
 static inline const char *gort_finding_title(uint32_t kind)
 {
