@@ -252,16 +252,6 @@ __attribute__((destructor)) static void at_exit(void)
 	front_dies(code);
 }
 
-/*
- * In the program atexit() is a function of libtsan's; in glibc it is in none that could be found at
- * run time.
- */
-EXPORT int atexit(void (*fn)(void))
-{
-	extern int __cxa_atexit(void (*)(void *), void *, void *);
-	return __cxa_atexit((void (*)(void *))(void *)fn, NULL, NULL);
-}
-
 EXPORT void _exit(int code)
 {
 	if (active) {

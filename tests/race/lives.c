@@ -18,10 +18,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "telling.h"
+
 #define NOINLINE __attribute__((noinline))
 
 static bool planted;
-static int told[2];
 static long shared;
 static char *block;
 static pthread_key_t key;
@@ -40,19 +41,6 @@ static pthread_t start(void (*fn)(void))
 	if (pthread_create(&t, NULL, run, (void *)fn))
 		abort();
 	return t;
-}
-
-static void tell(void)
-{
-	if (syscall(SYS_write, told[1], "x", 1) != 1)
-		abort();
-}
-
-static void wait_told(void)
-{
-	char byte;
-	if (syscall(SYS_read, told[0], &byte, 1) != 1)
-		abort();
 }
 
 static NOINLINE void touch(void)
@@ -143,6 +131,32 @@ static void tell_after_touch(void)
 static NOINLINE void at_exit(void)
 {
 	shared++;
+}
+
+static long other;
+
+/* A handler comes after its registration, whoever has made that. */
+static NOINLINE void at_exit_with(int code, void *arg)
+{
+	*(long *)arg += code + 1;
+}
+
+static void register_after_touch(void)
+{
+	touch();
+	other++;
+	if (!planted && (atexit(at_exit) || on_exit(at_exit_with, &other)))
+		abort();
+	tell();
+}
+
+static void registered(void)
+{
+	pthread_t t = start(register_after_touch);
+	wait_told();
+	if (planted && (atexit(at_exit) || on_exit(at_exit_with, &other)))
+		abort();
+	pthread_detach(t);
 }
 
 static void exits(void)
@@ -387,6 +401,7 @@ static const struct {
 	{"keys", keys},
 	{"cancel", cancel},
 	{"exits", exits},
+	{"registered", registered},
 	{"vforked", vforked},
 	{"loaded", loaded},
 	{"freed", freed},
@@ -399,7 +414,7 @@ static const struct {
 int main(int argc, char **argv)
 {
 	planted = argc > 2 && !strcmp(argv[2], "race");
-	if (syscall(SYS_pipe2, told, 0))
+	if (telling_begins())
 		return 3;
 	for (unsigned i = 0; argc > 1 && i < sizeof cases / sizeof *cases; i++) {
 		if (strcmp(cases[i].name, argv[1]))

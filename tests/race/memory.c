@@ -17,11 +17,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "telling.h"
+
 #define NOINLINE  __attribute__((noinline))
 #define UNWATCHED __attribute__((no_sanitize("thread")))
 
 static bool planted;
-static int told[2], data[2];
+static int data[2];
 static char *volatile block;
 static volatile char sink;
 static char buffer[16];
@@ -45,19 +47,6 @@ static void together(void (*first)(void), void (*second)(void))
 	pthread_create(&t, NULL, run, (void *)second);
 	in_thread(first);
 	pthread_join(t, NULL);
-}
-
-static void tell(void)
-{
-	if (syscall(SYS_write, told[1], "x", 1) != 1)
-		abort();
-}
-
-static void wait_told(void)
-{
-	char byte;
-	if (syscall(SYS_read, told[0], &byte, 1) != 1)
-		abort();
 }
 
 static void nothing(void)
@@ -294,7 +283,7 @@ static const struct {
 int main(int argc, char **argv)
 {
 	planted = argc > 2 && !strcmp(argv[2], "race");
-	if (syscall(SYS_pipe2, told, 0) || syscall(SYS_pipe2, data, 0))
+	if (telling_begins() || syscall(SYS_pipe2, data, 0))
 		return 3;
 	for (unsigned i = 0; argc > 1 && i < sizeof cases / sizeof *cases; i++) {
 		if (strcmp(cases[i].name, argv[1]))
