@@ -250,6 +250,7 @@ static void print_json(struct out *out, const struct gsnap *s, const struct wait
 	json_target(&j, s);
 	jw_str(&j, "exe", s->exe);
 	jw_str(&j, "version", s->version);
+	json_pause(&j, &s->pause);
 	jw_uint(&j, "goroutines", s->ngs);
 	jw_uint(&j, "waiting", waiting(s));
 	json_circles(&j, "deadlocks", s, circles, ncircles, true);

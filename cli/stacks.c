@@ -154,6 +154,17 @@ static const struct gsnap_g *commonest(const struct gsnap *s, const struct group
 	return member(s, gs, g, 0);
 }
 
+static const char *no_stack(const struct opts *o, const struct gsnap *s, const struct gsnap_g *gp)
+{
+	if (s->core)
+		return "its stack is not in the core";
+	if (gp->flags & GSNAP_G_MOVING)
+		return "ran while it was read: no stack";
+	if (gp->status == GSTATUS_RUNNING && s->kind == GSNAP_GO && !o->pause)
+		return "runs on a CPU: --pause shows where";
+	return "stack not available";
+}
+
 static void print_group(struct out *out, const struct opts *o, const struct gsnap *s,
 	const struct groups *gs, const struct group *g, const struct waitfacts *facts)
 {
@@ -166,10 +177,7 @@ static void print_group(struct out *out, const struct opts *o, const struct gsna
 		out_printf(out, "%s distinct stacks; the commonest, of %s:\n",
 			human_count(distinct).s, human_count(n).s);
 	if (gp->stack == GSNAP_NONE)
-		out_printf(out, "\t(%s)\n",
-			s->core                      ? "its stack is not in the core"
-			: gp->flags & GSNAP_G_MOVING ? "ran while it was read: no stack"
-						     : "stack not available");
+		out_printf(out, "\t(%s)\n", no_stack(o, s, gp));
 	print_stack(out, s, gp->stack, o->all);
 	if (gp->flags & GSNAP_G_TRUNCATED)
 		out_printf(out, "...additional frames elided...\n");
@@ -302,17 +310,6 @@ static void json_group(struct json *j, const struct opts *o, const struct gsnap 
 	jw_close_array(j);
 }
 
-static void json_pause(struct json *j, const struct gsnap_pause *p)
-{
-	jw_object(j, "pause");
-	jw_uint(j, "threads", p->threads);
-	jw_int(j, "longest_ns", p->longest_ns);
-	jw_int(j, "total_ns", p->total_ns);
-	jw_uint(j, "late", p->late);
-	jw_uint(j, "refused", p->refused);
-	jw_close_object(j);
-}
-
 static void print_json(struct out *out, const struct opts *o, const struct gsnap *s,
 	const struct gselection *sel, const struct groups *gs, struct probe *probe)
 {
@@ -327,8 +324,7 @@ static void print_json(struct out *out, const struct opts *o, const struct gsnap
 	jw_uint(&j, "goroutines", s->ngs);
 	jw_uint(&j, "shown", sel->n);
 	jw_uint(&j, "hidden_system", sel->removed[GFILTER_SYSTEM]);
-	if (s->pause.max_ns)
-		json_pause(&j, &s->pause);
+	json_pause(&j, &s->pause);
 	jw_lines(&j, "groups");
 	for (uint32_t i = 0; i < gs->n; i++) {
 		jw_object(&j, NULL);

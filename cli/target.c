@@ -229,6 +229,10 @@ static void tell_newer(const struct opts *o, const struct gsnap *s)
 /* What --pause cost, and what it could not get. */
 static void tell_pause(const struct opts *o, const struct gsnap_pause *p)
 {
+	if (!p->threads && !p->late && !p->refused) {
+		note(o, "stopped no thread: none was on a CPU");
+		return;
+	}
 	note(o, "stopped %s thread%s one after the other, longest %s, %s in all",
 		human_count(p->threads).s, p->threads == 1 ? "" : "s", human_time(p->longest_ns).s,
 		human_time(p->total_ns).s);
@@ -301,6 +305,19 @@ void json_target(struct json *j, const struct gsnap *s)
 	jw_int(j, "pid", s->pid);
 	if (s->core)
 		jw_str(j, "core", s->core);
+}
+
+void json_pause(struct json *j, const struct gsnap_pause *p)
+{
+	if (!p->max_ns)
+		return;
+	jw_object(j, "pause");
+	jw_uint(j, "threads", p->threads);
+	jw_int(j, "longest_ns", p->longest_ns);
+	jw_int(j, "total_ns", p->total_ns);
+	jw_uint(j, "late", p->late);
+	jw_uint(j, "refused", p->refused);
+	jw_close_object(j);
 }
 
 void print_title(struct out *out, const char *command, const struct gsnap *s)

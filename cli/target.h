@@ -31,6 +31,8 @@ struct target_text target_name(const struct gsnap *s);
 struct target_text target_word(const struct gsnap *s);
 /* The members pid and, of a core, core. */
 void json_target(struct json *j, const struct gsnap *s);
+/* A member "pause": what --pause cost; none without it. */
+void json_pause(struct json *j, const struct gsnap_pause *p);
 
 /* "gort top  checkout (pid 4121)  go1.26.8  stripped", in the accent colour, no newline. */
 void print_title(struct out *out, const char *command, const struct gsnap *s);

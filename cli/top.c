@@ -29,7 +29,7 @@ static void print_screen(struct out *out, const struct topdata *d)
 	struct top_columns columns = top_columns(0);
 	uint32_t n, *list = topdata_sorted(d, &n);
 	page_reset(&page, 0);
-	top_header(&page, d, "non-stop");
+	top_header(&page, d, NULL);
 	page_line(&page, CELL_PLAIN, "%s", "");
 	top_table_head(&page, d, &columns);
 	for (uint32_t i = 0; list && i < n && i < GROUPS; i++)
@@ -144,6 +144,7 @@ static void print_json(struct out *out, const struct topdata *d)
 	jw_str(&j, "version", s->version);
 	jw_int(&j, "uptime_ns", d->now.ps.uptime_ns);
 	jw_int(&j, "window_ns", r->ns);
+	json_pause(&j, &s->pause);
 	if (cpu_percent(r) >= 0)
 		jw_num(&j, "cpu_cores", cpu_percent(r) / 100);
 	else
@@ -260,7 +261,7 @@ const struct command cmd_top = {
 		 "for leaks now. A leak is what two looks agree on: see gort leaks --help.",
 	.own = own,
 	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_FORMAT | TAKES_COLOR | TAKES_PROC |
-		  TAKES_START,
+		  TAKES_PAUSE | TAKES_START,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run_top,

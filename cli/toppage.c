@@ -30,18 +30,28 @@ static void spark(struct page *p, const struct topdata *d, enum series series)
 		page_spark(p, d->history[series], d->nhistory, SPARK);
 }
 
+static void how(const struct gsnap_pause *pause, char *buf, size_t size)
+{
+	snprintf(buf, size, "non-stop");
+	if (pause->max_ns)
+		snprintf(buf, size, "paused %s, longest %s", human_count(pause->threads).s,
+			human_time(pause->longest_ns).s);
+}
+
 static void title(struct page *p, const struct topdata *d, const char *remark)
 {
 	const struct gsnap *s = &d->view.s;
 	time_t t = time(NULL);
 	struct tm tm;
-	char clock[16], cost[48] = "";
+	char clock[16], cost[48] = "", read_how[80];
 	strftime(clock, sizeof clock, "%H:%M:%S", localtime_r(&t, &tm));
 	if (d->own_cpu >= 0)
 		snprintf(cost, sizeof cost, ", cost %.1f%% cpu", 100 * d->own_cpu);
 	page_line(p, CELL_ACCENT, "gort top  %.40s (pid %d)", base_name(s->exe), s->pid);
 	page_more(p, "  %s%s", s->version, s->stripped ? "  stripped" : "");
 	page_more(p, "  up %s", human_time(d->now.ps.uptime_ns).s);
+	how(&s->pause, read_how, sizeof read_how);
+	remark = remark ? remark : read_how;
 	if (!page_more(p, "  [%s%s]", remark, cost))
 		page_more(p, "  [%s]", remark);
 	page_right(p, " %s", clock);
@@ -315,6 +325,10 @@ void top_reasons(struct page *p, const struct topdata *d)
 		page_line(p, CELL_DIM,
 			"-: wait: none of those that are measured, one in %s, was due",
 			human_count(d->view.s.sched.wait_every).s);
+	if (d->view.s.pause.refused || d->view.s.pause.late)
+		page_line(p, CELL_DIM,
+			"-: where %s run: not allowed, traced by another, or too late",
+			human_count(d->view.s.pause.refused + d->view.s.pause.late).s);
 	if (d->notes.chore[CHORE_LEAKS].off)
 		page_line(p, CELL_DIM, "-: leaks: %s", d->notes.why);
 	if (d->now.ps.cpu_ns == GSNAP_UNKNOWN)

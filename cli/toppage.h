@@ -15,7 +15,10 @@ struct top_columns {
 };
 struct top_columns top_columns(int width);
 
-/* Title, CPU, goroutines, scheduler, collector: the lines above the table. */
+/*
+ * Title, CPU, goroutines, scheduler, collector: the lines above the table. remark: of how they were
+ * read; NULL: that the target is not stopped, or what --pause cost.
+ */
 void top_header(struct page *p, const struct topdata *d, const char *remark);
 /* The head of the table and one row of it. */
 void top_table_head(struct page *p, const struct topdata *d, const struct top_columns *c);

@@ -270,7 +270,7 @@ static void compose(struct ui *u)
 		return;
 	}
 	page_reset(&u->header, screen->cols);
-	top_header(&u->header, u->d, u->gone ? "ENDED" : u->frozen ? "FROZEN" : "non-stop");
+	top_header(&u->header, u->d, u->gone ? "ENDED" : u->frozen ? "FROZEN" : NULL);
 	page_line(&u->header, CELL_PLAIN, "%s", "");
 	if (u->view == VIEW_TABLE)
 		top_table_head(&u->header, u->d, &c);

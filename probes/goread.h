@@ -23,6 +23,9 @@ void goreader_close(struct goreader *rd);
  */
 void goreader_read(struct goreader *rd, const uint64_t *addrs, const uint32_t *slots, size_t n);
 
+/* Then those that run, as gorunning.h says. */
+void goreader_running(struct goreader *rd);
+
 /* Gives entry number `slot` of out->gs the stack of this copy. */
 void goreader_stack(struct goreader *rd, uint32_t slot, const struct gostack *s);
 

@@ -424,6 +424,11 @@ void goreader_read(struct goreader *rd, const uint64_t *addrs, const uint32_t *s
 	}
 }
 
+void goreader_running(struct goreader *rd)
+{
+	gorunning_read(rd, rd->g, rd->out);
+}
+
 int gosnap_goroutines(struct gotarget *g, unsigned what, struct gsnap *out)
 {
 	size_t n = 0;
@@ -435,7 +440,7 @@ int gosnap_goroutines(struct gotarget *g, unsigned what, struct gsnap *out)
 	if (!err)
 		goreader_read(rd, addrs, NULL, n);
 	if (!err && what & PROBE_STACKS)
-		gorunning_read(rd, g, out);
+		goreader_running(rd);
 	goreader_close(rd);
 	free(addrs);
 	return err ? err : out->oom ? -ENOMEM : 0;

@@ -48,6 +48,7 @@ static void close_reader(void *rd)
 static size_t read_some(void *rd, const uint64_t *at, const uint32_t *slots, size_t n)
 {
 	goreader_read(rd, at, slots, n);
+	goreader_running(rd);
 	return 0;
 }
 

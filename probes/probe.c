@@ -433,6 +433,7 @@ static int refresh_go(struct probe *p, struct probe_view *v)
 	if (!v->live)
 		return -ENOMEM;
 	v->s.when = now();
+	v->s.pause = (struct gsnap_pause){.max_ns = p->max_pause_ns};
 	gosnap_stats(&p->go, &v->s.stats);
 	gosnap_counters(&p->go, &v->s.sched);
 	gsnap_init_gc(&v->s.gc);

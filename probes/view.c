@@ -236,6 +236,8 @@ static struct gsnap fresh_copy(const struct gsnap *s, uint32_t n)
 	f.has_inline_info = s->has_inline_info;
 	f.stats = s->stats;
 	f.sched = s->sched;
+	f.gc = s->gc;
+	f.pause = s->pause;
 	for (uint32_t i = 0; i < n && !f.oom; i++) {
 		struct gsnap_g *gp = gsnap_add_g(&f);
 		if (gp)

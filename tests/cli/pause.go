@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-// pause.go - two goroutines that never wait, a third that prints how far they got, for pause.sh.
+// pause.go - two goroutines that never wait, one of them with a lock that a third one wants, and
+// one that prints how far they got, for pause.sh.
 package main
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -27,8 +29,17 @@ func spinner(x uint64) {
 	}
 }
 
+//go:noinline
+func holder() {
+	mu := new(sync.Mutex)
+	mu.Lock()
+	defer mu.Unlock()
+	go mu.Lock()
+	spinner(1)
+}
+
 func main() {
-	go spinner(1)
+	go holder()
 	go spinner(2)
 	for {
 		time.Sleep(20 * time.Millisecond)

@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# pause.sh CASE - gort stacks --pause on a Go program of which two goroutines always run.
+# pause.sh CASE - --pause on a Go program of which two goroutines always run.
 #
 # stacks  they have stacks, and what it cost is told; without --pause they have none
+# chans   the lock that one of them has seems held by it; without --pause by nobody
+# top     its rows say where they run, its title what that cost; without --pause they do not
 # killed  gort is killed with SIGKILL while it holds a thread: the thread goes on
 # traced  a thread that somebody else traces is left alone
 # shellcheck disable=SC2317 # functions are called by until_true
@@ -77,6 +79,32 @@ stacks)
 	until_true eval "$gort stacks --pause --json $pid >$work/out 2>$work/err &&
 		grep -Eq '\"pause\":\{\"threads\":[1-9]' $work/out" || fail "JSON"
 	"$GORT_BUILD/bin/json_check" gort.stacks/1 0 pause.refused=0 <"$work/out" || fail "JSON"
+	goes_on
+	;;
+chans)
+	until_true eval "$gort chans $pid >$work/out 2>$work/err; grep -q '^mutex' $work/out" ||
+		fail "nobody waits for the mutex"
+	! grep -q 'seems held' "$work/out" || fail "a running goroutine has a stack"
+	until_true eval "$gort chans --pause $pid >$work/out 2>$work/err;
+		grep -Eq '^mutex .* seems held by goroutine [0-9]+ \(main\.' $work/out" ||
+		fail "not held"
+	grep -Eq '^gort: stopped [12] threads? one after the other, longest [0-9.]+[mun]?s' \
+		"$work/err" || fail "the cost is not told"
+	until_true eval "$gort chans --pause --json $pid >$work/out 2>$work/err &&
+		grep -Eq '\"pause\":\{\"threads\":[1-9]' $work/out" || fail "JSON"
+	goes_on
+	;;
+top)
+	"$gort" top --once "$pid" >"$work/out" 2>"$work/err" || fail "gort top"
+	grep -Fq '[non-stop' "$work/out" || fail "not non-stop"
+	row='^ +[12]  running .* main\.(spinner|leaf)'
+	! grep -Eq "$row" "$work/out" || fail "where it runs"
+	until_true eval "$gort top --once --pause $pid >$work/out 2>$work/err &&
+		grep -Eq '$row pause\.go:' $work/out" || fail "not where it runs"
+	head -n 1 "$work/out" | grep -Eq '\[paused [12], longest [0-9.]+[mun]?s' ||
+		fail "the cost is not told"
+	until_true eval "$gort top --once --pause --json $pid >$work/out 2>$work/err &&
+		grep -Eq '\"pause\":\{\"threads\":[1-9]' $work/out" || fail "JSON"
 	goes_on
 	;;
 killed)

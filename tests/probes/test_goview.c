@@ -146,8 +146,11 @@ END_TEST
 START_TEST(starts_over)
 {
 	open_view(0);
+	s.stats.num_gc = s.gc.cycles = s.sched.preempts = s.pause.max_ns = 7;
 	refresh(1000);
 	ck_assert(out.renewed);
+	ck_assert(s.stats.num_gc == 7 && s.gc.cycles == 7 && s.sched.preempts == 7);
+	ck_assert_int_eq(s.pause.max_ns, 7);
 	ck_assert(changed(0) && changed(1));
 	ck_assert_int_eq(s.gs[0].waitsince, 1000);
 	ck_assert(s.gs[0].flags & GSNAP_G_AT_LEAST);
