@@ -13,17 +13,11 @@ find them. All take turns. A ratio above 1 means that gort is better.
 import subprocess
 import time
 
-from peerbench import arguments, row, run
+from peerbench import arguments, longest_gap, row, run
 
 MIB = 1024
 LEAVES = 10000
 FINDINGS = 66
-
-
-def longest_gap(target):
-    target.stdin.write("\n")
-    target.stdin.flush()
-    return int(target.stdout.readline())
 
 
 def measure_live(args, rounds):

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-// The program that scripts/bench --leaks looks into. With -heap, small linked objects of so many
-// MiB: it says "ready", and for each line that it reads how many ns at most a goroutine that sleeps
-// for 50 us stood still since the line before. With -exit, so many leaked goroutines are left at
-// its end; with -goleak it has go.uber.org/goleak look for them first, and says how long it took.
+// The program that scripts/bench --leaks and --inside look into. With -heap, small linked objects
+// of so many MiB, with -parked so many goroutines that wait: it says "ready", and for each line
+// that it reads how many ns at most a goroutine that sleeps for 50 us stood still since the line
+// before. With -exit, so many leaked goroutines are left at its end; with -goleak it has
+// go.uber.org/goleak look for them first, and says how long it took.
 package main
 
 import (
@@ -19,6 +20,7 @@ import (
 )
 
 var heap = flag.Int("heap", 0, "MiB of linked objects")
+var parked = flag.Int("parked", 0, "goroutines that wait")
 var exit = flag.Int("exit", 0, "leaked goroutines at the end")
 var judge = flag.Bool("goleak", false, "look for them")
 
@@ -83,7 +85,9 @@ func main() {
 		return
 	}
 	build(*heap << 20 / 64)
-	leak()
+	for i := 0; i <= *parked; i++ {
+		leak()
+	}
 	go sleeper()
 	time.Sleep(100 * time.Millisecond)
 	fmt.Println("ready")
