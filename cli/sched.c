@@ -267,15 +267,31 @@ static void print_stops(struct out *out, const struct gsnap *a, const struct gsn
 		human_rate(figure_delta(x->cgo_calls, y->cgo_calls), b->when - a->when).s);
 }
 
+/* Why figures are missing: each reason once, for all it covers. */
 static void print_missing(struct out *out, const struct gsnap *s, const struct latency *l)
 {
-	const char *unpublished = "this program does not publish them";
-	if (s->stats.steals == GSNAP_UNKNOWN)
-		out_printf(out, "-: steals: %s\n",
-			s->kind == GSNAP_GO ? "Go's scheduler does not count them" : unpublished);
-	if (!s->sched.wait.known)
-		out_printf(out, "-: waits for a P, stops, mutex wait: %s\n",
-			s->kind == GSNAP_GO ? "not found in this program" : unpublished);
+	const struct gsnap_stats *st = &s->stats;
+	bool go_program = s->kind == GSNAP_GO;
+	const char *why =
+		go_program ? "not found in this program" : "this program does not publish them";
+	const struct {
+		int64_t value;
+		const char *name;
+	} all[] = {{st->gomaxprocs, "P"}, {st->idle_p, "idle P"}, {st->threads, "M"},
+		{st->idle_m, "idle M"}, {st->spinning_m, "spinning M"}, {st->runq, "runq"},
+		{s->sched.preempts, "preempts"}, {go_program ? 0 : st->steals, "steals"},
+		{s->sched.wait.known ? 0 : GSNAP_UNKNOWN, "waits for a P, stops"},
+		{s->sched.mutex_wait_ns, "mutex wait"}, {s->sched.cgo_calls, "C calls"}};
+	const char *sep = "-: ";
+	if (go_program && st->steals == GSNAP_UNKNOWN)
+		out_printf(out, "-: steals: Go's scheduler does not count them\n");
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (all[i].value == GSNAP_UNKNOWN) {
+			out_printf(out, "%s%s", sep, all[i].name);
+			sep = ", ";
+		}
+	if (sep[0] == ',')
+		out_printf(out, ": %s\n", why);
 	if (!l->measured)
 		out_printf(out, "-: waits for a CPU: %s\n", l->why_not);
 }

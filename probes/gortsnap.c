@@ -182,11 +182,17 @@ static int tell(struct gortsnap *s, int error, struct gsnap_err *err)
 	return error ? fail(err, error, s->t, "out of memory") : 0;
 }
 
+static void read_stats(struct gortsnap *s, struct gsnap_stats *st)
+{
+	gortsched_stats(&s->read, st);
+	st->threads = target_nthreads(s->t);
+}
+
 int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct gsnap_err *err)
 {
 	fill_process(s, out);
 	modules_refresh(s->ms);
-	gortsched_stats(&s->read, &out->stats);
+	read_stats(s, &out->stats);
 	if (what & PROBE_GC)
 		gortheap_gc(&s->read, &out->gc);
 	if (what & PROBE_SCHED)
@@ -223,7 +229,7 @@ int gortsnap_profile(struct gortsnap *s, enum probe_profile_kind kind, unsigned 
 {
 	fill_process(s, out);
 	modules_refresh(s->ms);
-	gortsched_stats(&s->read, &out->stats);
+	read_stats(s, &out->stats);
 	int error = gortprofile_read(&s->read, kind, out);
 	if (!error && what & PROBE_MAPS)
 		mappings_add(s->ms, out);
@@ -240,7 +246,7 @@ int gortsnap_refresh(struct gortsnap *s, struct probe_view *v, struct gsnap_err 
 {
 	v->s.when = monotonic_ns();
 	modules_refresh(s->ms);
-	gortsched_stats(&s->read, &v->s.stats);
+	read_stats(s, &v->s.stats);
 	v->s.nps = 0;
 	gortsched_read(&s->read, &v->s);
 	gsnap_init_gc(&v->s.gc);

@@ -3,7 +3,6 @@
  * gostats.c - scheduler and collector numbers that the Go runtime keeps anyway: a few reads of its
  * structures, no probe. A variable that was not located leaves its numbers GSNAP_UNKNOWN.
  */
-#include <stdlib.h>
 #include <string.h>
 #include "gotarget.h"
 
@@ -75,11 +74,7 @@ void gosnap_stats(struct gotarget *g, struct gsnap_stats *st)
 	read_ps(g, st);
 	read_gccontroller(g, st);
 	read_memstats(g, st);
-	pid_t *tids;
-	size_t n = target_threads(g->t, &tids);
-	free(tids);
-	if (n)
-		st->threads = (int64_t)n;
+	st->threads = target_nthreads(g->t);
 }
 
 int64_t gosnap_noted(const struct gotarget *g)

@@ -213,3 +213,11 @@ size_t target_threads(const struct target *t, pid_t **out)
 	closedir(dir);
 	return n;
 }
+
+int64_t target_nthreads(const struct target *t)
+{
+	pid_t *tids;
+	size_t n = target_threads(t, &tids);
+	free(tids);
+	return n ? (int64_t)n : GSNAP_UNKNOWN;
+}

@@ -97,5 +97,7 @@ uint64_t target_auxv(const struct target *t, uint64_t type);
 
 /* OS thread ids; *out is freed by the caller. Number of them, 0 when the process is gone. */
 size_t target_threads(const struct target *t, pid_t **out);
+/* How many; GSNAP_UNKNOWN when there is no saying. */
+int64_t target_nthreads(const struct target *t);
 
 #endif

@@ -5,6 +5,7 @@
 usage: gsched.py GORT GSCHED
 """
 import json
+import os
 import subprocess
 import sys
 
@@ -41,6 +42,9 @@ def main():
         if done.returncode:
             sys.exit(f"gsched.py: gort sched: exit {done.returncode} {done.stderr}")
         check(json.loads(own), json.loads(done.stdout))
+        threads = len(os.listdir(f"/proc/{target.pid}/task"))
+        if json.loads(done.stdout)["threads"] != threads:
+            sys.exit(f"gsched.py: not {threads} threads: {json.loads(done.stdout)['threads']}")
         target.stdin.close()
 
 
