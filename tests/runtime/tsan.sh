@@ -33,21 +33,33 @@ run() {
 	fail "$1, GOMAXPROCS=$2: $3 ends with $code"
 }
 
-# check PROGRAM PROCS
-check() {
-	local name missing=
-	run "$1" "$2" clean 0
-	run "$1" "$2" racy 66
-	grep -q "created by thread\|created by main thread" "$work/out" || fail "no creation stacks"
-	grep -q "'goroutine [0-9]*'" "$work/out" || fail "goroutines have no names"
+# unreported PROGRAM: the names of the edges that no report in $work/out is about
+unreported() {
+	local name
 	for name in $("$work/$1" names); do
 		awk -v first="first_$name" -v second="second_$name" '
 			/^WARNING/ { a = b = 0 }
 			$0 ~ "#[0-9]+ " first " " { a = 1 }
 			$0 ~ "#[0-9]+ " second " " { b = 1 }
 			a && b { found = 1 }
-			END { exit !found }' "$work/out" || missing+=" $name"
+			END { exit !found }' "$work/out" || printf ' %s' "$name"
 	done
+}
+
+# check PROGRAM PROCS
+check() {
+	local missing
+	run "$1" "$2" clean 0
+	# gcc's runtime finds a race and has lost a stack of it once in some hundred runs, which it
+	# says: then another run tells.
+	for _ in 1 2 3; do
+		run "$1" "$2" racy 66
+		missing=$(unreported "$1")
+		[ -n "$missing" ] || break
+		grep -q 'failed to restore the stack' "$work/out" || break
+	done
+	grep -q "created by thread\|created by main thread" "$work/out" || fail "no creation stacks"
+	grep -q "'goroutine [0-9]*'" "$work/out" || fail "goroutines have no names"
 	[ -z "$missing" ] || { cat "$work/out"; fail "$1, GOMAXPROCS=$2: not reported:$missing"; }
 }
 
