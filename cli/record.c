@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* record.c - `gort record`: a profile of a process, written as a file that go tool pprof reads. */
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 #include "err.h"
@@ -85,19 +86,11 @@ int record_write(const struct opts *o, const struct gsnap *s, const struct profi
 	return write_profile(o, s, rc, data, len);
 }
 
-int record_save(struct target *t, const char *path, struct gsnap_err *err)
+/* To path what an encoder gave, which returned rc. */
+static int save(const char *path, int rc, unsigned char *data, size_t len, struct gsnap_err *err)
 {
 	static struct out out;
-	const struct profile_kind *k = profile_by_event("goroutine");
 	struct opts o = {.output = path};
-	struct gsnap s;
-	unsigned char *data;
-	size_t len;
-	int rc = profile_take(&o, t, k, PROBE_MAPS | PROBE_SYMBOLS, &s, err);
-	if (rc)
-		return rc;
-	rc = profile_encode(k, NULL, &s, &data, &len);
-	gsnap_free(&s);
 	if (rc) {
 		err_what(err, CLI_FAIL, "not enough memory for the profile");
 		return rc;
@@ -109,6 +102,33 @@ int record_save(struct target *t, const char *path, struct gsnap_err *err)
 	}
 	free(data);
 	return rc;
+}
+
+int record_save_cpu(const struct gsnap *s, int64_t ns, const char *path, struct gsnap_err *err)
+{
+	unsigned char *data;
+	size_t len;
+	if (!s->nsamples) {
+		err_what(err, CLI_FAIL, "it used no CPU meanwhile");
+		return -ENODATA;
+	}
+	int rc = profile_encode_cpu(s, ns, &data, &len);
+	return save(path, rc, data, len, err);
+}
+
+int record_save(struct target *t, const char *path, struct gsnap_err *err)
+{
+	const struct profile_kind *k = profile_by_event("goroutine");
+	struct opts o = {.output = path};
+	struct gsnap s;
+	unsigned char *data;
+	size_t len;
+	int rc = profile_take(&o, t, k, PROBE_MAPS | PROBE_SYMBOLS, &s, err);
+	if (rc)
+		return rc;
+	rc = profile_encode(k, NULL, &s, &data, &len);
+	gsnap_free(&s);
+	return save(path, rc, data, len, err);
 }
 
 static int nothing(const struct gsnap *s, const char *name, const char *why)

@@ -11,5 +11,7 @@ bool record_names_profile(const char *path);
 int record_write(const struct opts *o, const struct gsnap *s, const struct profile_kind *k);
 /* The goroutine profile of a target, to path. 0, or -errno with err filled. */
 int record_save(struct target *t, const char *path, struct gsnap_err *err);
+/* A CPU profile of ns nanoseconds, as probe_cpu_stop gave it, to path. As record_save. */
+int record_save_cpu(const struct gsnap *s, int64_t ns, const char *path, struct gsnap_err *err);
 
 #endif

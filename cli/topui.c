@@ -24,6 +24,7 @@
 #include "topui.h"
 
 #define REFRESH_NS INT64_C(1000000000)
+#define RECORD_NS  INT64_C(10000000000)
 #define MIN_COLS   40
 #define MIN_ROWS   10
 #define WIDE_COLS  140 /* from there on the footer has words */
@@ -45,6 +46,8 @@ struct ui {
 	char filter[64], message[256];
 	bool typing, frozen, gone, quit;
 	int64_t next;
+	struct gocpu *cpu; /* is being recorded, since then; NULL: nothing is */
+	int64_t recording;
 	int code;
 };
 
@@ -179,7 +182,8 @@ static void help_page(struct ui *u)
 		"c          channels and locks: goroutines by what they wait on\n"
 		"m          the collector (memory), with its recent past\n"
 		"l          leaks: look now for goroutines that can never go on\n"
-		"r          record: writes a goroutine profile for go tool pprof\n"
+		"r          record a CPU profile for 10 s, or until r, for go tool pprof; one of\n"
+		"           the goroutines on libgort and where perf_event is refused\n"
 		"f, space   freeze and go on\n"
 		"w          write: the goroutines with their stacks as JSON, for gort diff\n"
 		"q, ctrl-C  quit\n"
@@ -210,13 +214,14 @@ static void footer(const struct ui *u, char *buf, size_t size)
 	else if (u->view == VIEW_TABLE && u->screen.cols >= WIDE_COLS)
 		snprintf(buf, size,
 			" enter stacks  / filter  s sort:%s  g group by:%s  t threads  c channels  "
-			"m gc  l leaks  r record  %s  w write json  ? help  q quit",
+			"m gc  l leaks  r %s  %s  w write json  ? help  q quit",
 			sorts[u->sort], names[u->d->groups.by],
+			u->cpu ? "stop recording" : "record 10s",
 			u->frozen ? "f FROZEN" : "f freeze");
 	else if (u->view == VIEW_TABLE)
 		snprintf(buf, size,
-			" enter / s:%s g:%s t:threads c:chans m:gc l:leaks r:rec %s w:json ? q",
-			sorts[u->sort], names[u->d->groups.by],
+			" enter / s:%s g:%s t:threads c:chans m:gc l:leaks r:%s %s w:json ? q",
+			sorts[u->sort], names[u->d->groups.by], u->cpu ? "STOP" : "rec",
 			u->frozen ? "f:FROZEN" : "f:freeze");
 	else
 		snprintf(buf, size, " esc back  up/down scroll  %s? help  q quit",
@@ -298,21 +303,6 @@ static void draw(struct ui *u)
 		u->quit = true;
 }
 
-static void refresh(struct ui *u)
-{
-	struct gsnap_err err = {0};
-	if (u->frozen || u->gone)
-		return;
-	if (topdata_refresh(u->d, &err)) {
-		u->gone = true;
-		u->code = err.code ? err.code : CLI_FAIL;
-		snprintf(u->message, sizeof u->message, "%.200s (q quits)", err.what);
-		return;
-	}
-	if (u->view == VIEW_THREADS)
-		threads_refresh(&u->threads, u->o->host_proc, u->d->t->pid);
-}
-
 /* gort-NAME-PID-TIME.SUFFIX in the current directory; the name is the target's to choose. */
 static void file_name(const struct ui *u, const char *suffix, char *buf, size_t size)
 {
@@ -344,12 +334,59 @@ static void write_json(struct ui *u)
 	report(u, stacks_save(&u->d->view.s, path, &err), path, "gort diff compares two", &err);
 }
 
+/* Ends the CPU profile and writes what it has. */
+static void end_recording(struct ui *u)
+{
+	char path[128];
+	struct gsnap_err err = {0};
+	struct gsnap s;
+	int64_t ns = monotonic_now() - u->recording;
+	file_name(u, "pb.gz", path, sizeof path);
+	int rc = probe_cpu_stop(u->d->t->probe, u->cpu, PROBE_MAPS, &s, &err);
+	u->cpu = NULL;
+	if (!rc)
+		rc = record_save_cpu(&s, ns, path, &err);
+	gsnap_free(&s);
+	report(u, rc, path, "where CPU time went, for go tool pprof", &err);
+}
+
+/* Where there is no CPU profile to be had, one of the goroutines as they are now. */
 static void record(struct ui *u)
 {
 	char path[128];
 	struct gsnap_err err = {0};
-	file_name(u, "pb.gz", path, sizeof path);
-	report(u, record_save(u->d->t, path, &err), path, "go tool pprof reads it", &err);
+	if (u->cpu) {
+		end_recording(u);
+	} else if (!profile_cpu_start(u->o, u->d->t, &u->cpu, &err)) {
+		u->recording = monotonic_now();
+		snprintf(u->message, sizeof u->message,
+			"records for %s where CPU time goes; r ends it", human_time(RECORD_NS).s);
+	} else {
+		u->cpu = NULL;
+		file_name(u, "pb.gz", path, sizeof path);
+		report(u, record_save(u->d->t, path, &err), path, "goroutines, no CPU profile here",
+			&err);
+	}
+}
+
+static void refresh(struct ui *u)
+{
+	struct gsnap_err err = {0};
+	char written[112] = "";
+	if (u->frozen || u->gone)
+		return;
+	if (topdata_refresh(u->d, &err)) {
+		u->gone = true;
+		u->code = err.code ? err.code : CLI_FAIL;
+		if (u->cpu) {
+			end_recording(u);
+			snprintf(written, sizeof written, "; %.100s", u->message);
+		}
+		snprintf(u->message, sizeof u->message, "%.120s (q quits)%s", err.what, written);
+		return;
+	}
+	if (u->view == VIEW_THREADS)
+		threads_refresh(&u->threads, u->o->host_proc, u->d->t->pid);
 }
 
 static void show(struct ui *u, enum view view)
@@ -516,10 +553,14 @@ static void run(struct ui *u)
 			bool asked = u->d->notes.chore[CHORE_LEAKS].now;
 			u->next = now + (asked && every > REFRESH_NS ? REFRESH_NS : every);
 		}
+		int64_t recorded = u->recording + RECORD_NS;
+		if (u->cpu && now >= recorded)
+			end_recording(u);
 		draw(u);
 		if (shown == u->o->count + 1 && u->o->count >= 0)
 			break;
-		int64_t left = u->next - monotonic_now();
+		int64_t until = u->cpu && recorded < u->next ? recorded : u->next;
+		int64_t left = until - monotonic_now();
 		if (!u->quit)
 			on_key(u, term_key(left > 0 ? left : 0));
 	}
@@ -541,7 +582,12 @@ int top_screen(const struct opts *o, struct topdata *d)
 	}
 	u.next = monotonic_now() + REFRESH_NS / 5;
 	run(&u);
+	bool written = u.cpu != NULL;
+	if (written)
+		end_recording(&u);
 	term_close();
+	if (written)
+		note(o, "%.200s", u.message);
 	if (u.gone && u.message[0])
 		fprintf(stderr, "gort: %.200s\n", u.message);
 	cells_free(&u.screen);

@@ -399,7 +399,8 @@ int probe_snapshot(struct probe *p, unsigned what, struct gsnap *out, struct gsn
 	/* A look on the side, as top takes it, is no moment later. */
 	fake_snapshot(out, p->pid, what == PROBE_WAITS || what & PROBE_PS ? p->reads : p->reads++);
 	out->core = p->core;
-	if (getenv("FAKE_GONE") && p->reads > 2)
+	const char *gone = getenv("FAKE_GONE"); /* after so many reads, at least two */
+	if (gone && p->reads > 2 && p->reads > atoi(gone))
 		return refuse(err, 3, -ESRCH, "the process has ended", "", "gort ps");
 	return 0;
 }
@@ -454,7 +455,11 @@ int probe_profile(struct probe *p, enum probe_profile_kind kind, unsigned what, 
 
 int probe_cpu_start(struct probe *p, unsigned hz, struct gocpu **out, struct gsnap_err *err)
 {
-	(void)p, (void)hz, (void)out;
+	static char recording;
+	(void)p, (void)hz;
+	*out = (struct gocpu *)&recording;
+	if (getenv("FAKE_CPU"))
+		return 0;
 	return refuse(err, 5, -ENOTSUP, "cannot take a CPU profile of pid 4121 (checkout)",
 		"the made-up process uses no CPU", "");
 }
@@ -462,9 +467,13 @@ int probe_cpu_start(struct probe *p, unsigned hz, struct gocpu **out, struct gsn
 int probe_cpu_stop(
 	struct probe *p, struct gocpu *c, unsigned what, struct gsnap *out, struct gsnap_err *err)
 {
-	(void)p, (void)c, (void)what, (void)err;
-	gsnap_init(out, GSNAP_GO);
-	return -ENOTSUP;
+	(void)c, (void)what;
+	fake_snapshot(out, p->pid, 0);
+	struct gsnap_sample *sample = GSNAP_PUSH(out, samples, cap_samples);
+	if (!sample)
+		return refuse(err, 1, -ENOMEM, "out of memory", "", "");
+	*sample = (struct gsnap_sample){.count = 30, .visible = GSNAP_NONE};
+	return 0;
 }
 
 int probe_leaks(struct probe *p, const struct probe_leaks_how *how, struct probe_leaks *out,

@@ -180,14 +180,40 @@ filter)
 	given_back 0
 	;;
 files)
-	start 80 24 "$top"
+	start 80 24 "FAKE_CPU=1 $top"
 	settled
 	press w
 	shows 'wrote gort-checkout-4121-[0-9]+\.json'
 	"$GORT_BUILD/bin/json_check" gort.stacks/1 0 pid=4121 groups.0.count=8 \
 		<"$(echo "$work"/gort-checkout-*.json)" || fail "JSON"
 	press r
-	shows 'wrote gort-checkout-4121-[0-9]+\.pb\.gz'
+	shows 'records for 10s where CPU time goes'
+	press r
+	shows 'wrote gort-checkout-4121-[0-9]+\.pb\.gz: where CPU time went'
+	gzip -t "$work"/gort-checkout-*.pb.gz || fail "not gzip"
+	press q
+	given_back 0
+	;;
+record)
+	# What q cuts short is written all the same; where the kernel gives none, goroutines are.
+	start 80 24 "FAKE_CPU=1 $top 2>log"
+	settled
+	press r
+	shows 'records for 10s where CPU time goes'
+	press Down
+	shows 'r:STOP'
+	press q
+	given_back 0
+	grep -q '^gort: wrote gort-checkout-4121-[0-9]*\.pb\.gz: where CPU time went' "$work/log" ||
+		fail "not told"
+	gzip -t "$work"/gort-checkout-*.pb.gz || fail "not gzip"
+	tmux -S "$sock" kill-server
+	rm -f "$work"/{before,after,code} "$work"/gort-checkout-*
+	sock=$work/tmux2
+	start 80 24 "FAKE_CPU=1 GORT_WITHOUT=perf $top"
+	settled
+	press r
+	shows 'wrote gort-checkout-4121-[0-9]+\.pb\.gz: goroutines'
 	gzip -t "$work"/gort-checkout-*.pb.gz || fail "not gzip"
 	press q
 	given_back 0
@@ -199,6 +225,16 @@ gone)
 	press q
 	given_back 3
 	grep -q '^gort: the process has ended' "$work/log" || fail "no message"
+	tmux -S "$sock" kill-server
+	rm -f "$work"/{before,after,code,log}
+	sock=$work/tmux2
+	start 80 24 "FAKE_CPU=1 FAKE_GONE=60 gort top -d 100ms --host-proc none 4121 2>log"
+	shows '^  COUNT  STATE'
+	press r
+	shows 'the process has ended.*; wrote gort-checkout'
+	gzip -t "$work"/gort-checkout-*.pb.gz || fail "not gzip"
+	press q
+	given_back 3
 	;;
 signals)
 	for sig in INT:0 TERM:0 HUP:0 SEGV:139 ABRT:134; do
