@@ -242,7 +242,10 @@ static int bad_value(
 	const struct command *c, const struct opt *row, const char *arg, struct gsnap_err *err)
 {
 	err_what(err, CLI_USAGE, "%s: bad value '%s' for --%s", c->name, arg, row->name);
-	err_why(err, "it takes %s: %s", row->arg, row->help);
+	if (row->kind == OPT_NUMBER)
+		err_why(err, "it takes a number from %d on: %s", row->value, row->help);
+	else
+		err_why(err, "it takes %s: %s", row->arg, row->help);
 	return usage(c, err);
 }
 
