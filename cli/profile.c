@@ -60,7 +60,7 @@ const struct profile_kind *profile_by_event(const char *event)
 /* ---- reading ---- */
 
 int profile_cpu_start(
-	const struct opts *o, struct target *t, struct gocpu **out, struct gsnap_err *err)
+	const struct opts *o, struct target *t, struct probe_cpu **out, struct gsnap_err *err)
 {
 	if (!(o->without & FEATURE_PERF))
 		return probe_cpu_start(t->probe, PROFILE_CPU_HZ, out, err);

@@ -39,7 +39,7 @@ int profile_encode(const struct profile_kind *k, const struct gsnap *before, con
 #define PROFILE_CPU_HZ 100
 /* As probe_cpu_start, unless --without perf. */
 int profile_cpu_start(
-	const struct opts *o, struct target *t, struct gocpu **out, struct gsnap_err *err);
+	const struct opts *o, struct target *t, struct probe_cpu **out, struct gsnap_err *err);
 /* What probe_cpu_stop gave of ns nanoseconds. */
 int profile_encode_cpu(const struct gsnap *s, int64_t ns, unsigned char **data, size_t *len);
 /* As text, as runtime/pprof writes it with debug=1. 0 or -ENOMEM. */

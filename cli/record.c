@@ -23,7 +23,7 @@ static int bad_event(const char *event)
 		err_what(&err, CLI_USAGE, "record: what is to be recorded, -e EVENT?");
 	err_why(&err, "this version has: %s", EVENTS);
 	err_try(&err, "gort record -e heap -o FILE.pb.gz <target>");
-	err_try(&err, "GORT_CPUPROFILE=FILE ./app      (CPU profile of a program on libgort)");
+	err_try(&err, "gort record -e cpu -d 30s -o FILE.pb.gz <target>");
 	return err_print(&err);
 }
 
@@ -143,7 +143,7 @@ static int nothing(const struct gsnap *s, const char *name, const char *why)
 static int sample(const struct opts *o, struct target *t, struct gsnap *s, int64_t *ns)
 {
 	struct gsnap_err err = {0};
-	struct gocpu *cpu;
+	struct probe_cpu *cpu;
 	interrupt_catch();
 	interrupt_at_end_of(t->pid);
 	if (profile_cpu_start(o, t, &cpu, &err))
@@ -232,8 +232,9 @@ const struct command cmd_record = {
 		"off);\n"
 		"block and mutex one that has called runtime.SetBlockProfileRate or\n"
 		"SetMutexProfileFraction. goroutineleak is the proof of `gort leaks`.\n"
-		"A program on libgort writes a CPU profile of itself when it is started with\n"
-		"GORT_CPUPROFILE=FILE in its environment.",
+		"A program on libgort can also write a CPU profile of itself: start it with\n"
+		"GORT_CPUPROFILE=FILE in its environment. Of a stripped one\n"
+		"`go tool pprof -symbolize=force UNSTRIPPED FILE` has the names.",
 	.own = own,
 	.common = TAKES_DURATION | TAKES_OUTPUT | TAKES_PROC | TAKES_CORE | TAKES_PAUSE |
 		  TAKES_WITHOUT | TAKES_START,

@@ -21,7 +21,7 @@ struct serve_look {
 	struct serve_target *st;
 	struct gsnap before;
 	bool has_before;
-	struct gocpu *cpu; /* a CPU profile that is being taken */
+	struct probe_cpu *cpu; /* a CPU profile that is being taken */
 	int64_t since;     /* when it began */
 };
 struct pprof_source serve_source(struct serve_look *look);

@@ -46,7 +46,7 @@ struct ui {
 	char filter[64], message[256];
 	bool typing, frozen, gone, quit;
 	int64_t next;
-	struct gocpu *cpu; /* is being recorded, since then; NULL: nothing is */
+	struct probe_cpu *cpu; /* is being recorded, since then; NULL: nothing is */
 	int64_t recording;
 	int code;
 };
@@ -183,7 +183,7 @@ static void help_page(struct ui *u)
 		"m          the collector (memory), with its recent past\n"
 		"l          leaks: look now for goroutines that can never go on\n"
 		"r          record a CPU profile for 10 s, or until r, for go tool pprof; one of\n"
-		"           the goroutines on libgort and where perf_event is refused\n"
+		"           the goroutines where perf_event is refused\n"
 		"f, space   freeze and go on\n"
 		"w          write: the goroutines with their stacks as JSON, for gort diff\n"
 		"q, ctrl-C  quit\n"

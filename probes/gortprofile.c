@@ -256,7 +256,7 @@ static uint32_t add_stack(struct profiler *p, const struct bucket *b, size_t ski
 	uint32_t locs[MAX_STACK];
 	const uint64_t *pcs = p->pcs + b->pcs;
 	for (size_t i = skip; i < b->npcs; i++)
-		locs[i] = gortstack_loc(p->r, p->out, pcs[i], true);
+		locs[i] = gortstack_loc(p->r->sym, p->out, pcs[i], true);
 	return gsnap_add_stack(p->out, locs + skip, (uint32_t)(b->npcs - skip));
 }
 

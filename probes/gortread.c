@@ -300,7 +300,7 @@ static void fill_g(
 	}
 	uint64_t gopc = g_get(r, rec, G_GOPC);
 	if (gopc && gp->id != 1) /* as Go: nobody created the main goroutine */
-		gp->created = gortstack_loc(r, rd->out, gopc, true);
+		gp->created = gortstack_loc(r->sym, rd->out, gopc, true);
 }
 
 static bool alive(uint64_t status)
@@ -390,7 +390,7 @@ static void emit_stack(
 		gp->sp = callsite ? it->sp : regs.r[CREG_RSP];
 		gortstack_add(r, out, gp, &regs, callsite, &stack);
 	} else if (startpc && never_ran(r, it)) {
-		uint32_t loc = gortstack_loc(r, out, startpc, false);
+		uint32_t loc = gortstack_loc(r->sym, out, startpc, false);
 		gp->stack = loc == GSNAP_NONE ? loc : gsnap_add_stack(out, &loc, 1);
 	} else {
 		gp->flags |= GSNAP_G_MOVING;

@@ -74,6 +74,6 @@ int64_t gortread_count(struct gortread *r);
 void gortstack_add(struct gortread *r, struct gsnap *out, struct gsnap_g *gp, struct cregs *regs,
 	bool callsite, const struct cstack *stack);
 /* The location of a pc, GSNAP_NONE when out of memory. */
-uint32_t gortstack_loc(struct gortread *r, struct gsnap *out, uint64_t pc, bool callsite);
+uint32_t gortstack_loc(struct symbolizer *sym, struct gsnap *out, uint64_t pc, bool callsite);
 
 #endif

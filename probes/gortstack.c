@@ -21,12 +21,12 @@ static const char *frame_name(struct gsnap *out, const struct sym_frame *f, uint
 	return gsnap_str(out, text, strlen(text));
 }
 
-uint32_t gortstack_loc(struct gortread *r, struct gsnap *out, uint64_t pc, bool callsite)
+uint32_t gortstack_loc(struct symbolizer *sym, struct gsnap *out, uint64_t pc, bool callsite)
 {
 	uint32_t loc = gsnap_find_loc(out, pc, callsite);
 	if (loc != GSNAP_NONE)
 		return loc;
-	const struct sym_pc *a = symbolizer_find(r->sym, pc - callsite);
+	const struct sym_pc *a = symbolizer_find(sym, pc - callsite);
 	if (!a)
 		return GSNAP_NONE;
 	loc = gsnap_add_loc(out, pc, a->entry, callsite);
@@ -49,7 +49,7 @@ void gortstack_add(struct gortread *r, struct gsnap *out, struct gsnap_g *gp, st
 	enum cunwind_end end =
 		cunwind_stack(r->unwind, regs, callsite, stack, frames, MAX_FRAMES, &n);
 	for (size_t i = 0; i < n; i++) {
-		locs[i] = gortstack_loc(r, out, frames[i].pc, frames[i].callsite);
+		locs[i] = gortstack_loc(r->sym, out, frames[i].pc, frames[i].callsite);
 		if (locs[i] == GSNAP_NONE)
 			return;
 	}

@@ -12,6 +12,7 @@
 #include "core.h"
 #include "goleak.h"
 #include "gocpu.h"
+#include "gortcpu.h"
 #include "goheapstat.h"
 #include "golocals.h"
 #include "goprofile.h"
@@ -356,8 +357,6 @@ static int may_sample(struct probe *p, struct gsnap_err *err)
 	const char *why = NULL;
 	if (p->t.core)
 		why = "a core uses no CPU";
-	else if (p->kind != GSNAP_GO)
-		why = "a program on libgort profiles itself: start it with GORT_CPUPROFILE=FILE";
 	else if (target_foreign(&p->t))
 		why = "the pids of that procfs mean other processes here";
 	if (!why)
@@ -382,34 +381,58 @@ static int not_allowed(struct probe *p, int error, struct gsnap_err *err)
 	return error;
 }
 
-int probe_cpu_start(struct probe *p, unsigned hz, struct gocpu **out, struct gsnap_err *err)
+/* One of them. */
+struct probe_cpu {
+	struct gocpu *go;
+	struct gortcpu *gort;
+};
+
+int probe_cpu_start(struct probe *p, unsigned hz, struct probe_cpu **out, struct gsnap_err *err)
 {
 	*err = (struct gsnap_err){0};
 	int e = may_sample(p, err);
 	if (e)
 		return e;
-	e = gocpu_start(&p->go, hz, out);
-	if (e == -EPERM || e == -EACCES || e == -ENOSYS)
-		return not_allowed(p, e, err);
-	return e ? explain(p, e, err) : 0;
+	struct probe_cpu *c = calloc(1, sizeof *c);
+	if (!c)
+		return explain(p, -ENOMEM, err);
+	e = p->kind == GSNAP_GO ? gocpu_start(&p->go, hz, &c->go)
+				: gortcpu_start(&p->t, hz, &c->gort);
+	if (!e) {
+		*out = c;
+		return 0;
+	}
+	free(c);
+	return e == -EPERM || e == -EACCES || e == -ENOSYS ? not_allowed(p, e, err)
+							   : explain(p, e, err);
 }
 
-int probe_cpu_stop(
-	struct probe *p, struct gocpu *c, unsigned what, struct gsnap *out, struct gsnap_err *err)
+static uint64_t samples_of(const struct gsnap *s)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < s->nsamples; i++)
+		n += (uint64_t)s->samples[i].count;
+	return n;
+}
+
+int probe_cpu_stop(struct probe *p, struct probe_cpu *c, unsigned what, struct gsnap *out,
+	struct gsnap_err *err)
 {
 	uint64_t lost;
 	*err = (struct gsnap_err){0};
-	int e = gocpu_stop(c, out, &lost);
+	int e = c->go ? gocpu_stop(c->go, out, &lost) : gortcpu_stop(c->gort, what, out, &lost);
+	free(c);
 	out->pid = p->t.pid;
 	out->when = now();
-	describe_go(p, out);
-	if (!e && lost > out->nsamples) {
+	if (p->kind == GSNAP_GO)
+		describe_go(p, out);
+	if (!e && lost > samples_of(out)) {
 		snprintf(err->what, sizeof err->what, "%llu samples were lost: gort got no CPU",
 			(unsigned long long)lost);
 		err->code = 1;
 		return -EIO;
 	}
-	if (!e && what & PROBE_MAPS)
+	if (!e && what & PROBE_MAPS && p->kind == GSNAP_GO)
 		add_maps(p, out);
 	return e ? explain(p, e, err) : 0;
 }

@@ -94,16 +94,16 @@ int probe_profile(struct probe *p, enum probe_profile_kind kind, unsigned what, 
 	struct gsnap_err *err);
 
 /*
- * A CPU profile of a Go program as runtime/pprof would take it, sampled by the kernel `hz` times a
+ * A CPU profile as the program's runtime would take it, sampled by the kernel `hz` times a
  * second of CPU time: nothing is done to the program, and nothing runs in it. Its figures are in
  * *out, which is freed with gsnap_free by the caller, also after a failure: a sample is a stack and
- * how often it was met. what: PROBE_MAPS. Code 5 for cores and programs not in Go; code 4 when the
+ * how often it was met. what: PROBE_MAPS. Code 5 for cores; code 4 when the
  * kernel does not allow it. A profile that is begun is to be stopped before probe_close.
  */
-struct gocpu;
-int probe_cpu_start(struct probe *p, unsigned hz, struct gocpu **out, struct gsnap_err *err);
-int probe_cpu_stop(
-	struct probe *p, struct gocpu *c, unsigned what, struct gsnap *out, struct gsnap_err *err);
+struct probe_cpu;
+int probe_cpu_start(struct probe *p, unsigned hz, struct probe_cpu **out, struct gsnap_err *err);
+int probe_cpu_stop(struct probe *p, struct probe_cpu *c, unsigned what, struct gsnap *out,
+	struct gsnap_err *err);
 
 /*
  * A snapshot, stacks included, that is kept up to date: what a screen that refreshes works on.

@@ -453,19 +453,19 @@ int probe_profile(struct probe *p, enum probe_profile_kind kind, unsigned what, 
 	return -ENOTSUP;
 }
 
-int probe_cpu_start(struct probe *p, unsigned hz, struct gocpu **out, struct gsnap_err *err)
+int probe_cpu_start(struct probe *p, unsigned hz, struct probe_cpu **out, struct gsnap_err *err)
 {
 	static char recording;
 	(void)p, (void)hz;
-	*out = (struct gocpu *)&recording;
+	*out = (struct probe_cpu *)&recording;
 	if (getenv("FAKE_CPU"))
 		return 0;
 	return refuse(err, 5, -ENOTSUP, "cannot take a CPU profile of pid 4121 (checkout)",
 		"the made-up process uses no CPU", "");
 }
 
-int probe_cpu_stop(
-	struct probe *p, struct gocpu *c, unsigned what, struct gsnap *out, struct gsnap_err *err)
+int probe_cpu_stop(struct probe *p, struct probe_cpu *c, unsigned what, struct gsnap *out,
+	struct gsnap_err *err)
 {
 	(void)c, (void)what;
 	fake_snapshot(out, p->pid, 0);

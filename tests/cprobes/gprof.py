@@ -18,6 +18,7 @@ import urllib.request
 
 # What `gort record -e` calls it: what serve does.
 PROFILES = {"heap": "heap", "alloc": "allocs"}
+CHILDREN = []
 # Of all objects, what the functions of gprof.c have allocated.
 COUNTS = {"keeper": 544, "dropper": 8000, "large": 30}
 
@@ -26,7 +27,15 @@ def check(condition, *what):
     """Fails the test unless the condition holds."""
     if not condition:
         print("FAIL:", *what)
+        for child in CHILDREN:
+            child.kill()
         sys.exit(1)
+
+
+def start(*argv, **how):
+    """A process that does not outlive the test."""
+    CHILDREN.append(subprocess.Popen(argv, text=True, stdout=subprocess.PIPE, **how))
+    return CHILDREN[-1]
 
 
 def run(*argv, code=0):
@@ -97,8 +106,8 @@ def crash(gort, child, where):
 def judge(gort, program, rate, where, symbols):
     """One run of the program, which samples one byte in `rate`."""
     env = dict(os.environ, GORT_DEBUG=f"memprofilerate={rate}", ASAN_OPTIONS="detect_leaks=0")
-    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                          env=env, cwd=where, preexec_fn=may_dump) as child:
+    with start(program, stdin=subprocess.PIPE, env=env, cwd=where,
+               preexec_fn=may_dump) as child:
         check(child.stdout.readline() == "ready\n", "the program does not start")
         pid = str(child.pid)
         if rate == 0:
@@ -130,8 +139,7 @@ def judge(gort, program, rate, where, symbols):
 
 def serve(gort, pid, where):
     """Fetches each profile of `gort serve`, and its text."""
-    with subprocess.Popen([gort, "serve", pid], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True) as server:
+    with start(gort, "serve", pid, stderr=subprocess.PIPE) as server:
         said = ""
         while not (url := re.search(r"http://[^/ ]+/debug/pprof/", said)):
             line = server.stdout.readline()
