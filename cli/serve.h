@@ -22,7 +22,7 @@ struct serve_look {
 	struct gsnap before;
 	bool has_before;
 	struct probe_cpu *cpu; /* a CPU profile that is being taken */
-	int64_t since;     /* when it began */
+	int64_t since;         /* when it began */
 };
 struct pprof_source serve_source(struct serve_look *look);
 void serve_look_free(struct serve_look *look);

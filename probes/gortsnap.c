@@ -216,11 +216,15 @@ static int no_profile(
 	memset(err, 0, sizeof *err);
 	err->code = error == -ENOMEM ? 1 : 5;
 	SAY(err->what, "no profile of the %s of %s", kinds[kind], s->t->name);
-	if (error == -ENOTSUP)
-		SAY(err->why, "its libgort (%s) does not publish one", s->read.version);
-	else
+	if (error == -ENOTSUP) {
+		SAY(err->why, "its libgort (%s) records none, or does not publish it",
+			s->read.version);
+		SAY(err->tries[0], "gort chans      (who waits for what, and who holds it)");
+		SAY(err->tries[1], "gort sched      (how long goroutines waited for mutexes)");
+	} else {
 		SAY(err->why, "%s",
 			error == -ENOMEM ? "out of memory" : "the records of it make no sense");
+	}
 	return error;
 }
 

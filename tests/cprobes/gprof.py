@@ -113,6 +113,9 @@ def judge(gort, program, rate, where, symbols):
         if rate == 0:
             _, said = run(gort, "record", "-e", "heap", "-o", f"{where}/none.pb.gz", pid, code=5)
             check("records no allocations" in said and "memprofilerate=0" in said, said)
+            for event in ("block", "mutex", "threadcreate"):
+                _, said = run(gort, "record", "-e", event, "-o", f"{where}/none.pb.gz", pid, code=5)
+                check("records none" in said and "gort chans" in said, said)
             child.kill()
             return
         for event in PROFILES if rate == 1 else ["heap"]:
