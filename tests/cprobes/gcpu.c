@@ -50,7 +50,7 @@ static APART void sorted(unsigned x)
 static APART unsigned deep(unsigned x, int n)
 {
 	volatile char room[4000] = {1};
-	return n ? deep(x, n - 1) + (unsigned)room[0] : spin(x, 1000);
+	return n ? deep(x, n - 1) + (unsigned)room[0] : spin(x, 40000);
 }
 
 static void burner(int id)
