@@ -1,31 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # go.sh CASE [TOOLCHAIN]: gort-race on Go programs, each way.
-set -u
-gort_race=$GORT_BUILD/bin/gort-race
-here=$(cd "$(dirname "$0")" && pwd)
+PATIENCE=200
+# shellcheck source=tests/race/lib.sh
+. "$(dirname "$0")/lib.sh"
 programs=$GORT_BUILD/race_go
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
 export GORACE="atexit_sleep_ms=0"
 
-fail() {
-	echo "FAIL: $*" >&2
-	head -n 60 "$work/out" "$work/err" >&2
-	exit 1
-}
-
-# expect CODE COMMAND...
-expect() {
-	local want=$1 code
-	shift
-	timeout 200 "$@" >"$work/out" 2>"$work/err"
-	code=$?
-	[ $code = "$want" ] || fail "$*: exit $code, not $want"
-}
-
 said() {
-	grep -q -e "$1" "$work/err" || fail "not on standard error: $1"
+	grep -q -e "$1" err || fail "not on standard error: $1"
 }
 
 # program NAME COMMAND...: go build under that name unless it is there; cases run side by side.
@@ -34,17 +17,17 @@ program() {
 	shift
 	mkdir -p "$programs"
 	[ "$out" -nt "$here/go_cases.go" ] && return
-	"$@" -o "$work/program" "$here/go_cases.go" 2>"$work/err" >"$work/out" || fail "$*"
+	"$@" -o "$work/program" "$here/go_cases.go" 2>err >out || fail "$*"
 	mv "$work/program" "$out"
 }
 
 # clean_and_race CASE [N]
 clean_and_race() {
-	expect 0 "$gort_race" "$programs/race" "$1" clean "${@:2}"
-	[ ! -s "$work/err" ] || fail "not silent"
-	expect 66 "$gort_race" "$programs/race" "$1" race "${@:2}"
+	ends 0 "$gort_race" "$programs/race" "$1" clean "${@:2}"
+	silent "$1"
+	ends 66 "$gort_race" "$programs/race" "$1" race "${@:2}"
 	said '^WARNING: DATA RACE'
-	grep -q '^done' "$work/out" || fail "its output was lost"
+	grep -q '^done' out || fail "its output was lost"
 }
 
 # Addresses are of one run.
@@ -52,26 +35,26 @@ plain() {
 	sed -E 's/0x00[0-9a-f]{10}/ADDRESS/' "$1"
 }
 
-command -v go >/dev/null || { echo "no go"; exit 77; }
+command -v go >/dev/null || skip "no go"
 case $1 in
 # The report is word for word that of Go's own detector.
 words)
 	program race go build -race
-	expect 66 "$programs/race" simple race
-	plain "$work/err" >"$work/stock"
-	expect 66 "$gort_race" "$programs/race" simple race
-	plain "$work/err" | diff "$work/stock" - >"$work/out" || fail "not Go's words"
-	expect 66 env GORT_RACE=atexit_sleep_ms=0 GORACE=strip_path_prefix=tests/ "$gort_race" \
+	ends 66 "$programs/race" simple race
+	plain err >"$work/stock"
+	ends 66 "$gort_race" "$programs/race" simple race
+	plain err | diff "$work/stock" - >out || fail "not Go's words"
+	ends 66 env GORT_RACE=atexit_sleep_ms=0 GORACE=strip_path_prefix=tests/ "$gort_race" \
 		"$programs/race" simple race
 	said '^      race/go_cases.go:'
-	expect 9 "$gort_race" --exit-code 9 "$programs/race" simple race
-	expect 66 "$gort_race" -o "$work/report" "$programs/race" simple race
+	ends 9 "$gort_race" --exit-code 9 "$programs/race" simple race
+	ends 66 "$gort_race" -o "$work/report" "$programs/race" simple race
 	grep -q '^Found 1 data race' "$work/report" || fail "no report in the file"
-	[ ! -s "$work/err" ] || fail "-o, but something on standard error"
-	expect 66 "$gort_race" -f json -o "$work/json" "$programs/race" simple race
-	python3 -m json.tool "$work/json" "$work/out" || fail "no JSON"
-	grep -q '"func": "main.lateWrite"' "$work/out" || fail "no function in the JSON"
-	[ ! -s "$work/err" ] || fail "JSON, but something on standard error"
+	[ ! -s err ] || fail "-o, but something on standard error"
+	ends 66 "$gort_race" -f json -o "$work/json" "$programs/race" simple race
+	python3 -m json.tool "$work/json" out || fail "no JSON"
+	grep -q '"func": "main.lateWrite"' out || fail "no function in the JSON"
+	[ ! -s err ] || fail "JSON, but something on standard error"
 	;;
 # What Go's own detector loses: the first access a million calls ago, or other goroutines by
 # hundreds, all alive.
@@ -80,12 +63,12 @@ lost)
 	for _ in 1 2 3 4 5; do
 		for n in "history 1000000" "many 1000" "many 100000"; do
 			# shellcheck disable=SC2086
-			expect 66 "$gort_race" "$programs/race" ${n%% *} race "${n##* }"
+			ends 66 "$gort_race" "$programs/race" ${n%% *} race "${n##* }"
 			said '^WARNING: DATA RACE'
 			said '^  main.lateWrite()'
 		done
 	done
-	expect 0 "$gort_race" "$programs/race" many clean 100000
+	ends 0 "$gort_race" "$programs/race" many clean 100000
 	;;
 # runtime/race's own test of reports, which builds programs by `go run -race`: linked in, and
 # patched in. `go run` strips the symbols that patching needs unless told not to. That it is this
@@ -93,16 +76,16 @@ lost)
 output)
 	GOCACHE=$(go env GOCACHE) XDG_CACHE_HOME=$work/cache GOTOOLCHAIN=${2:-$(go env GOTOOLCHAIN)}
 	export GOCACHE XDG_CACHE_HOME GOTOOLCHAIN
-	root=$(go env GOROOT) || { echo "no toolchain $2"; exit 77; }
+	root=$(go env GOROOT) || skip "no toolchain $2"
 	export GOROOT=$root GOTOOLCHAIN=local
 	tests=("$root/bin/go" test -race -count=1 -run TestOutput runtime/race)
 	unset GORACE
-	expect 66 "$gort_race" "${tests[@]}" # what the programs print is counted here
-	grep -q '^ok' "$work/out" || fail "linked in"
+	ends 66 "$gort_race" "${tests[@]}" # what the programs print is counted here
+	grep -q '^ok' out || fail "linked in"
 	patched=("GOFLAGS=-ldflags=-s=false" "LD_PRELOAD=$GORT_BUILD/lib/libgort-race-go.so")
-	expect 0 env "${patched[@]}" "${tests[@]}"
-	expect 1 env "${patched[@]}" GORT_RACE=exitcode=9 "${tests[@]}"
-	grep -q 'exit status 9' "$work/out" || fail "it is another detector's output"
+	ends 0 env "${patched[@]}" "${tests[@]}"
+	ends 1 env "${patched[@]}" GORT_RACE=exitcode=9 "${tests[@]}"
+	grep -q 'exit status 9' out || fail "it is another detector's output"
 	;;
 cases)
 	program race go build -race
@@ -115,16 +98,16 @@ cases)
 refused)
 	program stripped go build -race '-ldflags=-s -w'
 	program plain go build
-	expect 5 "$gort_race" "$programs/stripped" simple race
+	ends 5 "$gort_race" "$programs/stripped" simple race
 	said 'symbols were stripped'
-	expect 5 "$gort_race" "$programs/plain" simple race
+	ends 5 "$gort_race" "$programs/plain" simple race
 	said 'without -race'
-	expect 5 "$gort_race" --sample "$programs/plain" simple race
-	expect 125 "$gort_race" go vet
+	ends 5 "$gort_race" --sample "$programs/plain" simple race
+	ends 125 "$gort_race" go vet
 	said 'build, env, install, run and test'
 	printf '#!/bin/sh\nexit 3\n' >"$work/go"
 	chmod +x "$work/go"
-	expect 125 "$gort_race" "$work/go" env GOROOT
+	ends 125 "$gort_race" "$work/go" env GOROOT
 	said 'GOROOT'
 	;;
 # Linked in: the detector works without the launcher and without symbols.
@@ -132,13 +115,13 @@ farm)
 	GOCACHE=$(go env GOCACHE) XDG_CACHE_HOME=$work/cache
 	export GOCACHE XDG_CACHE_HOME
 	program farmed "$gort_race" go build '-ldflags=-s -w'
-	expect 66 "$programs/farmed" simple race
+	ends 66 "$programs/farmed" simple race
 	said '^Found 1 data race'
-	expect 0 "$programs/farmed" simple clean
+	ends 0 "$programs/farmed" simple clean
 	printf '#!/bin/sh\nexec %s "$@"\n' "$(command -v go)" >"$work/go"
 	chmod +x "$work/go"
-	expect 0 "$gort_race" "$work/go" env GOROOT
-	grep -q "^$work/cache/gort/" "$work/out" || fail "no farm through a script"
+	ends 0 "$gort_race" "$work/go" env GOROOT
+	grep -q "^$work/cache/gort/" out || fail "no farm through a script"
 	mkdir "$work/mod"
 	cat >"$work/mod/x_test.go" <<-END
 		package x
@@ -156,8 +139,8 @@ farm)
 	END
 	echo 'module x' >"$work/mod/go.mod"
 	cd "$work/mod" || exit 1
-	expect 66 "$gort_race" go test ./...
-	grep -q 'race detected during execution of test' "$work/out" || fail "the test passed"
+	ends 66 "$gort_race" go test ./...
+	grep -q 'race detected during execution of test' out || fail "the test passed"
 	;;
 *)
 	fail "no case $1"

@@ -25,11 +25,11 @@ fail() {
 	exit 1
 }
 
-# ends CODE COMMAND...: it ends so; what it says is in out and err.
+# ends CODE COMMAND...: it ends so, in PATIENCE seconds; what it says is in out and err.
 ends() {
 	local code=$1 got
 	shift
-	timeout 60 "$@" >out 2>err
+	timeout "${PATIENCE:-60}" "$@" >out 2>err
 	got=$?
 	[ $got -eq "$code" ] || fail "$*: exit $got, not $code"
 }
