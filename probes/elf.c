@@ -44,6 +44,9 @@ static unsigned program_headers(const struct elf *e)
 	return first.sh_info;
 }
 
+/* Linux executes no program that has more. */
+#define MAX_HEADERS (65536 / sizeof(Elf64_Phdr))
+
 static int parse(struct elf *e, const void *image, size_t size, bool core)
 {
 	*e = (struct elf){.image = image, .size = size};
@@ -54,6 +57,8 @@ static int parse(struct elf *e, const void *image, size_t size, bool core)
 		return -ENOEXEC;
 	int err;
 	e->nph = program_headers(e);
+	if (!core && e->nph > MAX_HEADERS)
+		return -ENOEXEC;
 	e->ph = copy_table(e, e->eh.e_phoff, e->nph, sizeof *e->ph, &err);
 	if (!e->ph)
 		return err ? err : -ENOEXEC;

@@ -75,16 +75,24 @@ static bool from_string(const struct elf *e, unsigned seg, struct goversion *v)
 	return false;
 }
 
+/* Segments that overlap would let a small file be searched without end: as much as it has. */
+static bool scan(const struct elf *e, struct goversion *v,
+	bool (*found)(const struct elf *, unsigned, struct goversion *))
+{
+	size_t len, left = e->size;
+	for (unsigned i = 0; i < e->nph; i++) {
+		if (!(e->ph[i].p_flags & PF_W) || !elf_segment(e, i, &len))
+			continue;
+		if (len > left)
+			return false;
+		left -= len;
+		if (found(e, i, v))
+			return true;
+	}
+	return false;
+}
+
 bool gobuild_version(const struct elf *e, struct goversion *v)
 {
-	if (from_section(e, v))
-		return true;
-	bool (*const scans[])(const struct elf *, unsigned, struct goversion *) = {
-		from_magic, from_string};
-	for (size_t k = 0; k < sizeof scans / sizeof *scans; k++)
-		for (unsigned i = 0; i < e->nph; i++)
-			if (e->ph[i].p_type == PT_LOAD && (e->ph[i].p_flags & PF_W) &&
-				scans[k](e, i, v))
-				return true;
-	return false;
+	return from_section(e, v) || scan(e, v, from_magic) || scan(e, v, from_string);
 }

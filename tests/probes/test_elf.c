@@ -39,6 +39,28 @@ START_TEST(not_ours)
 }
 END_TEST
 
+static int parse_with_headers(uint16_t n)
+{
+	static uint8_t bytes[1 << 17];
+	Elf64_Ehdr eh;
+	struct elf other;
+	goimage_make(&im);
+	memcpy(&eh, im.bytes, sizeof eh);
+	eh.e_phnum = n;
+	memcpy(bytes, &eh, sizeof eh);
+	int err = elf_parse(&other, bytes, sizeof bytes);
+	elf_close(&other);
+	return err;
+}
+
+START_TEST(headers)
+{
+	enum { MOST = 65536 / sizeof(Elf64_Phdr) };
+	ck_assert_int_eq(parse_with_headers(MOST), 0);
+	ck_assert_int_eq(parse_with_headers(MOST + 1), -ENOEXEC);
+}
+END_TEST
+
 START_TEST(edges)
 {
 	size_t avail;
@@ -120,17 +142,39 @@ START_TEST(buildversion)
 }
 END_TEST
 
+/* The last of segments that together are larger than the file is not searched. */
+START_TEST(overlapping)
+{
+	struct goversion v;
+	open_image();
+	Elf64_Phdr *whole = e.ph, data = e.ph[1];
+	Elf64_Phdr ph[3] = {data, data, data};
+	e.ph = ph;
+	e.nph = 3;
+	ck_assert(gobuild_version(&e, &v));
+	for (int i = 0; i < 2; i++) {
+		ph[i].p_offset = 8; /* there the mark is not where it should be */
+		ph[i].p_filesz = GOIMAGE_SIZE - 8;
+	}
+	ck_assert(!gobuild_version(&e, &v));
+	e.ph = whole;
+	elf_close(&e);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
 	Suite *s = suite_create("elf");
 	TCase *tc = tcase_create("elf");
 	tcase_add_test(tc, not_ours);
+	tcase_add_test(tc, headers);
 	tcase_add_test(tc, edges);
 	tcase_add_test(tc, sections);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("gobuild");
 	tcase_add_test(tc, buildinfo);
 	tcase_add_test(tc, buildversion);
+	tcase_add_test(tc, overlapping);
 	suite_add_tcase(s, tc);
 	return s;
 }
