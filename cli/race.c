@@ -51,6 +51,7 @@ struct session {
 	bool learning; /* --update-baseline: nothing fails */
 	uint32_t malformed;
 	uint64_t brought; /* a hash of the suppressions that a program sent last */
+	char *log;        /* the file that a variable names; NULL: none does */
 };
 
 /* What its children send again is not added again. */
@@ -359,6 +360,26 @@ static const char *find_option(const char *variable, const char *key)
 	return at && (at == text || strchr(" :,\n\t", at[-1])) ? at + strlen(key) : NULL;
 }
 
+/* As TSan names the file of its reports, also Go's; NULL: there is none. To be freed. */
+static char *log_name(void)
+{
+	char *path = NULL, *name = NULL;
+	for (size_t i = 0; i < NVARIABLES; i++) { /* the last one counts */
+		const char *at = find_option(variables[i], "log_path=");
+		if (!at)
+			continue;
+		free(path);
+		path = strndup(at, strcspn(at, " :,\n\t"));
+	}
+	if (path && !strcmp(path, "stdout"))
+		name = strdup("-");
+	else if (path && *path && strcmp(path, "stderr") &&
+		 asprintf(&name, "%s.%d", path, (int)getpid()) < 0)
+		name = NULL;
+	free(path);
+	return name;
+}
+
 static int foreign_suppressions(struct report *r, struct gsnap_err *err)
 {
 	int rc = 0;
@@ -440,7 +461,11 @@ static int finish(const struct opts *o, enum way way, struct session *s, struct 
 		note(o, "%u records were malformed", s->malformed);
 	if (way == WAY_SAMPLE)
 		tell_sampled(o, s, out);
-	int written = out_close(out);
+	int written = 0;
+	if (s->log && !found && way != WAY_SAMPLE)
+		out_abort(out); /* as where TSan has nothing to report */
+	else
+		written = out_close(out);
 	int files = report_write(&s->findings, o, o->verbose);
 	print_matched(&s->findings);
 	report_close(&s->findings);
@@ -451,19 +476,30 @@ static int finish(const struct opts *o, enum way way, struct session *s, struct 
 	return written ? CLI_LAUNCH : code;
 }
 
+static int end(struct session *s, int code)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s->log);
+	return code;
+}
+
 static int run_instrumented(const struct opts *o, enum way way, char *const *argv, const char *path,
 	struct gsnap_err *err)
 {
 	static struct out out;
 	struct session s = {.fd = -1};
-	int code = begin(o, way, &s, &out, err);
+	struct opts logged = *o;
+	if (o->format == FORMAT_TEXT && !o->output && !prints_itself(o, way))
+		logged.output = s.log = log_name();
+	int code = begin(&logged, way, &s, &out, err);
 	if (code)
-		return code;
+		return end(&s, code);
 	int child_fd = way == WAY_SAMPLE ? -1 : open_socket(&s, err);
 	if (child_fd < 0 && way != WAY_SAMPLE) {
 		out_abort(&out);
 		report_close(&s.findings);
-		return CLI_LAUNCH;
+		return end(&s, CLI_LAUNCH);
 	}
 	tell_detector(o, way, &out);
 	struct launch l = {.argv = (char **)argv,
@@ -475,10 +511,7 @@ static int run_instrumented(const struct opts *o, enum way way, char *const *arg
 		.on_tick = on_tick,
 		.arg = &s};
 	code = launch_run(&l, err);
-	code = finish(o, way, &s, &out, code);
-	if (s.fd >= 0)
-		close(s.fd);
-	return code;
+	return end(&s, finish(o, way, &s, &out, code));
 }
 
 /* Programs that run the command in their arguments. */
@@ -592,7 +625,7 @@ const struct command cmd_race = {
 		 "GORT_RACE=\"name=value ...\" switches them off: report_mutex_bugs=0,\n"
 		 "detect_deadlocks=0, report_thread_leaks=0, report_signal_unsafe=0; TSAN_OPTIONS "
 		 "and\n"
-		 "GORACE are read too, with the suppressions=FILE they name.\n"
+		 "GORACE are read too, with the suppressions=FILE and log_path=FILE they name.\n"
 		 "With --sample a program of another build is run as it is: now and then a thread\n"
 		 "stands for a moment before an access, and who then touches the same memory "
 		 "races\n"

@@ -7,6 +7,7 @@
 # follow     what a program forks or starts is watched, unless --no-follow
 # parts      libraries of the program that nothing was compiled into are named first
 # merged     places whose line the compiler has lost are told apart all the same
+# log        log_path of the variables that TSan and Go read; no file where there is no report
 # files      SARIF, JUnit and GitHub's annotations name the finding and its place
 # shellcheck source=tests/race/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -27,6 +28,18 @@ follow() {
 	want 66 1 "$bugs" started race
 	want 0 0 --no-follow "$bugs" started race
 	want 66 1 --no-follow "$bugs" order race
+}
+
+log() {
+	export TSAN_OPTIONS=log_path=$work/report
+	want 66 0 "$bugs" order race
+	grep -q '^WARNING' report.[0-9]* || fail "no report in the file"
+	rm report.[0-9]*
+	want 66 0 -o - "$bugs" order race
+	grep -q '^WARNING' out || fail "no report where -o names it"
+	GORT_RACE=log_path=stderr want 66 1 "$bugs" order race
+	want 0 0 "$bugs" order clean
+	[ -z "$(find . -name 'report.*')" ] || fail "a file without reports"
 }
 
 parts() {
