@@ -143,6 +143,9 @@ int glayout_resolve(const struct gortabi *abi, struct glayout *lay, const char *
 			*missing = v_names[i];
 	}
 	lay->m_procid = glayout_member(abi, "m.procid");
+	lay->m_gate = glayout_member(abi, "m.gate");
+	const struct gort_abi_entry *taken = gortabi_find(abi, "GATE_TAKEN", GORT_ABI_CONST);
+	lay->gate_taken = taken ? (uint32_t)taken->value : 0;
 	hull(lay->g, G_MEMBERS, &lay->g_lo, &lay->g_len);
 	hull(lay->p, P_MEMBERS, &lay->p_lo, &lay->p_len);
 	const char *bad = resolve_switch(abi, lay);

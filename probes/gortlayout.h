@@ -85,10 +85,11 @@ enum {
 };
 
 struct glayout {
-	struct member g[G_MEMBERS], p[P_MEMBERS], switched[S_MEMBERS], m_procid;
+	struct member g[G_MEMBERS], p[P_MEMBERS], switched[S_MEMBERS], m_procid, m_gate;
 	struct member sudog[W_MEMBERS], chan[C_MEMBERS], lock[L_MEMBERS];
 	uint32_t
 		switch_size; /* bytes from the saved stack pointer to that of the switch's caller */
+	uint32_t gate_taken; /* of m_gate, 0: not published */
 	struct variable var[V_VARIABLES];
 	uint32_t g_lo, g_len; /* the part of struct g that holds all members above */
 	uint32_t p_lo, p_len;

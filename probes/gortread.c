@@ -18,6 +18,7 @@
 #include "core.h"
 #include "gortheap.h"
 #include "gortread.h"
+#include "procfs.h"
 #include "view.h"
 
 #define BATCH      512
@@ -43,9 +44,10 @@ struct item {
 	taddr at;
 	uint8_t *rec, *again; /* lay.g_len bytes each */
 	uint8_t *stack;
-	uint64_t lo, hi, sp;
-	size_t copied; /* bytes at sp; 0: no stack to be had */
+	uint64_t lo, hi, sp, pc; /* pc: in a system call */
+	size_t copied;           /* bytes at sp; 0: no stack to be had */
 	bool ok;
+	bool unseen;
 };
 
 static uint64_t g_get(const struct gortread *r, const uint8_t *rec, int field)
@@ -148,6 +150,41 @@ static bool in_syscall(const struct gortread *r, const struct item *it)
 	return g_get(r, it->rec, G_STATUS) == GSTATUS_SYSCALL;
 }
 
+static uint64_t m_get(const struct gortread *r, uint64_t m, struct member which)
+{
+	uint64_t v = 0;
+	if (!m || !which.size || which.size > sizeof v ||
+		!tmem_read(&r->mem, (taddr){m + which.offset}, &v, which.size))
+		return 0;
+	return v;
+}
+
+int32_t gortread_tid(const struct gortread *r, uint64_t m)
+{
+	uint64_t tid = m_get(r, m, r->lay.m_procid);
+	return tid <= INT32_MAX ? (int32_t)tid : 0;
+}
+
+/*
+ * It has entered a system call without libgort, which knows only where it was when its P was taken
+ * for that. It may have gone on since: into another one, or it runs.
+ */
+static bool unseen(const struct gortread *r, const struct item *it)
+{
+	return in_syscall(r, it) && r->lay.gate_taken &&
+	       m_get(r, g_get(r, it->rec, G_MACHINE), r->lay.m_gate) == r->lay.gate_taken;
+}
+
+/* Asks the kernel, if there is one; false when the thread is on a CPU. */
+static bool ask(const struct gortread *r, struct item *it)
+{
+	if (!r->t || r->core)
+		return true;
+	int32_t tid = gortread_tid(r, g_get(r, it->rec, G_MACHINE));
+	tid = tid ? procfs_outer_tid(r->t, tid) : 0;
+	return tid && procfs_blocked_at(r->t, tid, &it->sp, &it->pc);
+}
+
 /* Where the goroutine's stack pointer is, if it stands still. */
 static bool place(const struct gortread *r, struct item *it)
 {
@@ -156,8 +193,12 @@ static bool place(const struct gortread *r, struct item *it)
 		status != GSTATUS_PREEMPTED && status != GSTATUS_LEAKED && !in_syscall(r, it))
 		return false;
 	it->sp = g_get(r, it->rec, in_syscall(r, it) ? G_SYSCALLSP : G_SP);
+	it->pc = g_get(r, it->rec, G_SYSCALLPC);
+	it->unseen = unseen(r, it);
 	it->lo = g_get(r, it->rec, G_LO);
 	it->hi = g_get(r, it->rec, G_HI);
+	if (it->unseen && !ask(r, it))
+		return false;
 	uint64_t least = in_syscall(r, it) ? 8 : r->lay.switch_size;
 	return it->lo < it->hi && it->hi - it->lo <= MAX_STACK && it->sp >= it->lo &&
 	       it->sp < it->hi && it->sp % 8 == 0 && it->hi - it->sp >= least;
@@ -185,7 +226,8 @@ static bool unchanged(const struct gortread *r, const struct item *it)
 	for (size_t i = 0; i < sizeof identity / sizeof *identity; i++)
 		if (g_get(r, it->rec, identity[i]) != g_get(r, it->again, identity[i]))
 			return false;
-	return true;
+	struct item now = *it;
+	return !it->unseen || (ask(r, &now) && now.sp == it->sp && now.pc == it->pc);
 }
 
 static struct tmem_read_at read_rec(const struct gortread *r, const struct item *it, uint8_t *to)
@@ -271,17 +313,6 @@ static const char *name_of(struct gortreader *rd, const uint8_t *rec, const char
 	return gsnap_str(rd->out, text, strlen(text));
 }
 
-int32_t gortread_tid(const struct gortread *r, uint64_t m)
-{
-	uint64_t tid = 0;
-	struct member id = r->lay.m_procid;
-	if (!m || !id.size || id.size > sizeof tid)
-		return 0;
-	if (!tmem_read(&r->mem, (taddr){m + id.offset}, &tid, id.size) || tid > INT32_MAX)
-		return 0;
-	return (int32_t)tid;
-}
-
 static void fill_g(
 	struct gortreader *rd, struct gsnap_g *gp, const uint8_t *rec, const char *old_name)
 {
@@ -323,8 +354,9 @@ static void start_regs(const struct gortread *r, const struct item *it, struct c
 	if (in_syscall(r, it)) {
 		regs->r[CREG_RSP] = it->sp;
 		regs->r[CREG_RBP] = g_get(r, it->rec, G_SYSCALLBP);
-		regs->r[CREG_RA] = g_get(r, it->rec, G_SYSCALLPC);
-		regs->known = 1u << CREG_RSP | 1u << CREG_RBP | 1u << CREG_RA;
+		regs->r[CREG_RA] = it->pc;
+		regs->known = 1u << CREG_RSP | 1u << CREG_RA;
+		regs->known |= it->unseen ? 0 : 1u << CREG_RBP;
 		return;
 	}
 	for (size_t i = 0; i < S_MEMBERS; i++) {
@@ -369,7 +401,7 @@ static bool begin_stack(struct gortread *r, const struct gsnap_g *gp, const stru
 		.len = it->copied,
 		.read = read_more,
 		.ctx = &r->mem};
-	if (gp->status == GSTATUS_RUNNING && in_core(r, gp, regs)) {
+	if ((gp->status == GSTATUS_RUNNING || it->unseen) && in_core(r, gp, regs)) {
 		*stack = (struct cstack){.hi = UINT64_MAX, .read = read_more, .ctx = &r->mem};
 		*callsite = false;
 		return true;

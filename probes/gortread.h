@@ -15,8 +15,9 @@
 
 struct gortread {
 	struct tmem mem;
-	struct modules *ms; /* the caller's */
-	struct core *core;  /* what it is read of, NULL: a live process */
+	struct modules *ms;     /* the caller's */
+	struct core *core;      /* what it is read of, NULL: a live process */
+	const struct target *t; /* whose threads can be asked, NULL: nobody's */
 	struct gortabi abi;
 	struct glayout lay;
 	struct symbolizer *sym;

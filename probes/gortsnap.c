@@ -67,6 +67,7 @@ static int open_reader(struct gortsnap *s, struct gsnap_err *err)
 		error = gortread_open(&s->read, mem, s->ms, &abi, &missing);
 	s->open = !error;
 	s->read.core = s->t->core;
+	s->read.t = s->t;
 	return error ? bad_table(err, error, s->t, missing) : 0;
 }
 

@@ -18,7 +18,7 @@ void gortsnap_close(struct gortsnap *s);
 
 /*
  * Fills out, which gsnap_init has prepared: all that the table, the memory and the mapped files
- * tell; what: enum probe_what.
+ * tell; what: enum probe_what. 0, or a negative errno with err filled; -ESRCH, without: it ended.
  */
 int gortsnap_read(struct gortsnap *s, unsigned what, struct gsnap *out, struct gsnap_err *err);
 

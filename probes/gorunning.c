@@ -114,38 +114,6 @@ static void look_at(void *ctx, uint64_t pc, uint64_t sp)
 	l->found = true;
 }
 
-/* Whether `inner` is the id that a thread of the process has in its own pid namespace. */
-static bool has_inner_tid(const struct target *t, pid_t tid, pid_t inner)
-{
-	char file[64], path[160], line[256];
-	pid_t last = 0;
-	snprintf(file, sizeof file, "task/%d/status", tid);
-	FILE *f = fopen(target_path(t, file, path, sizeof path), "re");
-	while (f && fgets(line, sizeof line, f)) {
-		if (strncmp(line, "NSpid:", 6))
-			continue;
-		char *p = line + 6, *end;
-		for (long v; (v = strtol(p, &end, 10)), end > p; p = end)
-			last = (pid_t)v;
-	}
-	if (f)
-		fclose(f);
-	return last == inner;
-}
-
-/* m.procid is what gettid says inside; a container's threads have other ids here. 0: none. */
-static pid_t outer_tid(const struct target *t, pid_t inner)
-{
-	pid_t *tids, found = has_inner_tid(t, inner, inner) ? inner : 0;
-	size_t n = found ? 0 : target_threads(t, &tids);
-	for (size_t i = 0; i < n && !found; i++)
-		if (has_inner_tid(t, tids[i], inner))
-			found = tids[i];
-	if (n)
-		free(tids);
-	return found;
-}
-
 static void count(struct gsnap_pause *p, int error, int64_t ns)
 {
 	if (error == -ETIMEDOUT)
@@ -169,7 +137,7 @@ static void look_live(struct look *l, struct gsnap_pause *pause)
 {
 	uint64_t sp, pc, now_sp, now_pc;
 	int64_t ns = 0;
-	pid_t tid = outer_tid(l->g->t, l->gp->tid);
+	pid_t tid = procfs_outer_tid(l->g->t, l->gp->tid);
 	if (!tid)
 		return;
 	if (procfs_blocked_at(l->g->t, tid, &sp, &pc)) {

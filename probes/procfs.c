@@ -135,6 +135,37 @@ bool procfs_blocked_at(const struct target *t, pid_t tid, uint64_t *sp, uint64_t
 	return *sp != 0;
 }
 
+/* Whether `inner` is the id that a thread of the process has in its own pid namespace. */
+static bool has_inner_tid(const struct target *t, pid_t tid, pid_t inner)
+{
+	char file[64], path[160], line[256];
+	pid_t last = 0;
+	snprintf(file, sizeof file, "task/%d/status", tid);
+	FILE *f = fopen(target_path(t, file, path, sizeof path), "re");
+	while (f && fgets(line, sizeof line, f)) {
+		if (strncmp(line, "NSpid:", 6))
+			continue;
+		char *p = line + 6, *end;
+		for (long v; (v = strtol(p, &end, 10)), end > p; p = end)
+			last = (pid_t)v;
+	}
+	if (f)
+		fclose(f);
+	return last == inner;
+}
+
+pid_t procfs_outer_tid(const struct target *t, pid_t inner)
+{
+	pid_t *tids, found = has_inner_tid(t, inner, inner) ? inner : 0;
+	size_t n = found ? 0 : target_threads(t, &tids);
+	for (size_t i = 0; i < n && !found; i++)
+		if (has_inner_tid(t, tids[i], inner))
+			found = tids[i];
+	if (n)
+		free(tids);
+	return found;
+}
+
 bool procfs_ended(const struct target *t, pid_t tid)
 {
 	char file[64], text[512];

@@ -36,6 +36,8 @@ ssize_t procfs_file(const struct target *t, const char *file, char *buf, size_t 
  * when it runs.
  */
 bool procfs_blocked_at(const struct target *t, pid_t tid, uint64_t *sp, uint64_t *pc);
+/* The thread whose id is inner in its own pid namespace, as gettid says there; 0: none. */
+pid_t procfs_outer_tid(const struct target *t, pid_t inner);
 /* It has ended, but may still be listed: a first thread outlived by the others. */
 bool procfs_ended(const struct target *t, pid_t tid);
 

@@ -105,6 +105,8 @@ static const struct gort_abi_entry entries[] = {
 	CONST("GORT_CASE_AFTER", GORT_CASE_AFTER),
 	MEMBER(m, id),
 	MEMBER(m, procid),
+	MEMBER(m, gate),
+	CONST("GATE_TAKEN", GATE_TAKEN),
 	MEMBER(m, curg),
 	MEMBER(m, g0),
 	MEMBER(m, p),

@@ -3,6 +3,7 @@
 #include "gort/snap.h"
 #include "gview.h"
 #include "sched/asm.h"
+#include "sched/proc.h"
 #include "sched/runtime2.h"
 
 _Static_assert((int)_Grunning == (int)GSTATUS_RUNNING && (int)_Gwaiting == (int)GSTATUS_WAITING &&
@@ -45,6 +46,7 @@ void gview_read(struct g *gp, struct gview *v)
 		v->sp = gp->syscallsp;
 		v->syscallpc = gp->syscallpc;
 		v->syscallbp = gp->syscallbp;
+		v->unseen = mp && load_acq(&mp->gate) == GATE_TAKEN;
 	}
 }
 
@@ -79,6 +81,16 @@ static void parked_regs(const struct gview *v, struct regs *regs)
 	}};
 }
 
+/* Only the kernel knows where it is: it may have gone on since its P was taken. */
+static bool unseen_regs(const struct gview *v, struct regs *regs)
+{
+	struct asleep a;
+	if (!v->tid || !threadasleep(v->tid, &a) || a.sp < v->lo || a.sp >= v->hi)
+		return false;
+	*regs = (struct regs){{[DW_RSP] = a.sp, [DW_RIP] = a.pc}};
+	return true;
+}
+
 bool gview_regs(const struct gview *v, struct regs *regs)
 {
 	bool in_stack = v->sp >= v->lo && v->sp < v->hi && v->sp % 8 == 0 &&
@@ -89,6 +101,8 @@ bool gview_regs(const struct gview *v, struct regs *regs)
 		parked_regs(v, regs);
 		return true;
 	}
+	if (v->unseen)
+		return unseen_regs(v, regs);
 	*regs = (struct regs){{
 		[DW_RBP] = v->syscallbp,
 		[DW_RSP] = v->sp,

@@ -26,6 +26,7 @@ struct gview {
 	uintptr_t gopc, startpc;
 	uintptr_t waiton; /* channel, 0 when none */
 	int32_t tid;      /* OS thread that runs it, 0 when none */
+	bool unseen;      /* in a system call that libgort has not been told of, or behind it */
 	bool system;
 };
 

@@ -148,6 +148,12 @@ void syscallinit(void);
  * system call that the program made, takes pp (status _Pidle, for handoffp) and returns true.
  */
 bool retakesleeping(struct p *pp);
+/* The system call that a thread sleeps in; false when in none. Async-signal-safe. */
+struct asleep {
+	long nr;
+	uintptr_t sp, pc;
+};
+bool threadasleep(int32_t tid, struct asleep *out);
 /* sysmon: signals Ms that block unseen while goroutines are pinned to them. True: there are. */
 bool signalstranded(void);
 

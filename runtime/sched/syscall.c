@@ -271,12 +271,6 @@ void gort_gate(void)
 	getm()->elide->mode = single; /* preemptone may have been late */
 }
 
-/* The system call that a thread sleeps in. */
-struct asleep {
-	long nr;
-	uintptr_t sp, pc;
-};
-
 /* Reads "nr arg0 ... arg5 sp pc"; a thread that runs, or sleeps elsewhere, has fewer words. */
 static bool parseasleep(char *text, struct asleep *out)
 {
@@ -292,10 +286,10 @@ static bool parseasleep(char *text, struct asleep *out)
 	return true;
 }
 
-static bool findasleep(const struct m *mp, struct asleep *out)
+bool threadasleep(int32_t tid, struct asleep *out)
 {
 	char text[256];
-	readtask(mp->procid, "syscall", text, sizeof(text));
+	readtask(tid, "syscall", text, sizeof(text));
 	return parseasleep(text, out);
 }
 
@@ -314,7 +308,7 @@ static bool runtimecall(long nr)
 static bool sleepsoutside(const struct m *mp, struct asleep *a)
 {
 	const struct g *gp = mp->curg;
-	return gp && !mp->noretake && findasleep(mp, a) && !gorttext(a->pc) &&
+	return gp && !mp->noretake && threadasleep(mp->procid, a) && !gorttext(a->pc) &&
 	       !runtimecall(a->nr) && !(raceenabled && tsanwaits(a->pc)) &&
 	       a->sp - gp->stack.lo < gp->stack.hi - gp->stack.lo;
 }

@@ -181,7 +181,7 @@ START_TEST(another_program_is_not_taken_for_one)
 }
 END_TEST
 
-START_TEST(a_process_that_ended_is_code_3)
+START_TEST(a_process_that_ended_is_told)
 {
 	char path[600];
 	struct gortsnap *s;
@@ -195,7 +195,6 @@ START_TEST(a_process_that_ended_is_code_3)
 	child_end(&c);
 	gsnap_init(&snap, GSNAP_GORT);
 	ck_assert_int_eq(gortsnap_read(s, PROBE_STACKS, &snap, &err), -ESRCH);
-	ck_assert_int_eq(err.code, 3);
 	ck_assert_int_eq(gortsnap_count(s), GSNAP_UNKNOWN);
 	gsnap_free(&snap);
 	gortsnap_close(s);
@@ -210,7 +209,7 @@ Suite *test_suite(void)
 			{"nopie", position_dependent},
 			{"stripped", stripped},
 			{"nosections", no_section_headers},
-			{"gone", a_process_that_ended_is_code_3},
+			{"gone", a_process_that_ended_is_told},
 			{"foreign", another_program_is_not_taken_for_one},
 		}});
 }
