@@ -93,7 +93,10 @@ def judge(program, path, used, least):
     called_back = sum(s for s, stack in found if stack[:2] == ["spin", "compare"]
                       and "sorted" in stack and "burner" in stack)
     check(called_back > 0.1 * total, "compare", found)
-    whole = sum(s for s, stack in found if "heavy" in stack and "goexit" in stack)
+    ends = {"goexit"}
+    if program.endswith("-stripped"):  # pprof has no name in the twin for that of clang's builds
+        ends.add("gomain")
+    whole = sum(s for s, stack in found if "heavy" in stack and ends & set(stack))
     check(whole > 0.95 * of("heavy"), "stacks end", found)
     if not program.endswith("-stripped"):  # pprof finds no name for these in the twin
         check(of("spin", "deep", "deep", "deep") > 0.1 * total, "deep", found)
