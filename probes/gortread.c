@@ -214,6 +214,7 @@ static bool never_ran(const struct gortread *r, const struct item *it)
 static void plan_stack(const struct gortread *r, struct item *it)
 {
 	it->copied = 0;
+	it->unseen = false;
 	if (!it->ok || !place(r, it))
 		return;
 	it->copied = it->hi - it->sp < STACK_COPY ? it->hi - it->sp : STACK_COPY;
