@@ -60,7 +60,7 @@ void broken_forget(struct node **slot, struct node *v)
 		gort_wblog(old);
 	__asm__ volatile("movq $0, %0" : "=r"(old));
 	*s = v;
-	__asm__ volatile(GORT_STORE_NOTE : : "r"(old), "m"(*s));
+	__asm__ volatile(GORT_STORE_NOTE : : "r"(old));
 }
 
 /* The test comes first. */
@@ -72,5 +72,5 @@ void broken_order(struct node **slot, struct node *v)
 	if (on)
 		gort_wblog(old);
 	*s = v;
-	__asm__ volatile(GORT_STORE_NOTE : : "r"(old), "m"(*s));
+	__asm__ volatile(GORT_STORE_NOTE : : "r"(old));
 }

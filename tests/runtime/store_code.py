@@ -99,7 +99,7 @@ def check(assembly):
         if "%rsp, %rbp" not in assembly:
             line = line.replace("(%rbp", "(%bp")  # a register like others
         label = re.match(r"([a-z]\w*):", line)
-        note = re.match(r"# old (\S+) slot", line)
+        note = re.match(r"# old (\S+)", line)
         if label:
             name = label.group(1)
             bodies[name] = ([], [])
@@ -119,7 +119,7 @@ def check(assembly):
 def compile_with(cc, level, flags):
     command = [cc, "-std=gnu17", level, "-S", "-fno-asynchronous-unwind-tables", "-o", "-",
                "-I" + os.path.join(os.environ["GORT_SOURCE"], "runtime/include"),
-               '-DGORT_STORE_NOTE="# old %0 slot %1"', *flags, SOURCE]
+               '-DGORT_STORE_NOTE="# old %0"', *flags, SOURCE]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

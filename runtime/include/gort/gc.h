@@ -51,7 +51,8 @@ GORT_API void gort_wbrange(const void *p, size_t n);
  * The order is the protocol: old is loaded before the flag is tested, logged before it is
  * overwritten, and kept in a register until then, where a stop finds it. Hence the volatile
  * accesses, which the compiler keeps in order, and the empty assembly, which uses old after the
- * store. runtime/HACKING.md, "Stores and the collector".
+ * store; not the slot, whose address would take a register and an instruction in each loop.
+ * runtime/HACKING.md, "Stores and the collector".
  */
 #ifndef GORT_STORE_NOTE
 #define GORT_STORE_NOTE "" /* tests/runtime/store_code.py reads a comment here */
@@ -64,7 +65,7 @@ GORT_API void gort_wbrange(const void *p, size_t n);
 		if (__builtin_expect(*(volatile const uint32_t *)&gort_writebarrier, 0)) \
 			gort_wblog((const void *)gort_old_);                             \
 		*gort_slot_ = gort_new_;                                                 \
-		__asm__ volatile(GORT_STORE_NOTE : : "r"(gort_old_), "m"(*gort_slot_));  \
+		__asm__ volatile(GORT_STORE_NOTE : : "r"(gort_old_));                    \
 	})
 
 /*
