@@ -78,7 +78,8 @@ output)
 	export GOCACHE XDG_CACHE_HOME GOTOOLCHAIN
 	root=$(go env GOROOT) || skip "no toolchain $2"
 	export GOROOT=$root GOTOOLCHAIN=local
-	tests=("$root/bin/go" test -race -count=1 -run TestOutput runtime/race)
+	# Before 1.26 vet does not find files that are named from a directory as near as this one.
+	tests=("$root/bin/go" test -vet=off -race -count=1 -run TestOutput runtime/race)
 	unset GORACE
 	ends 66 "$gort_race" "${tests[@]}" # what the programs print is counted here
 	grep -q '^ok' out || fail "linked in"
