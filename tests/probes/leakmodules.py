@@ -153,8 +153,8 @@ def differences(gort, goleak):
         for creator, n in (by_creator(mine) - by_creator(other)).items():
             states = {s for c, s in mine if c == creator}
             expected, why = REASONS[who]
-            known = states <= set(expected)
-            yield who, creator, "/".join(sorted(states)), n, why if known else None
+            known = sum(k for (c, s), k in mine.items() if c == creator and s in expected)
+            yield who, creator, "/".join(sorted(states)), n, why if known >= n else None
 
 
 def judge(gort_leak, place, folder, work, plant):
