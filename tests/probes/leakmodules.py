@@ -66,8 +66,8 @@ func TestMain(m *testing.M) {
 }
 """
 
-# Some of their tests depend on time, and fail by themselves on a busy machine; and a goroutine that a
-# ticker wakes each millisecond is on its way in some of gort's looks: it must be named in one.
+# Some of their tests depend on time, and fail by themselves on a busy machine; and a goroutine that
+# a ticker wakes each millisecond is on its way in some of gort's looks: it must be named in one.
 TRIES = 5
 
 # Who is named by one of the two only, and why that is right.
