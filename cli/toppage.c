@@ -288,6 +288,17 @@ bool top_row_matches(const struct topdata *d, const struct livegroup *g, const c
 	       strcasestr(t.blocked, text) || strcasestr(t.note, text);
 }
 
+static bool undated_calls(const struct topdata *d)
+{
+	for (uint32_t i = 0; i < d->groups.n; i++) {
+		const struct livegroup *g = &d->groups.group[i];
+		if (g->n && d->view.s.gs[g->sample].status == GSTATUS_SYSCALL &&
+			livegroup_wait(g, d->view.s.when) == GSNAP_UNKNOWN)
+			return true;
+	}
+	return false;
+}
+
 void top_reasons(struct page *p, const struct topdata *d)
 {
 	const struct gsnap_stats *st = &d->now.stats;
@@ -304,7 +315,7 @@ void top_reasons(struct page *p, const struct topdata *d)
 		{st->gc_pause_total_ns, "pauses"}, {st->total_alloc, "alloc"},
 		{d->now.gc.allocs, "objects"}, {d->now.gc.cpu_gc, "mark"},
 		{d->now.wait.known ? 0 : GSNAP_UNKNOWN, "wait"}, {d->now.mutex_wait, "MUTEX wait"},
-		{d->now.preempts, "preempt"}};
+		{d->now.preempts, "preempt"}, {d->now.gc.cycles == 0 ? 0 : d->gc_stop, "stop"}};
 	const char *sep = "-: ";
 	if (st->steals == GSNAP_UNKNOWN)
 		page_line(p, CELL_DIM, "-: steals: %s",
@@ -325,6 +336,9 @@ void top_reasons(struct page *p, const struct topdata *d)
 		page_line(p, CELL_DIM,
 			"-: wait: none of those that are measured, one in %s, was due",
 			human_count(d->view.s.sched.wait_every).s);
+	if (undated_calls(d))
+		page_line(
+			p, CELL_DIM, "-: WAIT of syscall: the program has not noted when it began");
 	if (d->view.s.pause.refused || d->view.s.pause.late)
 		page_line(p, CELL_DIM,
 			"-: where %s run: not allowed, traced by another, or too late",

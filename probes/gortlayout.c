@@ -21,6 +21,7 @@ static const char *const g_names[G_MEMBERS] = {
 	[G_SYSCALLPC] = "g.syscallpc",
 	[G_SYSCALLBP] = "g.syscallbp",
 	[G_SUDOG] = "g.sudog",
+	[G_SYSTEM] = "g.system",
 };
 
 static const char *const sudog_names[] = {

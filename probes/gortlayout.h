@@ -43,6 +43,7 @@ enum {
 	G_SYSCALLPC,
 	G_SYSCALLBP,
 	G_SUDOG,
+	G_SYSTEM,
 	G_MEMBERS
 };
 

@@ -324,6 +324,8 @@ static void fill_g(
 	if (gp->status == GSTATUS_RUNNING || gp->status == GSTATUS_SYSCALL)
 		gp->tid = gortread_tid(r, g_get(r, rec, G_MACHINE));
 	gp->name = name_of(rd, rec, old_name);
+	if (r->lay.g[G_SYSTEM].size && g_get(r, rec, G_SYSTEM))
+		gp->flags |= GSNAP_G_SYSTEM;
 	if (gp->status == GSTATUS_WAITING || gp->status == GSTATUS_LEAKED) {
 		uint64_t since = g_get(r, rec, G_WAITSINCE);
 		gp->reason = reason_of(rd, rec);

@@ -205,14 +205,15 @@ static void look_at_some(struct liveview *v, uint32_t *next)
 
 /*
  * A wait begins when it was first seen, or earlier if the program says so. What already waited
- * when the view was opened has waited for at least that long.
+ * when the view was opened has waited for at least that long. Of a system call only the program
+ * knows: the goroutine may have been back meanwhile, and called again from the same place.
  */
 static void date_waits(struct liveview *v, bool first)
 {
 	for (uint32_t i = 0; i < v->nmoved; i++) {
 		struct gsnap_g *gp = &v->s->gs[v->changed[i]];
 		int64_t noted = gp->waitsince;
-		if (!waits(gp))
+		if (!waits(gp) || gp->status == GSTATUS_SYSCALL)
 			continue;
 		gp->waitsince = v->s->when;
 		if (first)
