@@ -86,7 +86,7 @@ static uint64_t nextsample(struct mcache *c)
 	return (uint64_t)(-logarithm(u) * rate);
 }
 
-int64_t gort_memprofile_rate(int64_t rate)
+__attribute__((visibility("default"))) int64_t gort_memprofile_rate(int64_t rate)
 {
 	getgchecked("gort_memprofile_rate");
 	int64_t old = debug.memprofilerate;
