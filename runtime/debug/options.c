@@ -198,6 +198,7 @@ static const struct option variables[] = {
 /* In the order of the alphabet. */
 static const struct option debugvariables[] = {
 	DEBUGVAR(asyncpreemptoff, 0, 1),
+	DEBUGVAR(blockprofilerate, 0, INT32_MAX),
 	DEBUGVAR(clobberfree, 0, 1),
 	DEBUGVAR(escapecheck, 0, 2),
 	DEBUGVAR(gcbarriercheck, 0, 1),
@@ -206,6 +207,7 @@ static const struct option debugvariables[] = {
 	DEBUGVAR(gcstress, 0, INT32_MAX),
 	DEBUGVAR(gctrace, 0, 2),
 	DEBUGVAR(memprofilerate, 0, INT32_MAX),
+	DEBUGVAR(mutexprofilefraction, 0, INT32_MAX),
 	{"preempt", parsemicros, &debug.preempt, .min = 0, .max = 1000000,
 		.want = "a time such as 100us or 1ms, at most 1000ms"},
 	DEBUGVAR(preemptsignal, 1, 64),

@@ -35,22 +35,24 @@ extern struct options options;
 
 /* GORT_DEBUG=name=value,...: Go's names where Go has the option (its runtime's `debug`). */
 struct debugvars {
-	int32_t asyncpreemptoff; /* 1: goroutines yield only when they call the library */
-	int32_t preempt;         /* for tests: preempt whatever runs each so many us, 0 = never */
-	int32_t preemptsignal;   /* number of the signal for it, 0 = SIGURG */
-	int32_t clobberfree;     /* 1: what the collector frees is overwritten */
-	int32_t escapecheck;     /* 1: report pointers to finished frames; 2: from frames, too */
-	int32_t gcbarriercheck;  /* 1: report stores that missed their barrier */
-	int32_t gccheckmark;     /* 1: each collection is checked by a second look at everything */
-	int32_t gcmalloccheck;   /* 1: report what is freed and memory of malloc points to */
-	int32_t gcstress;        /* collect at each so many calls of gort_malloc, 0 = never */
-	int32_t gctrace;         /* 1: print a line for each collection */
-	int32_t memprofilerate;  /* bytes for each sample of the heap profile; 1: all, 0: none */
-	int32_t schedtrace;      /* print the scheduler's state each so many ms, 0 = never */
-	int32_t scheddetail;     /* 1: schedtrace prints each P, M and G too */
-	int32_t stackidle;       /* ms that a stack is free before its memory is given back */
-	int32_t heapidle;        /* ms in which half of what the heap does not need yet is */
-	int32_t stackguard;      /* 1: no guard pages but mprotect's; 2: none at all */
+	int32_t asyncpreemptoff;  /* 1: goroutines yield only when they call the library */
+	int32_t preempt;          /* for tests: preempt whatever runs each so many us, 0 = never */
+	int32_t preemptsignal;    /* number of the signal for it, 0 = SIGURG */
+	int32_t clobberfree;      /* 1: what the collector frees is overwritten */
+	int32_t escapecheck;      /* 1: report pointers to finished frames; 2: from frames, too */
+	int32_t gcbarriercheck;   /* 1: report stores that missed their barrier */
+	int32_t gccheckmark;      /* 1: each collection is checked by a second look at everything */
+	int32_t gcmalloccheck;    /* 1: report what is freed and memory of malloc points to */
+	int32_t gcstress;         /* collect at each so many calls of gort_malloc, 0 = never */
+	int32_t gctrace;          /* 1: print a line for each collection */
+	int32_t memprofilerate;   /* bytes for each sample of the heap profile; 1: all, 0: none */
+	int32_t blockprofilerate; /* as gort_blockprofile_rate */
+	int32_t mutexprofilefraction; /* as gort_mutexprofile_fraction */
+	int32_t schedtrace;           /* print the scheduler's state each so many ms, 0 = never */
+	int32_t scheddetail;          /* 1: schedtrace prints each P, M and G too */
+	int32_t stackidle;            /* ms that a stack is free before its memory is given back */
+	int32_t heapidle;             /* ms in which half of what the heap does not need yet is */
+	int32_t stackguard;           /* 1: no guard pages but mprotect's; 2: none at all */
 	int32_t rseqoff;         /* 1: no restartable sequences, as on a kernel that has none */
 	int32_t tracebacklabels; /* 1: dumps show the labels of goroutines */
 };

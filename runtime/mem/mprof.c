@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mprof.c - samples for the heap profile (Go's mprof.go).
+ * mprof.c - records for the heap, block and mutex profiles (Go's mprof.go).
  *
  * One byte in memprofilerate is sampled, on average and at random: each mcache counts down the
  * bytes to its next sample, which are exponentially distributed. The object that has the byte gets
@@ -13,6 +13,10 @@
  * if it were in use. So a bucket has future records, by the number of the cycle: allocations go to
  * the one of two cycles later, frees to the next, and a record is added when all of its cycle has
  * been swept.
+ *
+ * Who has been blocked for a time adds it to the bucket of its stack (sync/blocked.h), and who
+ * unlocks what others waited for adds their time to that of its own (sync/sema.c). Such events are
+ * sampled too, and weighted when they are recorded: Go's rules, with nanoseconds for ticks.
  *
  * Readers from outside (probes/gortprofile.c) take no lock: a bucket's stack never changes, and
  * they read the records until two readings agree.
@@ -33,10 +37,12 @@
 #include "mem/mspecial.h"
 #include "mem/nostop.h"
 #include "sched/proc.h"
+#include "sched/race.h"
 #include "sched/stw.h"
 
 #define NHASH    (1u << 14)
 #define MAXDEPTH 128u
+#define EXPORT   __attribute__((visibility("default")))
 
 struct memprof prof = {.lock = {.rank = lockRankProf}, .flushed = true};
 
@@ -86,7 +92,7 @@ static uint64_t nextsample(struct mcache *c)
 	return (uint64_t)(-logarithm(u) * rate);
 }
 
-__attribute__((visibility("default"))) int64_t gort_memprofile_rate(int64_t rate)
+EXPORT int64_t gort_memprofile_rate(int64_t rate)
 {
 	getgchecked("gort_memprofile_rate");
 	int64_t old = debug.memprofilerate;
@@ -115,15 +121,16 @@ static __attribute__((noinline)) uint32_t callers(uintptr_t *pcs, uint32_t max)
 	return n;
 }
 
-static uint64_t hashof(const uintptr_t *pcs, uint32_t n, uint64_t size)
+static uint64_t hashof(enum recordkind kind, const uintptr_t *pcs, uint32_t n, uint64_t size)
 {
-	uint64_t h = size;
+	uint64_t h = size + kind;
 	for (uint32_t i = 0; i < n; i++)
 		h = (h ^ pcs[i]) * 0x9e3779b97f4a7c15u ^ h >> 29;
 	return h;
 }
 
-static struct bucket *newbucket(const uintptr_t *pcs, uint32_t n, uint64_t size, uint64_t hash)
+static struct bucket *newbucket(
+	enum recordkind kind, const uintptr_t *pcs, uint32_t n, uint64_t size, uint64_t hash)
 {
 	struct bucket *b = persistentalloc(sizeof(*b) + n * sizeof(*pcs));
 	if (!prof.hash)
@@ -131,24 +138,26 @@ static struct bucket *newbucket(const uintptr_t *pcs, uint32_t n, uint64_t size,
 	b->hash = hash;
 	b->size = size;
 	b->npcs = n;
+	b->kind = kind;
 	memcpy(b->pcs, pcs, n * sizeof(*pcs));
 	b->next = prof.hash[hash % NHASH];
 	prof.hash[hash % NHASH] = b;
-	b->all = load_rlx(&prof.all);
-	store_rel(&prof.all, b); /* complete before a reader from outside can find it */
-	prof.n++;
+	b->all = load_rlx(&prof.all[kind]);
+	store_rel(&prof.all[kind], b); /* complete before a reader from outside can find it */
+	prof.n[kind]++;
 	return b;
 }
 
 /* With the lock. */
-static struct bucket *findbucket(const uintptr_t *pcs, uint32_t n, uint64_t size)
+static struct bucket *findbucket(
+	enum recordkind kind, const uintptr_t *pcs, uint32_t n, uint64_t size)
 {
-	uint64_t hash = hashof(pcs, n, size);
+	uint64_t hash = hashof(kind, pcs, n, size);
 	struct bucket *b = prof.hash ? prof.hash[hash % NHASH] : NULL;
-	while (b && (b->hash != hash || b->size != size || b->npcs != n ||
+	while (b && (b->hash != hash || b->size != size || b->npcs != n || b->kind != kind ||
 			    memcmp(b->pcs, pcs, n * sizeof(*pcs)) != 0))
 		b = b->next;
-	return b ? b : newbucket(pcs, n, size, hash);
+	return b ? b : newbucket(kind, pcs, n, size, hash);
 }
 
 void profilealloc(struct mcache *c, struct mspan *s, void *p)
@@ -160,7 +169,7 @@ void profilealloc(struct mcache *c, struct mspan *s, void *p)
 		return;
 	uint32_t n = callers(pcs, MAXDEPTH);
 	lockprof();
-	struct bucket *b = findbucket(pcs, n, s->elemsize);
+	struct bucket *b = findbucket(MEMRECORD, pcs, n, s->elemsize);
 	b->future[(prof.cycle + 2) % FUTURES].allocs++;
 	unlockprof();
 	struct special *sp = specialalloc(SPECIALPROFILE);
@@ -181,7 +190,7 @@ void mProf_Free(struct bucket *b)
 /* With the lock. */
 static void flush(uint32_t cycle)
 {
-	for (struct bucket *b = load_rlx(&prof.all); b; b = b->all) {
+	for (struct bucket *b = load_rlx(&prof.all[MEMRECORD]); b; b = b->all) {
 		struct counts *f = &b->future[cycle % FUTURES];
 		b->active.allocs += f->allocs;
 		b->active.frees += f->frees;
@@ -213,15 +222,111 @@ void mProf_PostSweep(void)
 	unlockprof();
 }
 
-uint32_t memprofile(struct memrecord *records, uint32_t max)
+/* ---- waiting ---- */
+
+bool blockwatched, semawatched;
+
+static void watch(void)
+{
+	bool block = load_rlx(&prof.blockrate) > 0;
+	blockwatched = block || raceenabled;
+	semawatched = block || load_rlx(&prof.mutexrate) > 0;
+}
+
+void mprofinit(void)
+{
+	store_rlx(&prof.blockrate, debug.blockprofilerate);
+	store_rlx(&prof.mutexrate, debug.mutexprofilefraction);
+	watch();
+}
+
+static void setrate(_Atomic int64_t *to, int64_t rate)
+{
+	stopTheWorld();
+	store_rlx(to, rate);
+	watch();
+	startTheWorld(gomaxprocs);
+}
+
+EXPORT void gort_blockprofile_rate(int64_t rate)
+{
+	getgchecked("gort_blockprofile_rate");
+	setrate(&prof.blockrate, rate > 0 ? rate : 0);
+}
+
+EXPORT int64_t gort_mutexprofile_fraction(int64_t rate)
+{
+	getgchecked("gort_mutexprofile_fraction");
+	int64_t old = load_rlx(&prof.mutexrate);
+	if (rate >= 0)
+		setrate(&prof.mutexrate, rate);
+	return old;
+}
+
+/* 0 to n - 1 (splitmix64). The remainder is not quite even: by n in 2^64. */
+static int64_t randomlt(int64_t n)
+{
+	static _Atomic uint64_t sequence;
+	uint64_t x = xadd_rlx(&sequence, 0x9e3779b97f4a7c15u) ^ (uintptr_t)&sequence;
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return (int64_t)((x ^ x >> 31) % (uint64_t)n);
+}
+
+static void addevent(enum recordkind kind, double count, int64_t delay)
+{
+	uintptr_t pcs[MAXDEPTH];
+	uint32_t n = callers(pcs, MAXDEPTH);
+	lockprof();
+	struct bucket *b = findbucket(kind, pcs, n, 0);
+	b->count += count;
+	b->delay += delay;
+	unlockprof();
+}
+
+/* An event that is shorter than the rate is recorded with the chance ns / rate, and weighs more. */
+void blockevent(int64_t ns)
+{
+	int64_t rate = load_rlx(&prof.blockrate);
+	ns = ns > 0 ? ns : 1;
+	if (rate <= 0 || (rate > ns && randomlt(rate) > ns))
+		return;
+	bool shorter = ns < rate; /* one call below, that a stack have one bucket */
+	addevent(BLOCKRECORD, shorter ? (double)rate / (double)ns : 1, shorter ? rate : ns);
+}
+
+void mutexevent(int64_t ns)
+{
+	int64_t rate = load_rlx(&prof.mutexrate);
+	if (rate > 0 && randomlt(rate) == 0)
+		addevent(MUTEXRECORD, (double)rate, rate * (ns > 0 ? ns : 0));
+}
+
+/* ---- for the writers of profiles ---- */
+
+static struct memrecord recordof(const struct bucket *b)
+{
+	struct memrecord r = {.pcs = b->pcs, .npcs = b->npcs};
+	if (b->kind == MEMRECORD) {
+		r.allocs = b->active.allocs;
+		r.frees = b->active.frees;
+		r.size = b->size;
+	} else {
+		r.count = (int64_t)b->count;
+		r.delay = b->delay;
+	}
+	return r;
+}
+
+uint32_t profilerecords(enum recordkind kind, struct memrecord *records, uint32_t max)
 {
 	uint32_t i = 0;
-	mProf_Flush();
+	if (kind == MEMRECORD)
+		mProf_Flush();
 	lockprof();
-	for (const struct bucket *b = load_rlx(&prof.all); b && i < max; b = b->all, i++)
-		records[i] = (struct memrecord){
-			b->active.allocs, b->active.frees, b->size, b->pcs, b->npcs};
-	uint32_t n = prof.n;
+	for (const struct bucket *b = load_rlx(&prof.all[kind]); b && i < max; b = b->all)
+		records[i++] = recordof(b);
+	uint32_t n = prof.n[kind];
 	unlockprof();
 	return n;
 }

@@ -32,6 +32,7 @@
 #include "lib/strconv.h"
 #include "mem/malloc.h"
 #include "mem/mgc.h"
+#include "mem/mprof.h"
 #include "sched/netpoll.h"
 #include "sched/preempt.h"
 #include "sched/proc.h"
@@ -632,6 +633,7 @@ void schedinit(void)
 	stackinit();
 	syscallinit();
 	raceinit();
+	mprofinit();
 	gomaxprocs = getproccount();
 	single = gomaxprocs == 1 && !raceenabled;
 	mutexinit();

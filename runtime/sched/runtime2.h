@@ -116,10 +116,19 @@ struct sudog {
 		struct sudog *waittail; /* sema.c */
 	};
 	struct hchan *c;
-	bool isSelect;
 	bool success; /* woken by a counterpart, not by close */
+	union {
+		struct {
+			bool isSelect;
+			bool watched; /* whoever takes it off says when: sync/blocked.h */
+		};
+		uint16_t special; /* not 0: takes more than to be taken off its queue */
+	};
 	uint32_t elemsize;
 };
+
+/* sudog.special with isSelect alone. */
+#define SUDOG_SELECT 1
 
 /* In a list, head included. */
 struct timerlink {
@@ -234,10 +243,17 @@ struct gcold {
 	bool unseen;   /* has blocked its M, or looped there, without a word: syscall.c */
 	/* Since entersyscall, for the collector: rbx, rbp, r12 to r15; where the stack began. */
 	uintptr_t saved[6];
-	uintptr_t savedsp;
+	union {
+		uintptr_t savedsp;
+		int64_t releasetime; /* while it waits: sync/blocked.h */
+	};
 
 	struct gort_case *cases; /* of the select that waits */
 	uint32_t ncases;
+
+	/* While it waits in a semaphore, for the mutex profile (sync/sema.c); 0 otherwise. */
+	uint32_t waiters;
+	int64_t acquiretime;
 
 	char namebuf[GNAMELEN];
 } __attribute__((aligned(64)));

@@ -20,8 +20,8 @@
 #include "base/throw.h"
 #include "debug/usdt.h"
 #include "mem/malloc.h"
-#include "sched/park.h"
 #include "sched/proc.h"
+#include "sync/blocked.h"
 #include "sync/chanpark.h"
 #include "sync/time.h"
 
@@ -84,7 +84,7 @@ static inline struct sudog *mysudog(struct g *gp, struct hchan *c, void *elem)
 	sg->g = gp;
 	sg->c = c;
 	sg->elem = elem;
-	sg->isSelect = false;
+	sg->special = 0;
 	sg->success = false;
 	sg->elemsize = c->elemsize;
 	gp->waiting = sg;
@@ -125,11 +125,19 @@ void racefound(struct hchan *c, const struct g *waiting, bool send)
 
 /* ---- send, receive, close ---- */
 
-/* The first waiter of q, if it is for 8 bytes and not in a select. */
+bool claimwatched(struct sudog *sg)
+{
+	if (sg->isSelect && !selectclaim(sg->g, sg))
+		return false;
+	released(sg->g);
+	return true;
+}
+
+/* The first waiter of q, if it is for 8 bytes and not special. */
 static inline struct sudog *waiter8(const struct hchan *c, const struct waitq *q)
 {
 	struct sudog *sg = q->first;
-	return sg && !sg->isSelect && c->elemsize == 8 ? sg : NULL;
+	return sg && !sg->special && c->elemsize == 8 ? sg : NULL;
 }
 
 static inline void takefirst(struct waitq *q, struct sudog *sg)
@@ -144,7 +152,7 @@ static inline void takefirst(struct waitq *q, struct sudog *sg)
 }
 
 /*
- * At one P: takes the first waiter of q, for 8 bytes and not in a select, if it can be made to run
+ * At one P: takes the first waiter of q, for 8 bytes and not special, if it can be made to run
  * next without a call; else NULL, with nothing done. So the two below need no stack frame either.
  */
 static inline struct sudog *takewaiter8(struct hchan *c, struct waitq *q)
@@ -223,7 +231,7 @@ static inline struct m *fastm(const struct hchan *c)
 	struct m *mp = getm();
 	if (!mp || !mp->curg || load_rlx(&mp->gate) != GATE_OPEN)
 		return NULL;
-	return likely(!raceenabled) ? mp : NULL;
+	return likely(!blockwatched) ? mp : NULL;
 }
 
 /*
@@ -302,6 +310,15 @@ void chansent(struct g *gp)
 		gopanic_text("send on closed channel");
 }
 
+/* Waits in the own sudog, which is on a queue of c. With the lock. */
+static __attribute__((noinline)) void chanparkwatched(
+	struct g *gp, struct hchan *c, waitReason reason)
+{
+	racerelease(raceout(gp));
+	goparkwatched(&c->lock, reason);
+	raceacquire(racein(gp));
+}
+
 /* The rest of a send, with the lock. */
 static inline __attribute__((always_inline)) void sendrest(
 	struct g *gp, struct hchan *c, const void *elem)
@@ -320,15 +337,18 @@ static inline __attribute__((always_inline)) void sendrest(
 	if (c->elemsize <= sizeof(sg->val))
 		copyelem(c->elemsize, &sg->val, elem);
 	enqueue(&c->sendq, sg);
-	racerelease(raceout(gp));
+	if (unlikely(blockwatched)) {
+		chanparkwatched(gp, c, waitReasonChanSend);
+		chansent(gp);
+		return;
+	}
 	struct g *next = goparkchoose(gp, &c->lock, waitReasonChanSend);
-	if (PARKASM && next != gp && likely(!raceenabled)) {
+	if (PARKASM && next != gp) {
 		gort_chan_send_park(&gp->sched, &next->sched);
 		return;
 	}
 	if (next != gp)
 		mresume(gp, next);
-	raceacquire(racein(gp));
 	chansent(gp);
 }
 
@@ -418,8 +438,17 @@ bool chantryrecv(struct hchan *c, void *elem)
 /* The end in assembly stores without a barrier. */
 static inline bool recvpark(const struct g *gp, const void *elem, uint32_t size)
 {
-	return PARKASM && likely(!raceenabled) && (size == 8 || size == 4) &&
+	return PARKASM && (size == 8 || size == 4) &&
 	       (uintptr_t)elem - gp->stack.lo < gp->stack.hi - gp->stack.lo;
+}
+
+/* After the wait: the channel may be gone, and only our own sudog is looked at. */
+static inline bool received(struct g *gp, void *elem, uint32_t size)
+{
+	struct sudog *sg = &gp->sudog;
+	if (elem && size <= sizeof(sg->val))
+		copyelem(size, elem, &sg->val);
+	return sg->success;
 }
 
 /* The rest of a receive, with the lock. */
@@ -445,17 +474,16 @@ static inline __attribute__((always_inline)) bool recvrest(
 	enqueue(&c->recvq, sg);
 	if (unlikely(c->timer))
 		timerchanblock(c);
-	racerelease(raceout(gp));
+	if (unlikely(blockwatched)) {
+		chanparkwatched(gp, c, waitReasonChanReceive);
+		return received(gp, elem, size);
+	}
 	struct g *next = goparkchoose(gp, &c->lock, waitReasonChanReceive);
 	if (next != gp && recvpark(gp, elem, size))
 		return gort_chan_recv_park(&gp->sched, &next->sched);
 	if (next != gp)
 		mresume(gp, next);
-	raceacquire(racein(gp));
-	/* The channel may be gone: only our own sudog is looked at. */
-	if (elem && size <= sizeof(sg->val))
-		copyelem(size, elem, &sg->val);
-	return sg->success;
+	return received(gp, elem, size);
 }
 
 static __attribute__((noinline)) bool recvlocked(struct hchan *c, void *elem)

@@ -80,6 +80,15 @@ static inline bool selectclaim(struct g *gp, struct sudog *sg)
 	return true;
 }
 
+/* claim of one that is watched. */
+bool claimwatched(struct sudog *sg);
+
+/* Of a waiter that is special and was taken off: whether it may be served. */
+static inline bool claim(struct sudog *sg)
+{
+	return likely(sg->special == SUDOG_SELECT) ? selectclaim(sg->g, sg) : claimwatched(sg);
+}
+
 /* The first waiter, taken off; of a select only if it could be decided for this case. */
 static inline struct sudog *dequeue(struct waitq *q)
 {
@@ -90,7 +99,7 @@ static inline struct sudog *dequeue(struct waitq *q)
 		else
 			q->last = NULL;
 		sg->next = NULL;
-		if (likely(!sg->isSelect) || selectclaim(sg->g, sg))
+		if (likely(!sg->special) || claim(sg))
 			return sg;
 	}
 	return NULL;

@@ -5,7 +5,7 @@
 
 #define G_SUDOG_ELEM    88
 #define G_SUDOG_VAL     96
-#define G_SUDOG_SUCCESS 113
+#define G_SUDOG_SUCCESS 112
 #define G_SUDOG_SIZE    116
 
 #ifndef __ASSEMBLER__

@@ -13,9 +13,9 @@
  */
 #include <stdatomic.h>
 
-#include "sched/park.h"
 #include "sched/proc.h"
 #include "sched/race.h"
+#include "sync/blocked.h"
 
 struct condimpl {
 	_Atomic uint32_t wait;   /* next ticket */
@@ -46,7 +46,10 @@ static void notifywait(struct condimpl *c, struct g *gp, uint32_t t)
 		c->first = sg;
 	c->last = sg;
 	gp->waiting = sg;
-	goparkunlock(&c->lock, waitReasonSyncCondWait);
+	if (unlikely(blockwatched))
+		goparkwatched(&c->lock, waitReasonSyncCondWait);
+	else
+		goparkunlock(&c->lock, waitReasonSyncCondWait);
 }
 
 void gort_cond_wait(gort_cond *cond, gort_mutex *mutex)
@@ -96,7 +99,7 @@ void gort_cond_signal(gort_cond *cond)
 	}
 	unlock(&c->lock);
 	if (sg)
-		goready(sg->g);
+		readyWithTime(sg->g);
 }
 
 void gort_cond_broadcast(gort_cond *cond)
@@ -113,7 +116,7 @@ void gort_cond_broadcast(gort_cond *cond)
 	unlock(&c->lock);
 	while (sg) {
 		struct sudog *next = sg->next; /* before sg waits in another queue */
-		goready(sg->g);
+		readyWithTime(sg->g);
 		sg = next;
 	}
 }

@@ -32,9 +32,9 @@
 #include "debug/heapsort.h"
 #include "debug/usdt.h"
 #include "mem/malloc.h"
-#include "sched/park.h"
 #include "sched/proc.h"
 #include "sched/timer.h"
+#include "sync/blocked.h"
 #include "sync/chan.h"
 #include "sync/time.h"
 
@@ -53,6 +53,7 @@ struct sel {
 	uint32_t nlock;        /* channels */
 	struct gort_case *due; /* the earliest timeout, or NULL */
 	int64_t when;          /* of it */
+	int64_t since;         /* blockbegin's */
 	struct g *gp;
 };
 
@@ -237,7 +238,11 @@ static void selenqueue(struct sel *s)
 		if (!c)
 			continue;
 		struct sudog *sg = &scaseof(s, i)->sg;
-		*sg = (struct sudog){.g = gp, .elem = cas->v, .c = c, .isSelect = true};
+		*sg = (struct sudog){.g = gp,
+			.elem = cas->v,
+			.c = c,
+			.isSelect = true,
+			.watched = s->since != 0};
 		if (cas->kind == GORT_CASE_SEND && c->elemsize <= sizeof(sg->val))
 			copyelem(c->elemsize, &sg->val, cas->v);
 		enqueue(cas->kind == GORT_CASE_SEND ? &c->sendq : &c->recvq, sg);
@@ -255,6 +260,8 @@ static void selecttimeout(void *arg)
 {
 	struct g *gp = arg;
 	bool decided = selectclaim(gp, NULL);
+	if (decided && unlikely(blockwatched))
+		released(gp);
 	store_rel(&gcold(gp)->timerFired, 1);
 	if (decided)
 		goready(gp);
@@ -306,6 +313,8 @@ static void seldequeue(struct sel *s, struct sudog *selected)
 /* Blocks until a case is done; returns its index. Called with all locks. */
 static uint32_t selwait(struct sel *s)
 {
+	if (unlikely(blockwatched))
+		s->since = blockbegin(s->gp);
 	selenqueue(s);
 	racerelease(raceout(s->gp));
 	gopark(selparkcommit, s, waitReasonSelect);
@@ -314,6 +323,8 @@ static uint32_t selwait(struct sel *s)
 	if (s->due && sg)
 		stoptimer(s->gp);
 	seldequeue(s, sg);
+	if (unlikely(s->since))
+		blockend(s->gp, s->since);
 	if (!sg) {
 		s->due->ok = true;
 		return (uint32_t)(s->due - s->cases);

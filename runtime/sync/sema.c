@@ -20,6 +20,13 @@
  *  4. The hash is a bijection, so two addresses of a root differ in the bits that the tree uses:
  *     no path is longer than these.
  *
+ * For the mutex profile (semawatched) each waiter has in struct gcold since when it waits,
+ * acquiretime, and the first one of an address how many are behind it. Whoever wakes the first is
+ * charged with what all of them have waited since the last was woken: with that of the first, and
+ * for each of the others with the mean of the first's and the last's, which are then set to now.
+ * Those who queued up before it was switched on have 0, and are not counted. So Go does it, but
+ * that it charges the last waiter twice, as if another were behind.
+ *
  * Rejected: Go's treap. It needs a parent pointer, a random number and rotations for the same
  * expected depth. Rejected: Go's units that a newcomer may take from the woken waiter. The mutex
  * decides about barging in its own word, and the waiter would have to read the semaphore's again,
@@ -30,8 +37,8 @@
 #include "base/clock.h"
 #include "base/noptr.h"
 #include "base/throw.h"
-#include "sched/park.h"
 #include "sched/proc.h"
+#include "sync/blocked.h"
 
 #define SEMROOTBITS 8
 
@@ -125,6 +132,85 @@ static struct sudog *dequeue(struct semroot *root, const uint32_t *addr)
 	return first;
 }
 
+/* ---- for the block and mutex profiles ---- */
+
+/* With the lock: notes when sg queues up, and behind whom. */
+static void queuewatched(struct semroot *root, struct sudog *sg, bool lifo)
+{
+	struct sudog *first = *find(root, sg->elem);
+	struct gcold *own = gcold(sg->g), *head = first ? gcold(first->g) : NULL;
+	own->waiters = 0;
+	own->acquiretime = load_rlx(&prof.mutexrate) > 0 ? nanotime() : 0;
+	if (head && head->acquiretime && own->acquiretime) {
+		if (lifo) {
+			own->waiters = head->waiters + 1;
+			own->acquiretime = head->acquiretime;
+		} else {
+			head->waiters++;
+		}
+	}
+	queue(root, sg, lifo);
+}
+
+static __attribute__((noinline)) void semacquire1(
+	struct semroot *root, struct sudog *sg, bool lifo, waitReason reason)
+{
+	struct g *gp = sg->g;
+	int64_t since = blockbegin(gp);
+	queuewatched(root, sg, lifo);
+	goparkunlock(&root->lock, reason);
+	gcold(gp)->acquiretime = gcold(gp)->waiters = 0;
+	blockend(gp, since);
+}
+
+/*
+ * With the lock: what sg, which was first and is off the queue, and those behind it have waited;
+ * negative: not known.
+ */
+static int64_t charge(struct semroot *root, struct sudog *sg)
+{
+	struct gcold *first = gcold(sg->g);
+	struct sudog *second = *find(root, sg->elem);
+	int64_t now = nanotime();
+	if (!first->acquiretime)
+		return -1;
+	int64_t delay = now - first->acquiretime;
+	if (!second || !first->waiters)
+		return delay;
+	struct gcold *head = gcold(second->g);
+	struct gcold *tail = second->waittail ? gcold(second->waittail->g) : head;
+	int64_t last = tail->acquiretime ? now - tail->acquiretime : 0;
+	head->waiters = first->waiters - 1;
+	if (head->acquiretime)
+		head->acquiretime = now;
+	if (tail->acquiretime)
+		tail->acquiretime = now;
+	return delay + (delay + last) / 2 * first->waiters;
+}
+
+static __attribute__((noinline)) void semrelease1(uint32_t *addr, bool yield)
+{
+	struct semroot *root = rootfor(addr);
+	int64_t delay = -1;
+	plock(&root->lock);
+	struct sudog *sg = dequeue(root, addr);
+	if (sg)
+		delay = charge(root, sg);
+	else
+		++*addr;
+	unlock(&root->lock);
+	if (!sg)
+		return;
+	if (delay >= 0)
+		mutexevent(delay);
+	released(sg->g);
+	goready(sg->g);
+	if (yield)
+		gort_gosched();
+}
+
+/* ---- */
+
 void semacquire(uint32_t *addr, bool lifo, waitReason reason)
 {
 	struct g *gp = getgchecked("semacquire");
@@ -140,6 +226,10 @@ void semacquire(uint32_t *addr, bool lifo, waitReason reason)
 	sg->c = NULL;
 	sg->elem = addr;
 	gp->waiting = sg;
+	if (unlikely(semawatched)) {
+		semacquire1(root, sg, lifo, reason);
+		return;
+	}
 	queue(root, sg, lifo);
 	goparkunlock(&root->lock, reason);
 }
@@ -156,6 +246,10 @@ int64_t semacquirelock(uint32_t *addr, bool lifo, waitReason reason, int64_t beg
 void semrelease(uint32_t *addr, bool yield)
 {
 	getgchecked("semrelease");
+	if (unlikely(semawatched)) {
+		semrelease1(addr, yield);
+		return;
+	}
 	struct semroot *root = rootfor(addr);
 	plock(&root->lock);
 	struct sudog *sg = dequeue(root, addr);

@@ -8,9 +8,9 @@
  */
 #include "base/throw.h"
 #include "gort/sync.h"
-#include "sched/park.h"
 #include "sched/proc.h"
 #include "sched/race.h"
+#include "sync/blocked.h"
 
 struct semimpl {
 	int64_t free;
@@ -58,7 +58,10 @@ void gort_semaphore_acquire(gort_semaphore *semaphore, int64_t n)
 		s->first = sg;
 	s->last = sg;
 	gp->waiting = sg;
-	goparkunlock(&s->lock, waitReasonSemacquire);
+	if (unlikely(blockwatched))
+		goparkwatched(&s->lock, waitReasonSemacquire);
+	else
+		goparkunlock(&s->lock, waitReasonSemacquire);
 	raceacquire(semaphore);
 }
 
@@ -97,5 +100,5 @@ void gort_semaphore_release(gort_semaphore *semaphore, int64_t n)
 	grant(s, &list);
 	unlock(&s->lock);
 	for (struct g *gp; (gp = LIST_POP(&list, schedlink));)
-		goready(gp);
+		readyWithTime(gp);
 }

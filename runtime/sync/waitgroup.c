@@ -13,9 +13,9 @@
 #include "base/throw.h"
 #include "gort/sync.h"
 #include "lang/panic.h"
-#include "sched/park.h"
 #include "sched/proc.h"
 #include "sched/race.h"
+#include "sync/blocked.h"
 
 struct wgimpl {
 	_Atomic uint64_t state;
@@ -34,7 +34,7 @@ static __attribute__((noinline)) void wakeall(struct wgimpl *wg)
 	unlock(&wg->lock);
 	while (sg) {
 		struct sudog *next = sg->next;
-		goready(sg->g);
+		readyWithTime(sg->g);
 		sg = next;
 	}
 }
@@ -95,7 +95,12 @@ void gort_wg_waitslow(gort_waitgroup *g)
 		wg->first = sg;
 	wg->last = sg;
 	gp->waiting = sg;
-	goparkunlock(&wg->lock, waitReasonSyncWaitGroupWait);
+	if (unlikely(blockwatched)) {
+		goparkwatched(&wg->lock, waitReasonSyncWaitGroupWait);
+		compiler_barrier(); /* a frame to be named in the profile */
+	} else {
+		goparkunlock(&wg->lock, waitReasonSyncWaitGroupWait);
+	}
 }
 
 /* ---- WaitGroup.Go ---- */

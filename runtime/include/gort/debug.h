@@ -113,7 +113,7 @@ int gort_goroutineleak_profile(const char *path);
  * Writes the heap profile to path, replacing what is there at once: for each stack how many objects
  * and bytes it allocated, and how many of them were in use after the last collection, estimated
  * from samples. gort_allocs_profile() is the same, shown by what was allocated. Mirror
- * pprof.Lookup("heap") and ("allocs"), and their WriteTo(w, 0). runtime/debug/heapprof.c
+ * pprof.Lookup("heap") and ("allocs"), and their WriteTo(w, 0). runtime/debug/recorded.c
  */
 int gort_heap_profile(const char *path);
 int gort_allocs_profile(const char *path);
@@ -125,6 +125,33 @@ int gort_allocs_profile(const char *path);
  * Go's runtime.MemProfileRate. runtime/mem/mprof.c
  */
 int64_t gort_memprofile_rate(int64_t rate);
+
+/*
+ * Writes the block profile to path, replacing what is there at once: for each stack how often a
+ * goroutine was blocked there and for how long altogether, since gort_blockprofile_rate() was
+ * called: by channels, select, mutexes, read-write locks, conditions, wait groups and semaphores.
+ * gort_mutex_profile(): for each stack that unlocks, how often others waited for that and for how
+ * long, since gort_mutexprofile_fraction(). Times are exact, in ns; the figures of what was sampled
+ * are estimates. Mirror pprof.Lookup("block") and ("mutex"), and their WriteTo(w, 0).
+ */
+int gort_block_profile(const char *path);
+int gort_mutex_profile(const char *path);
+
+/*
+ * From now on a goroutine's wait is recorded on average once in rate nanoseconds of waiting: each
+ * wait that takes so long, and of shorter ones some, with the weight of all. 1: every wait; 0 or
+ * less: none, the default. What was recorded stays. Stops the world for a moment; goroutines only.
+ * Meanwhile waiting costs a microsecond or so more; off, nothing. GORT_DEBUG=blockprofilerate=N
+ * sets it from the start. Go's runtime.SetBlockProfileRate. runtime/mem/mprof.c
+ */
+void gort_blockprofile_rate(int64_t rate);
+
+/*
+ * From now on one in so many unlocks of a mutex or read-write lock that others waited for is
+ * recorded, at random; 1: all, 0: none, the default; less: as it was. Returns what it was. Costs
+ * and GORT_DEBUG=mutexprofilefraction=N likewise. Go's runtime.SetMutexProfileFraction.
+ */
+int64_t gort_mutexprofile_fraction(int64_t rate);
 
 /*
  * Finds pointers to stacks of goroutines where they may outlive the frame: in the heap, in global
