@@ -99,6 +99,19 @@ int profile_take(const struct opts *o, struct target *t, const struct profile_ki
 	return rc;
 }
 
+const char *profile_empty(const struct profile_kind *k, const struct gsnap *s)
+{
+	if (s->kind != GSNAP_GORT || k->pprof != PPROF_CONTENTION)
+		return k->empty;
+	if (s->sample_rate)
+		return "nothing was recorded since it was switched on";
+	return k->recorded == PROBE_PROFILE_BLOCK
+		       ? "libgort records it only after gort_blockprofile_rate, or when the "
+			 "program is started with GORT_DEBUG=blockprofilerate=N"
+		       : "libgort records it only after gort_mutexprofile_fraction, or when the "
+			 "program is started with GORT_DEBUG=mutexprofilefraction=N";
+}
+
 int64_t profile_count(const struct profile_kind *k, const struct gsnap *s)
 {
 	int64_t n = 0;
@@ -239,6 +252,17 @@ static void heap_tail(const struct gsnap *s, struct pprof_text *out)
 	one_stat(out, "NumGC", s->stats.num_gc);
 }
 
+/* What Go samples of mutexes is not known from outside. */
+static void contention_head(
+	const struct profile_kind *k, const struct gsnap *s, struct pprof_text *out)
+{
+	bool mutex = k->recorded == PROBE_PROFILE_MUTEX;
+	pprof_text_printf(
+		out, "--- %s:\ncycles/second=1000000000\n", mutex ? "mutex" : "contention");
+	if (mutex && s->kind == GSNAP_GORT)
+		pprof_text_printf(out, "sampling period=%" PRId64 "\n", s->sample_rate);
+}
+
 static int samples_text(const struct profile_kind *k, const struct gsnap *s,
 	struct gsnap_sample *sorted, struct pprof_text *out)
 {
@@ -246,8 +270,7 @@ static int samples_text(const struct profile_kind *k, const struct gsnap *s,
 	if (heap)
 		heap_head(s, out);
 	else if (k->pprof == PPROF_CONTENTION)
-		pprof_text_printf(out, "--- %s:\ncycles/second=1000000000\n",
-			k->recorded == PROBE_PROFILE_BLOCK ? "contention" : "mutex");
+		contention_head(k, s, out);
 	else
 		pprof_text_printf(out, "threadcreate profile: total %" PRIu32 "\n", s->nsamples);
 	qsort(sorted, s->nsamples, sizeof *sorted, heap ? by_in_use : by_delay);

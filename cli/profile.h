@@ -30,6 +30,8 @@ const struct profile_kind *profile_by_event(const char *event);
  */
 int profile_take(const struct opts *o, struct target *t, const struct profile_kind *k,
 	unsigned what, struct gsnap *s, struct gsnap_err *err);
+/* Why s has no sample of it. */
+const char *profile_empty(const struct profile_kind *k, const struct gsnap *s);
 /* How many goroutines, threads or recorded stacks it has. */
 int64_t profile_count(const struct profile_kind *k, const struct gsnap *s);
 /* As profile.proto; with before, what changed since. *data is freed with free(). 0 or -ENOMEM. */

@@ -200,7 +200,8 @@ static int run_record(const struct opts *o)
 	target_close(&t);
 	if (rc)
 		return err_print(&err);
-	int code = profile_count(k, &s) ? record_write(o, &s, k) : nothing(&s, k->name, k->empty);
+	int code = profile_count(k, &s) ? record_write(o, &s, k)
+					: nothing(&s, k->name, profile_empty(k, &s));
 	gsnap_free(&s);
 	return code;
 }
@@ -231,7 +232,10 @@ const struct command cmd_record = {
 		"the sampling "
 		"off);\n"
 		"block and mutex one that has called runtime.SetBlockProfileRate or\n"
-		"SetMutexProfileFraction. goroutineleak is the proof of `gort leaks`.\n"
+		"SetMutexProfileFraction; on libgort gort_blockprofile_rate or\n"
+		"gort_mutexprofile_fraction, or that was started with "
+		"GORT_DEBUG=blockprofilerate=N\n"
+		"or mutexprofilefraction=N. goroutineleak is the proof of `gort leaks`.\n"
 		"A program on libgort can also write a CPU profile of itself: start it with\n"
 		"GORT_CPUPROFILE=FILE in its environment. Of a stripped one\n"
 		"`go tool pprof -symbolize=force UNSTRIPPED FILE` has the names.",

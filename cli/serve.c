@@ -186,8 +186,8 @@ const struct command cmd_serve = {
 		 "can\n"
 		 "reach a token is required. heap, allocs, block, mutex and threadcreate are what "
 		 "the\n"
-		 "program's runtime has recorded, of one on libgort heap and allocs; goroutineleak "
-		 "is\n"
+		 "program's runtime has recorded, of one on libgort all but threadcreate; "
+		 "goroutineleak is\n"
 		 "the proof of `gort leaks`. trace is answered with an error: only the program "
 		 "itself can start "
 		 "one.",

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * gortprofile.c - the profiles that a program on libgort takes of itself, out of its memory: what
- * gort_heap_profile() would write at this moment.
+ * gort_heap_profile(), gort_block_profile() and gort_mutex_profile() would write at this moment.
  *
  * libgort counts samples in buckets (runtime/mem/mprof.c), which it only ever adds at the front of
  * a list; a bucket's stack and size never change. The records do: they are read twice and must
- * agree, and so must the cycle that says which of them count.
+ * agree, and so must, of the heap, the cycle that says which of them count.
  *
  * Invariants:
  *  1. Nothing read is trusted: there are so many buckets, so many pcs, so large objects at most.
@@ -26,7 +26,7 @@
 #define BATCH       512
 #define RETRIES     50
 
-enum { B_ALL, B_SIZE, B_NPCS, B_PCS, B_ACTIVE, B_FUTURE, B_MEMBERS };
+enum { B_ALL, B_SIZE, B_NPCS, B_PCS, B_ACTIVE, B_FUTURE, B_COUNT, B_DELAY, B_MEMBERS };
 
 static const char *const names[B_MEMBERS] = {
 	[B_ALL] = "bucket.all",
@@ -35,11 +35,28 @@ static const char *const names[B_MEMBERS] = {
 	[B_PCS] = "bucket.pcs",
 	[B_ACTIVE] = "bucket.active",
 	[B_FUTURE] = "bucket.future",
+	[B_COUNT] = "bucket.count",
+	[B_DELAY] = "bucket.delay",
 };
 
-/* A record: objects allocated and freed. */
+/* A record: objects allocated and freed; or events, a double's bits, and their delay in ns. */
 struct counts {
-	uint64_t allocs, frees;
+	union {
+		uint64_t allocs, count;
+	};
+	union {
+		uint64_t frees, delay;
+	};
+};
+
+/* Where libgort keeps a profile, and how often it samples. */
+static const struct kind {
+	const char *list, *rate;
+	int first, second; /* the members of a record */
+} kinds[] = {
+	[PROBE_PROFILE_HEAP] = {"mbuckets", "MemProfileRate", B_ACTIVE, B_FUTURE},
+	[PROBE_PROFILE_BLOCK] = {"bbuckets", "blockprofilerate", B_COUNT, B_DELAY},
+	[PROBE_PROFILE_MUTEX] = {"xbuckets", "mutexprofilerate", B_COUNT, B_DELAY},
 };
 
 struct bucket {
@@ -52,6 +69,8 @@ struct bucket {
 struct profiler {
 	struct gortread *r;
 	struct gsnap *out;
+	const struct kind *kind;
+	bool heap;
 	struct member m[B_MEMBERS];
 	struct bucket *v;
 	size_t n, cap;
@@ -74,17 +93,26 @@ static size_t futures(const struct profiler *p)
 	return p->m[B_FUTURE].size / sizeof(struct counts);
 }
 
+static bool record_fits(const struct profiler *p)
+{
+	if (!p->heap)
+		return p->m[B_COUNT].size == 8 && p->m[B_DELAY].size == 8;
+	return p->m[B_ACTIVE].size == sizeof(struct counts) && futures(p) &&
+	       futures(p) < MAX_COUNTS;
+}
+
 /* The stack is to be the last of the members, so that a bucket is one read. */
 static int resolve(struct profiler *p)
 {
 	struct member *pcs = &p->m[B_PCS];
+	const int needed[] = {B_ALL, B_SIZE, B_NPCS, p->kind->first, p->kind->second};
 	for (size_t i = 0; i < B_MEMBERS; i++)
 		p->m[i] = glayout_member(&p->r->abi, names[i]);
-	bool fits = pcs->offset <= MAX_HEAD && p->m[B_ACTIVE].size == sizeof(struct counts) &&
-		    futures(p) && futures(p) < MAX_COUNTS;
-	for (size_t i = 0; i < B_MEMBERS; i++)
-		fits &= p->m[i].size &&
-			(i == B_PCS || p->m[i].offset + p->m[i].size <= pcs->offset);
+	bool fits = pcs->size && pcs->offset <= MAX_HEAD && record_fits(p);
+	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+		const struct member *m = &p->m[needed[i]];
+		fits &= m->size && m->offset + m->size <= pcs->offset;
+	}
 	p->text = glayout_variable(&p->r->abi, "text").at.v;
 	p->etext = glayout_variable(&p->r->abi, "etext").at.v;
 	return fits ? 0 : -ENOTSUP;
@@ -110,7 +138,7 @@ static int read_bucket(struct profiler *p, uint64_t at)
 			return -EFAULT;
 	}
 	size_t n = get(p, B_NPCS);
-	if (n > MAX_STACK || !get(p, B_SIZE) || get(p, B_SIZE) > MAX_SIZE)
+	if (n > MAX_STACK || (get(p, B_SIZE) != 0) != p->heap || get(p, B_SIZE) > MAX_SIZE)
 		return -EPROTO;
 	if (n > have && !tmem_read(mem, (taddr){at + before + have * 8},
 				p->head + before + have * 8, (n - have) * 8))
@@ -162,15 +190,20 @@ static int read_list(struct profiler *p, const char *list)
 	return 0;
 }
 
-/* ---- heap ---- */
+/* ---- records ---- */
 
-/* Which records count: as libgort's own reader (memprofile), which adds the one of this cycle. */
+/*
+ * Which records of the heap count: as libgort's own reader (profilerecords), which adds the one of
+ * this cycle.
+ */
 struct cycle {
 	uint64_t n, flushed;
 };
 
 static struct cycle cycle_now(const struct profiler *p)
 {
+	if (!p->heap)
+		return (struct cycle){0, 1};
 	return (struct cycle){
 		variable(p->r, "mProfCycle", 0), variable(p->r, "mProfCycle.flushed", 1)};
 }
@@ -178,17 +211,17 @@ static struct cycle cycle_now(const struct profiler *p)
 static bool read_records(struct profiler *p)
 {
 	struct tmem_read_at reads[2 * BATCH];
+	const struct member first = p->m[p->kind->first], second = p->m[p->kind->second];
 	bool ok = true;
 	for (size_t from = 0; from < p->n && ok; from += BATCH) {
 		size_t n = p->n - from < BATCH ? p->n - from : BATCH;
 		for (size_t i = 0; i < n; i++) {
 			struct bucket *b = &p->v[from + i];
-			taddr active = {b->addr + p->m[B_ACTIVE].offset},
-			      future = {b->addr + p->m[B_FUTURE].offset};
+			uint8_t *record = (uint8_t *)b->record;
 			reads[2 * i] = (struct tmem_read_at){
-				active, b->record, sizeof b->record[0], false};
+				{b->addr + first.offset}, record, first.size, false};
 			reads[2 * i + 1] = (struct tmem_read_at){
-				future, b->record + 1, futures(p) * sizeof b->record[0], false};
+				{b->addr + second.offset}, record + first.size, second.size, false};
 		}
 		p->r->mem.readv(p->r->mem.ctx, reads, 2 * n);
 		for (size_t i = 0; i < 2 * n; i++)
@@ -241,14 +274,17 @@ static int read_settled(struct profiler *p, struct counts *counts)
 
 /* ---- stacks ---- */
 
-/* The leaf is the first call that is not libgort's own, if there is one, as in debug/heapprof.c. */
+/*
+ * The leaf is the first call that is not libgort's own, if there is one; of what waits or unlocks,
+ * the one before. As in debug/recorded.c.
+ */
 static size_t hidden(const struct profiler *p, const struct bucket *b)
 {
 	const uint64_t *pcs = p->pcs + b->pcs;
 	size_t i = 0;
 	while (i + 1 < b->npcs && pcs[i] - 1 >= p->text && pcs[i] - 1 < p->etext)
 		i++;
-	return i;
+	return i - (!p->heap && i > 0);
 }
 
 static uint32_t add_stack(struct profiler *p, const struct bucket *b, size_t skip)
@@ -260,24 +296,36 @@ static uint32_t add_stack(struct profiler *p, const struct bucket *b, size_t ski
 	return gsnap_add_stack(p->out, locs + skip, (uint32_t)(b->npcs - skip));
 }
 
+static int64_t events(uint64_t bits)
+{
+	double n;
+	memcpy(&n, &bits, sizeof n);
+	return n >= 0 && n < 1e18 ? (int64_t)n : 0;
+}
+
 static int add_sample(struct profiler *p, const struct bucket *b, struct counts c)
 {
 	size_t skip = hidden(p, b);
-	uint32_t stack = add_stack(p, b, 0), visible = skip ? add_stack(p, b, skip) : stack;
+	uint32_t visible = add_stack(p, b, skip);
+	uint32_t stack = p->heap && skip ? add_stack(p, b, 0) : visible;
 	struct gsnap_sample *s = GSNAP_PUSH(p->out, samples, cap_samples);
 	if (!s)
 		return -ENOMEM;
-	*s = (struct gsnap_sample){.stack = stack,
-		.visible = visible,
-		.count = (int64_t)c.allocs,
-		.freed = (int64_t)c.frees,
-		.size = (int64_t)b->size};
+	*s = (struct gsnap_sample){.stack = stack, .visible = visible};
+	if (p->heap) {
+		s->count = (int64_t)c.allocs;
+		s->freed = (int64_t)c.frees;
+		s->size = (int64_t)b->size;
+	} else {
+		s->count = events(c.count);
+		s->delay_ns = (int64_t)c.delay;
+	}
 	return 0;
 }
 
-static int read_heap(struct profiler *p)
+static int read_samples(struct profiler *p)
 {
-	int err = read_list(p, "mbuckets");
+	int err = read_list(p, p->kind->list);
 	struct counts *counts = err ? NULL : malloc((p->n + 1) * sizeof *counts);
 	if (!err)
 		err = counts ? read_settled(p, counts) : -ENOMEM;
@@ -285,22 +333,24 @@ static int read_heap(struct profiler *p)
 		if (counts[i].allocs || counts[i].frees)
 			err = add_sample(p, &p->v[i], counts[i]);
 	free(counts);
-	p->out->sample_rate = (int64_t)variable(p->r, "MemProfileRate", 0);
+	p->out->sample_rate = (int64_t)variable(p->r, p->kind->rate, 0);
 	return err;
 }
 
 int gortprofile_read(struct gortread *r, enum probe_profile_kind kind, struct gsnap *out)
 {
-	if (kind != PROBE_PROFILE_HEAP)
+	if (kind == PROBE_PROFILE_THREADCREATE)
 		return -ENOTSUP;
 	struct profiler *p = calloc(1, sizeof *p);
 	if (!p)
 		return -ENOMEM;
 	p->r = r;
 	p->out = out;
+	p->kind = &kinds[kind];
+	p->heap = kind == PROBE_PROFILE_HEAP;
 	int err = resolve(p);
 	if (!err)
-		err = read_heap(p);
+		err = read_samples(p);
 	free(p->v);
 	free(p->pcs);
 	free(p);

@@ -77,11 +77,10 @@ int probe_waits(struct probe *p, struct gsnap *s);
 
 /* A profile that a program takes of itself, whether it serves it or not. */
 enum probe_profile_kind {
-	PROBE_PROFILE_HEAP, /* allocations: one in about MemProfileRate bytes */
-	/* Of Go programs only: */
-	PROBE_PROFILE_BLOCK,        /* after runtime.SetBlockProfileRate */
-	PROBE_PROFILE_MUTEX,        /* after runtime.SetMutexProfileFraction */
-	PROBE_PROFILE_THREADCREATE, /* one sample an OS thread */
+	PROBE_PROFILE_HEAP,         /* allocations: one in about MemProfileRate bytes */
+	PROBE_PROFILE_BLOCK,        /* after runtime.SetBlockProfileRate, gort_blockprofile_rate */
+	PROBE_PROFILE_MUTEX,        /* after SetMutexProfileFraction, gort_mutexprofile_fraction */
+	PROBE_PROFILE_THREADCREATE, /* of Go programs only: one sample an OS thread */
 };
 
 /*

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * gprof.c: a program on libgort whose profiles are read from outside: allocates from several places
- * and depths, some objects to stay, says "ready" and waits for the name of a directory, into which
- * it writes its own profiles. For gprof.py.
+ * and depths, some objects to stay, makes goroutines wait for each other, says "ready" and waits
+ * for the name of a directory, into which it writes its own profiles. For gprof.py.
  */
 #include <stdio.h>
 #include <gort/debug.h>
@@ -69,13 +69,70 @@ static void busy(gort_waitgroup *wg)
 	gort_wg_done(wg);
 }
 
+/* ---- who waits ---- */
+
+static mutex mu;
+static rwmutex rw;
+
+static APART void locker(waitgroup *wg)
+{
+	mutex_lock(&mu);
+	mutex_unlock(&mu);
+	rwmutex_lock(&rw);
+	rwmutex_unlock(&rw);
+	wg_done(wg);
+	__asm__ volatile("");
+}
+
+static APART int recvdeep(chan(int) c, int n)
+{
+	int v = n ? recvdeep(c, n - 1) : chan_recv(c);
+	__asm__ volatile("");
+	return v;
+}
+
+static APART void receiver(waitgroup *wg, chan(int) c)
+{
+	for (int v = 0; (v = recvdeep(c, v % 4 * 20));)
+		;
+	wg_done(wg);
+	__asm__ volatile("");
+}
+
+/* The lockers wait, since this sleeps with the locks; and so does who receives. */
+static APART void contend(void)
+{
+	static waitgroup wg;
+	chan(int) c = make_chan(int, 0);
+	mutex_lock(&mu);
+	rwmutex_rlock(&rw);
+	wg_add(&wg, 9);
+	for (int i = 0; i < 8; i++)
+		go(locker, &wg);
+	go(receiver, &wg, c);
+	gort_sleep(20 * ms);
+	mutex_unlock(&mu);
+	for (int i = 100; i >= 0; i--)
+		chan_send(c, i);
+	rwmutex_runlock(&rw);
+	wg_wait(&wg);
+	__asm__ volatile("");
+}
+
 static int write_all(const char *where)
 {
+	static const struct {
+		const char *name;
+		int (*write)(const char *path);
+	} all[] = {{"heap", gort_heap_profile}, {"alloc", gort_allocs_profile},
+		{"block", gort_block_profile}, {"mutex", gort_mutex_profile}};
 	char path[4096];
-	snprintf(path, sizeof path, "%s/heap.pb.gz", where);
-	int err = gort_heap_profile(path);
-	snprintf(path, sizeof path, "%s/alloc.pb.gz", where);
-	return err ? err : gort_allocs_profile(path);
+	int err = 0;
+	for (size_t i = 0; i < sizeof all / sizeof *all && !err; i++) {
+		snprintf(path, sizeof path, "%s/%s.pb.gz", where, all[i].name);
+		err = all[i].write(path);
+	}
+	return err;
 }
 
 int gort_main(int argc, char **argv)
@@ -90,6 +147,7 @@ int gort_main(int argc, char **argv)
 	for (int i = 0; i < 4; i++)
 		go(busy, &wg);
 	gort_wg_wait(&wg);
+	contend();
 	mapper(1000);
 	gort_gc();
 	dropper(100); /* known to the profile only after the next collection */

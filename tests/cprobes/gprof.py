@@ -17,7 +17,11 @@ import tempfile
 import urllib.request
 
 # What `gort record -e` calls it: what serve does.
-PROFILES = {"heap": "heap", "alloc": "allocs"}
+PROFILES = {"heap": "heap", "alloc": "allocs", "block": "block", "mutex": "mutex"}
+# How the texts of serve begin.
+TEXTS = {"heap": "heap profile: ", "allocs": "heap profile: ",
+         "block": "--- contention:\ncycles/second=1000000000\n",
+         "mutex": "--- mutex:\ncycles/second=1000000000\nsampling period=1\n"}
 CHILDREN = []
 # Of all objects, what the functions of gprof.c have allocated.
 COUNTS = {"keeper": 544, "dropper": 8000, "large": 30}
@@ -94,18 +98,20 @@ def cores_come_here():
 
 
 def crash(gort, child, where):
-    """Ends the program; its core has the same profile."""
+    """Ends the program; its core has the same profiles."""
     child.send_signal(signal.SIGABRT)
     child.wait()
     core = glob.glob(f"{where}/*core*")
     check(len(core) == 1, "no core", os.listdir(where))
-    run(gort, "record", "-q", "-e", "heap", "-o", f"{where}/cored.pb.gz", core[0])
-    compare("heap of the core", f"{where}/cored.pb.gz", f"{where}/heap.pb.gz")
+    for event in PROFILES:
+        run(gort, "record", "-q", "-e", event, "-o", f"{where}/cored.pb.gz", core[0])
+        compare(f"{event} of the core", f"{where}/cored.pb.gz", f"{where}/{event}.pb.gz")
 
 
 def judge(gort, program, rate, where, symbols):
-    """One run of the program, which samples one byte in `rate`."""
-    env = dict(os.environ, GORT_DEBUG=f"memprofilerate={rate}", ASAN_OPTIONS="detect_leaks=0")
+    """One run of the program, which samples one byte and nanosecond in `rate`."""
+    debug = f"memprofilerate={rate},blockprofilerate={rate},mutexprofilefraction={min(rate, 1)}"
+    env = dict(os.environ, GORT_DEBUG=debug, ASAN_OPTIONS="detect_leaks=0")
     with start(program, stdin=subprocess.PIPE, env=env, cwd=where,
                preexec_fn=may_dump) as child:
         check(child.stdout.readline() == "ready\n", "the program does not start")
@@ -113,22 +119,25 @@ def judge(gort, program, rate, where, symbols):
         if rate == 0:
             _, said = run(gort, "record", "-e", "heap", "-o", f"{where}/none.pb.gz", pid, code=5)
             check("records no allocations" in said and "memprofilerate=0" in said, said)
-            for event in ("block", "mutex", "threadcreate"):
-                _, said = run(gort, "record", "-e", event, "-o", f"{where}/none.pb.gz", pid, code=5)
-                check("records none" in said and "gort chans" in said, said)
+            for event in ("block", "mutex"):
+                _, said = run(gort, "record", "-e", event, "-o", f"{where}/none.pb.gz", pid, code=1)
+                check(f"GORT_DEBUG={event}profile" in said, said)
+            _, said = run(gort, "record", "-e", "threadcreate", "-o", f"{where}/none.pb.gz", pid,
+                          code=5)
+            check("records none" in said and "gort chans" in said, said)
             child.kill()
             return
-        for event in PROFILES if rate == 1 else ["heap"]:
+        for event in PROFILES:
             run(gort, "record", "-q", "-e", event, "-o", f"{where}/ours-{event}.pb.gz", pid)
         if rate == 1:
             serve(gort, pid, where)
         child.stdin.write(f"{where}\n")
         child.stdin.flush()
         check(child.stdout.readline() == "done\n", "the program writes nothing")
-        compare("heap", f"{where}/ours-heap.pb.gz", f"{where}/heap.pb.gz")
-        if rate == 1:
-            compare("alloc", f"{where}/ours-alloc.pb.gz", f"{where}/alloc.pb.gz")
-            compare("served heap", f"{where}/served-heap.pb.gz", f"{where}/heap.pb.gz")
+        for event, name in PROFILES.items():
+            compare(event, f"{where}/ours-{event}.pb.gz", f"{where}/{event}.pb.gz")
+            if rate == 1:
+                compare(f"served {name}", f"{where}/served-{name}.pb.gz", f"{where}/{event}.pb.gz")
         if rate != 1 and "cores" in sys.argv and cores_come_here():
             crash(gort, child, where)
             return
@@ -138,6 +147,9 @@ def judge(gort, program, rate, where, symbols):
         found = top(f"{where}/ours-heap.pb.gz")
         for name, count in COUNTS.items():
             check(found.get(name) == count, name, found)
+        for event in ("block", "mutex"):
+            text, _ = run("go", "tool", "pprof", "-top", "-cum", f"{where}/ours-{event}.pb.gz")
+            check("Type: delay" in text and re.search(r" locker\b", text), text)
 
 
 def serve(gort, pid, where):
@@ -154,7 +166,8 @@ def serve(gort, pid, where):
                     out.write(answer.read())
             with urllib.request.urlopen(url.group(0) + name + "?debug=1") as answer:
                 text = answer.read().decode()
-                check(text.startswith("heap profile: ") and "# runtime.MemStats" in text, text)
+                check(text.startswith(TEXTS[name]), text)
+                check(("# runtime.MemStats" in text) == (name in ("heap", "allocs")), text)
         server.send_signal(signal.SIGINT)
         server.communicate()
 

@@ -22,14 +22,19 @@ enum { NBUCKETS = 3, DEEP = 35 };
 
 struct fake_bucket {
 	uint32_t npcs, pad;
-	uint64_t future[4][2], size, all, active[2], pcs[40];
+	uint64_t future[4][2], size, all, active[2];
+	int64_t delay;
+	double count;
+	uint64_t pcs[40];
 };
 
 static struct image {
 	struct gort_abi abi;
-	struct gort_abi_entry entries[32];
+	struct gort_abi_entry entries[40];
 	struct fake_bucket b[NBUCKETS];
-	uint64_t first, allglen, allgptr;
+	struct fake_bucket c[NBUCKETS];
+	uint64_t first, blocks, mutexes, allglen, allgptr;
+	int64_t blockrate, mutexrate;
 	uint32_t cycle, rate;
 	uint8_t flushed;
 } im;
@@ -50,6 +55,8 @@ static void readv_image(void *ctx, struct tmem_read_at *reads, size_t n)
 			memcpy(reads[i].buf, (char *)&im + at, reads[i].len);
 		if (reads[i].at.v == AT(cycle) && looks++ < changes)
 			im.b[0].active[0]++;
+		if (reads[i].at.v == AT(c[1].delay) && looks++ < changes)
+			im.c[0].delay++;
 	}
 }
 
@@ -85,13 +92,34 @@ static void publish_profile(void)
 	MEMBER("bucket.npcs", npcs);
 	MEMBER("bucket.active", active);
 	MEMBER("bucket.future", future);
+	MEMBER("bucket.count", count);
+	MEMBER("bucket.delay", delay);
 	publish("bucket.pcs", GORT_ABI_OFFSET, 8, offsetof(struct fake_bucket, pcs));
 	VARIABLE("mbuckets", first);
+	VARIABLE("bbuckets", blocks);
+	VARIABLE("xbuckets", mutexes);
+	VARIABLE("blockprofilerate", blockrate);
+	VARIABLE("mutexprofilerate", mutexrate);
 	VARIABLE("mProfCycle", cycle);
 	VARIABLE("mProfCycle.flushed", flushed);
 	VARIABLE("MemProfileRate", rate);
 	publish("text", GORT_ABI_ADDR, 1, TEXT);
 	publish("etext", GORT_ABI_ADDR, 1, TEXT + 0x1000);
+}
+
+/* The first two are of blocking, the last is of mutexes. */
+static void fill_contentions(void)
+{
+	im.blocks = AT(c[0]);
+	im.mutexes = AT(c[2]);
+	im.blockrate = 1000;
+	im.mutexrate = 5;
+	for (unsigned i = 0; i < NBUCKETS; i++)
+		im.c[i] = (struct fake_bucket){.npcs = 4,
+			.count = 2.75 + i,
+			.delay = 1000 + i,
+			.pcs = {TEXT + 1, TEXT + 2 + i, USERPC + i, USERPC + 0x100}};
+	im.c[0].all = AT(c[1]);
 }
 
 /* A call of libgort's, then two of the program's; the same, deep; nothing but libgort's. */
@@ -115,6 +143,7 @@ static void fill(void)
 		im.b[1].pcs[i] = USERPC + 0x1000 + i;
 	im.b[2].pcs[1] = TEXT + 2;
 	im.b[2].pcs[2] = TEXT + 0x1000; /* returns to where its code ends */
+	fill_contentions();
 }
 
 static void setup(void)
@@ -204,6 +233,66 @@ START_TEST(changes_meanwhile_are_read_again)
 }
 END_TEST
 
+/* The leaf is the call that the program made; a part of an event does not show. */
+START_TEST(waits_and_what_made_them)
+{
+	ck_assert_int_eq(read_profile(PROBE_PROFILE_BLOCK), 0);
+	ck_assert_uint_eq(snap.nsamples, 2);
+	ck_assert_int_eq(snap.sample_rate, 1000);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(snap.samples[i].count, 2 + i);
+		ck_assert_int_eq(snap.samples[i].delay_ns, 1000 + i);
+		ck_assert_int_eq(snap.samples[i].size, 0);
+		expect_stack(snap.samples[i].visible, 3, TEXT + 2 + i);
+		ck_assert_uint_eq(snap.samples[i].stack, snap.samples[i].visible);
+	}
+	teardown();
+	setup();
+	ck_assert_int_eq(read_profile(PROBE_PROFILE_MUTEX), 0);
+	ck_assert_uint_eq(snap.nsamples, 1);
+	ck_assert_int_eq(snap.sample_rate, 5);
+	ck_assert_int_eq(snap.samples[0].count, 4);
+}
+END_TEST
+
+START_TEST(waits_meanwhile_are_read_again)
+{
+	changes = 5;
+	ck_assert_int_eq(read_profile(PROBE_PROFILE_BLOCK), 0);
+	ck_assert_int_eq(snap.samples[0].delay_ns, 1005);
+	ck_assert_uint_eq(looks, 8); /* the fourth try is the first that meets none */
+}
+END_TEST
+
+START_TEST(no_waits)
+{
+	im.blocks = 0;
+	im.blockrate = 0;
+	ck_assert_int_eq(read_profile(PROBE_PROFILE_BLOCK), 0);
+	ck_assert_uint_eq(snap.nsamples, 0);
+	ck_assert_int_eq(snap.sample_rate, 0);
+}
+END_TEST
+
+START_TEST(damaged_waits)
+{
+	static const double counts[] = {-1, 1e300, __builtin_nan("")};
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+		im.c[2].count = counts[i];
+		ck_assert_int_eq(read_profile(PROBE_PROFILE_MUTEX), 0);
+		ck_assert_int_eq(snap.samples[0].count, 0);
+		teardown();
+		setup();
+	}
+	im.c[2].size = 8; /* a bucket of the heap's */
+	ck_assert_int_eq(read_profile(PROBE_PROFILE_MUTEX), -EPROTO);
+	teardown();
+	setup();
+	im.c[2].all = AT(c[2]);
+	ck_assert_int_eq(read_profile(PROBE_PROFILE_MUTEX), -EPROTO);
+}
+END_TEST
+
 START_TEST(damaged_lists_end)
 {
 	im.b[1].npcs = UINT32_MAX;
@@ -232,13 +321,15 @@ START_TEST(what_is_not_published)
 	ck_assert_int_eq(read_profile(PROBE_PROFILE_THREADCREATE), -ENOTSUP);
 	for (uint32_t i = 0; i < im.abi.nentries; i++) {
 		const char *name = im.entries[i].name;
+		bool heap = strcmp(name, "bucket.count") && strcmp(name, "bucket.delay");
 		if (strncmp(name, "bucket.", 7) && strcmp(name, "mbuckets"))
 			continue;
 		uint32_t what = im.entries[i].what;
 		im.entries[i].what = 0;
 		gsnap_free(&snap);
 		gortread_close(&r);
-		ck_assert_int_eq(read_profile(PROBE_PROFILE_HEAP), -ENOTSUP);
+		ck_assert_int_eq(
+			read_profile(heap ? PROBE_PROFILE_HEAP : PROBE_PROFILE_BLOCK), -ENOTSUP);
 		im.entries[i].what = what;
 	}
 }
@@ -262,6 +353,13 @@ Suite *test_suite(void)
 	tcase_add_test(tc, damaged_lists_end);
 	tcase_add_test(tc, what_is_not_published);
 	tcase_add_test(tc, the_seed_is_this_image);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("waits");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, waits_and_what_made_them);
+	tcase_add_test(tc, waits_meanwhile_are_read_again);
+	tcase_add_test(tc, no_waits);
+	tcase_add_test(tc, damaged_waits);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -98,6 +98,8 @@ static void read_program(const struct tmem *mem, struct gortabi *abi)
 	nobody.mem = *mem;
 	refresh_view(&r, &nobody);
 	read_profile(&r, PROBE_PROFILE_HEAP);
+	read_profile(&r, PROBE_PROFILE_BLOCK);
+	read_profile(&r, PROBE_PROFILE_MUTEX);
 	gortread_close(&r);
 }
 

@@ -311,7 +311,8 @@ struct gsnap {
 	uint32_t nholds;
 	struct gsnap_sample *samples; /* of a profile, when asked for */
 	uint32_t nsamples;
-	int64_t sample_rate; /* heap: one allocation is recorded about every so many bytes */
+	/* heap: one allocation is recorded about every so many bytes; on libgort of others, too */
+	int64_t sample_rate;
 
 	/* Builder state, private to the functions below. */
 	struct gsnap_chunk *chunks;
