@@ -19,7 +19,7 @@ run() {
 	local begin
 	rm -f "$tmp"/*.pb.gz
 	begin=$(date +%s%N)
-	"$program" "$@" "$tmp"/block.pb.gz "$tmp"/mutex.pb.gz ||
+	"$program" "$@" "$tmp"/block.pb.gz "$tmp"/mutex.pb.gz >"$tmp"/limits ||
 		fail "$* at ${GORT_GOMAXPROCS-all} Ps: exit $?"
 	elapsed=$(($(date +%s%N) - begin))
 }
@@ -49,6 +49,10 @@ waits() {
 	for ((i = 0; i < $#; i += 2)); do
 		about "${args[i]}" $((args[i + 1] * 2000000)) $((args[i + 1] * elapsed))
 	done
+	# A wait ends with the release, though who waited runs later.
+	while read -r name most; do
+		about "$name" 0 "$most"
+	done < <(awk '{ sum[$1] += $2 } END { for (f in sum) print f, sum[f] }' "$tmp"/limits)
 }
 
 empty() {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * blocks.c WHAT RATE FRACTION BLOCK MUTEX: goroutines that are known to be parked wait for PAUSE at
- * least, each kind in functions of its own; then writes both profiles of contention. Of RATE and
- * FRACTION - leaves them as they are. For blockprof.sh.
+ * least, each kind in functions of its own; then writes both profiles of contention, and for some
+ * functions for how long they can have waited at most. Of RATE and FRACTION - leaves them as they
+ * are. For blockprof.sh.
  * WHAT: planted; quiet: the same operations where nobody waits; off: planted, after both were
  * switched off again; storm: all kinds on all Ps, while the profiles are switched on and off.
  */
@@ -175,9 +176,12 @@ static int waiting(const char *reason)
 	return n;
 }
 
+static gort_time began;
+
 static void start(void (*f)(void), int n, const char *reason)
 {
 	gort_time end = time_now() + patience(60) * sec;
+	began = time_now();
 	wg_add(&ended, n);
 	for (int i = 0; i < n; i++)
 		go(f);
@@ -191,25 +195,38 @@ static void start(void (*f)(void), int n, const char *reason)
 	gort_sleep(PAUSE);
 }
 
+/*
+ * n goroutines in f, begun by start, have been released, wherever they are now: in a run queue, if
+ * there is but one P.
+ */
+static void done(const char *f, int n)
+{
+	gort_time now = time_now();
+	printf("%s %ld\n", f, (long)(now - began) * n);
+	while (time_now() < now + 3 * PAUSE)
+		;
+	finish();
+}
+
 static void plant_chans(void)
 {
 	start(receiver, 3, "chan receive");
 	for (long i = 0; i < 3; i++)
 		chan_send(words, i);
-	finish();
+	done("receiver", 3);
 	start(sender, 2, "chan send");
 	chan_recv(ints);
 	chan_recv(ints);
-	finish();
+	done("sender", 2);
 	start(largesender, 1, "chan send");
 	chan_recv(larges);
-	finish();
+	done("largesender", 1);
 	start(selecter, 4, "select");
 	chan_send(ints, 1);
 	chan_send(words, 1);
 	chan_send(ints, 1);
 	chan_send(words, 1);
-	finish();
+	done("selecter", 4);
 	wg_add(&ended, 1);
 	go(patient);
 	finish();
@@ -224,11 +241,11 @@ static void plant_locks(void)
 	rwmutex_lock(&rw);
 	start(reader, 2, "sync.RWMutex.RLock");
 	wunlocker();
-	finish();
+	done("reader", 2);
 	rwmutex_rlock(&rw);
 	start(writer, 1, "sync.RWMutex.Lock");
 	runlocker();
-	finish();
+	done("writer", 1);
 }
 
 static void plant_others(void)
@@ -238,21 +255,21 @@ static void plant_others(void)
 	awake = true;
 	mutex_unlock(&condmu);
 	cond_signal(&ready);
-	finish();
+	done("conditional", 1);
 	awake = false;
 	start(conditional, 1, "sync.Cond.Wait");
 	mutex_lock(&condmu);
 	awake = true;
 	mutex_unlock(&condmu);
 	cond_broadcast(&ready);
-	finish();
+	done("conditional", 1);
 	wg_add(&gate, 1);
 	start(waiter, 5, "sync.WaitGroup.Wait");
 	wg_done(&gate);
-	finish();
+	done("waiter", 5);
 	start(acquirer, 2, "semacquire");
 	sem_release(&permits, 2);
-	finish();
+	done("acquirer", 2);
 }
 
 static void planted(void)
