@@ -8,8 +8,12 @@
 #include "base/noptr.h"
 #include "testing/internal.h"
 
-struct flags flags NOPTRDATA = {
-	.count = 1, .benchtime = 1000000000, .timeout = 600000000000, .memprofilerate = -1};
+struct flags flags NOPTRDATA = {.count = 1,
+	.benchtime = 1000000000,
+	.timeout = 600000000000,
+	.memprofilerate = -1,
+	.blockprofilerate = 1,
+	.mutexprofilefraction = 1};
 
 /* ---- patterns ---- */
 
@@ -169,14 +173,28 @@ static bool set_pattern(const char *name, const char *value, bool *known)
 	return false;
 }
 
-static bool set_file(const char *name, const char *value, bool *known)
+static const struct profiles {
+	const char *name;
+	const char **file;
+	long *rate; /* its rate is given by rate_name; NULL: it has none */
+	const char *rate_name;
+} profiles[] = {{"cpuprofile", &flags.cpuprofile, NULL, ""},
+	{"memprofile", &flags.memprofile, &flags.memprofilerate, "memprofilerate"},
+	{"blockprofile", &flags.blockprofile, &flags.blockprofilerate, "blockprofilerate"},
+	{"mutexprofile", &flags.mutexprofile, &flags.mutexprofilefraction, "mutexprofilefraction"}};
+
+static bool set_profile(const char *name, const char *value, bool *known)
 {
-	const char **file = strcmp(name, "cpuprofile") == 0   ? &flags.cpuprofile
-			    : strcmp(name, "memprofile") == 0 ? &flags.memprofile
-							      : NULL;
-	*known = file != NULL;
-	if (file)
-		*file = value;
+	for (size_t i = 0; i < sizeof(profiles) / sizeof(*profiles); i++) {
+		const struct profiles *p = &profiles[i];
+		if (p->rate && strcmp(name, p->rate_name) == 0)
+			return number(value, p->rate) && *p->rate >= 0;
+		if (strcmp(name, p->name) == 0) {
+			*p->file = value;
+			return true;
+		}
+	}
+	*known = false;
 	return true;
 }
 
@@ -198,9 +216,7 @@ static bool set(const char *name, const char *value, bool *known)
 		return duration(value, &flags.fuzztime);
 	if (strcmp(name, "shuffle") == 0)
 		return shuffle(value);
-	if (strcmp(name, "memprofilerate") == 0)
-		return number(value, &flags.memprofilerate) && flags.memprofilerate >= 0;
-	return set_file(name, value, known);
+	return set_profile(name, value, known);
 }
 
 static bool set_switch(bool *on, const char *value)

@@ -33,8 +33,9 @@ struct flags {
 	struct pattern run_, skip_, bench_, list_, fuzz_;
 	long count, parallel, benchn; /* benchn 0: benchtime */
 	int64_t benchtime, timeout, fuzztime, seed;
-	const char *cpuprofile, *memprofile;
+	const char *cpuprofile, *memprofile, *blockprofile, *mutexprofile;
 	long memprofilerate; /* bytes; negative: as it is */
+	long blockprofilerate, mutexprofilefraction;
 };
 
 extern struct flags flags;

@@ -174,6 +174,10 @@ static bool profiled(const char *file, int err)
 static bool write_profiles(void)
 {
 	bool written = !flags.cpuprofile || profiled(flags.cpuprofile, gort_cpuprofile_stop());
+	if (flags.blockprofile)
+		written &= profiled(flags.blockprofile, gort_block_profile(flags.blockprofile));
+	if (flags.mutexprofile)
+		written &= profiled(flags.mutexprofile, gort_mutex_profile(flags.mutexprofile));
 	if (!flags.memprofile)
 		return written;
 	gort_gc();
@@ -190,6 +194,10 @@ static int run(struct gort_test **all, int n)
 	}
 	if (flags.memprofilerate >= 0)
 		gort_memprofile_rate(flags.memprofilerate);
+	if (flags.blockprofile)
+		gort_blockprofile_rate(flags.blockprofilerate);
+	if (flags.mutexprofile)
+		gort_mutexprofile_fraction(flags.mutexprofilefraction);
 	bool none, passed = run_all(all, n, &none);
 	bool written = write_profiles();
 	verdict(passed, none, (double)(nanotime() - start) / 1e9);

@@ -103,10 +103,25 @@ count '^BenchmarkSub' 1
 run 2 -run Nothing -bench Loop -memprofile "$work/none/heap"
 has "testing: can't write $work/none/heap: No such file or directory"
 run 2 -memprofilerate=-1
+run 2 -blockprofilerate=-1
+run 2 -mutexprofilefraction=x
+run 2 -run Nothing -blockprofile "$work/none/block"
+has "testing: can't write $work/none/block: No such file or directory"
 if command -v go >/dev/null; then
 	run 0 -run Nothing -bench . -benchtime 50x -memprofile heap.pb.gz -memprofilerate=1
 	go tool pprof -top heap.pb.gz >"$work/out" 2>&1
 	has '^Type: alloc_space$'
+	run 0 -run . -blockprofile block.pb.gz -mutexprofile mutex.pb.gz
+	for name in block mutex; do
+		go tool pprof -top $name.pb.gz >"$work/out" 2>&1
+		has '^Type: delay$'
+	done
+	go tool pprof -top -cum block.pb.gz >"$work/out" 2>&1
+	has ' (gort_)?(chan_?recv|select|wg_waitslow)$'
+	run 0 -run . -blockprofile block.pb.gz -blockprofilerate=0 -mutexprofile mutex.pb.gz \
+		-mutexprofilefraction=0
+	go tool pprof -raw block.pb.gz >"$work/out" 2>&1
+	count '^ +[0-9]+: 0x' 0
 	run 0 -run Nothing -bench . -benchtime 50x -cpuprofile cpu.pb.gz
 	go tool pprof -top cpu.pb.gz >"$work/out" 2>&1
 	has '^Type: cpu$'

@@ -21,7 +21,8 @@
  *
  * Flags, with one or two dashes, "test." before the name allowed: -run -skip -bench -list REGEX,
  * -fuzz REGEX, -count N, -parallel N, -benchtime D or Nx, -fuzztime D, -timeout D,
- * -cpuprofile FILE, -memprofile FILE, -memprofilerate N, -shuffle off|on|N, -v, -short, -benchmem,
+ * -cpuprofile FILE, -memprofile FILE, -memprofilerate N, -blockprofile FILE, -blockprofilerate N,
+ * -mutexprofile FILE, -mutexprofilefraction N, -shuffle off|on|N, -v, -short, -benchmem,
  * -failfast, -json. REGEX is of POSIX's extended kind, an element for each level of subtests, with
  * / between. Exit code 0 passed, 1 failed, 2 bad flags or a panic, which ends the program as in Go.
  *
