@@ -100,9 +100,10 @@ static inline __attribute__((always_inline)) struct gort_array growdirty(
 	return (struct gort_array){p, (gort_isize)cap};
 }
 
-struct gort_array gort_growslice(const void *old, gort_isize len, gort_isize cap, gort_isize n,
+struct gort_array gort_growslice(const void *old, gort_isize len, gort_isize cap, gort_isize num,
 	size_t size, enum gort_scan scan)
 {
+	gort_isize n = (gort_isize)((size_t)len + (size_t)num);
 	size_t bytes;
 	if (len > 0)
 		raceread(old, (size_t)len * size, CALLER);

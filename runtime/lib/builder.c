@@ -17,16 +17,6 @@ void gort_builder_grow(gort_builder *b, gort_isize n)
 	b->buf.cap = a.cap;
 }
 
-void gort_builder_more(gort_builder *b, const void *p, gort_isize n)
-{
-	struct gort_array a = gort_growslice(
-		b->buf.ptr, b->buf.len, b->buf.cap, b->buf.len + n, 1, GORT_NOPOINTERS);
-	gort_store(&b->buf.ptr, a.ptr);
-	b->buf.cap = a.cap;
-	memcpy(b->buf.ptr + b->buf.len, p, (size_t)n);
-	b->buf.len += n;
-}
-
 void gort_builder_rune(gort_builder *b, int32_t r)
 {
 	char text[4];

@@ -75,7 +75,7 @@ gort_error gort_read_all(gort_reader r, gort_bytes *out)
 		gort_isize got;
 		if (b.len == b.cap) {
 			struct gort_array a =
-				gort_growslice(b.ptr, b.len, b.cap, b.len + 1, 1, GORT_NOPOINTERS);
+				gort_growslice(b.ptr, b.len, b.cap, 1, 1, GORT_NOPOINTERS);
 			b.ptr = a.ptr;
 			b.cap = a.cap;
 		}

@@ -62,13 +62,14 @@ struct gort_array {
 };
 
 /*
- * A copy of the len elements of size bytes at old, whose capacity is cap, with room for n > cap of
- * them at least. scan: whether an element may hold pointers. Elements from n on are zero; those
- * from len to n are for the caller to write. Panics when n is out of range. Go's growslice.
+ * A copy of the len elements of size bytes at old, whose capacity is cap, with room for num more
+ * of them, for which cap was too small. scan: whether an element may hold pointers. Elements from
+ * len + num on are zero; those before are for the caller to write. Panics when len + num is out of
+ * range. Go's growslice.
  * runtime/lang/slice.c
  */
 GORT_API struct gort_array gort_growslice(const void *old, gort_isize len, gort_isize cap,
-	gort_isize n, size_t size, enum gort_scan scan);
+	gort_isize num, size_t size, enum gort_scan scan);
 
 /* Zeroed elements; panics with "makeslice: ..." when len or cap is out of range. Go's makeslice. */
 GORT_API void *gort_makeslice(size_t size, gort_isize len, gort_isize cap, enum gort_scan scan);
@@ -172,7 +173,7 @@ static inline bool gort_inslice(gort_isize i, gort_isize j, gort_isize cap)
 		if (__builtin_expect(                                                              \
 			    (size_t)(sp)->cap - (size_t)(sp)->len < (size_t)GORT_CAT(n_, k), 0)) { \
 			struct gort_array GORT_CAT(a_, k) = gort_growslice((sp)->ptr, (sp)->len,   \
-				(sp)->cap, (sp)->len + GORT_CAT(n_, k), sizeof(*(sp)->ptr),        \
+				(sp)->cap, GORT_CAT(n_, k), sizeof(*(sp)->ptr),                    \
 				GORT_SCANS(GORT_SLICEELEM(*(sp))));                                \
 			(sp)->ptr = GORT_CAT(a_, k).ptr;                                           \
 			(sp)->cap = GORT_CAT(a_, k).cap;                                           \

@@ -170,13 +170,14 @@ typedef struct gort_builder {
 
 /* Room for n more bytes at least. Panics when n is negative. */
 GORT_API void gort_builder_grow(gort_builder *b, gort_isize n);
-GORT_API void gort_builder_more(gort_builder *b, const void *p, gort_isize n);
 
 static inline void gort_builder_write(gort_builder *b, const void *p, gort_isize n)
 {
 	if (__builtin_expect(b->buf.cap - b->buf.len < n, 0)) {
-		gort_builder_more(b, p, n);
-		return;
+		struct gort_array a = gort_growslice(
+			b->buf.ptr, b->buf.len, b->buf.cap, n, 1, GORT_NOPOINTERS);
+		b->buf.ptr = (uint8_t *)a.ptr;
+		b->buf.cap = a.cap;
 	}
 	if (n > 0)
 		memcpy(b->buf.ptr + b->buf.len, p, (size_t)n);
