@@ -143,6 +143,20 @@ static struct mspan *takelisted(struct mcentral *c, struct mspan *old)
 	return sweepforone(c);
 }
 
+/*
+ * Memory that nothing was written to is read as a page of zeros that all share, and gort_store reads
+ * before it writes: two faults, the second of which has every CPU of the process flush its TLB. So
+ * it is written to first, if there is an object in each page.
+ */
+static void touch(const struct mspan *s)
+{
+	uintptr_t end = s->startAddr + ((uintptr_t)s->npages << PAGESHIFT);
+	if (s->needzero || s->elemsize > OSPAGE)
+		return;
+	for (uintptr_t at = s->startAddr; at < end; at += OSPAGE)
+		*(volatile char *)at = 0;
+}
+
 struct mspan *cacheSpan(unsigned spanclass, struct mspan *old)
 {
 	unsigned sizeclass = spanclass % NSIZECLASS;
@@ -154,6 +168,7 @@ struct mspan *cacheSpan(unsigned spanclass, struct mspan *old)
 		sweepcredit(npages);
 		s = mheapalloc(npages, sizeclass, (enum spankind)(spanclass / NSIZECLASS),
 			sizeclasses.size[sizeclass]);
+		touch(s);
 	}
 	s->allocCountBefore = s->allocCount;
 	return s;

@@ -187,7 +187,7 @@ static void scanlarge(struct gcwork *w, const struct candidate *c)
 	scanpart(w, c, c->base, c->base + GCPARTSIZE);
 }
 
-static void scanobject(struct gcwork *w, const struct candidate *c)
+static NOSAN inline void scanobject(struct gcwork *w, const struct candidate *c)
 {
 	if (c->kind == SPANNOSCAN)
 		return;
@@ -196,10 +196,12 @@ static void scanobject(struct gcwork *w, const struct candidate *c)
 		return;
 	}
 	w->scanned += c->size;
-	if (c->kind == SPANSCAN)
-		scanrange(w, c->base, c->base + c->size);
-	else
+	if (unlikely(c->kind != SPANSCAN)) {
 		scantyped(w, c);
+		return;
+	}
+	for (uintptr_t at = c->base, end = at + c->size; at < end; at += 8)
+		scan(w, (const volatile uintptr_t *)at);
 }
 
 void scancontents(uintptr_t p)
@@ -309,12 +311,13 @@ bool markdrain(uint64_t budget)
 			popped(w, word);
 		if (w->head == w->tail)
 			return more;
-		struct candidate c = w->queue[w->head++ % GCQUEUE];
-		if (!setmark(&c))
-			continue;
-		w->bytes += c.size;
-		marked++;
-		scanobject(w, &c);
+		const struct candidate *c = &w->queue[w->head % GCQUEUE];
+		if (setmark(c)) {
+			w->bytes += c->size;
+			marked++;
+			scanobject(w, c); /* it pushes, and nothing enters the queue meanwhile */
+		}
+		w->head++;
 	}
 }
 

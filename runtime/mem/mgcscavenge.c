@@ -33,7 +33,6 @@
 #define LIMITPART 0.95 /* of the memory limit */
 #define LOOKS     8    /* of sysmon, before the heap needs what it keeps */
 #define LITTLE    ((uint64_t)1 << 20)
-#define OSPAGE    ((uintptr_t)4096)
 
 static struct {
 	struct mutex lock;

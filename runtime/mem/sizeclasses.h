@@ -11,6 +11,7 @@
 
 #define PAGESHIFT      13
 #define PAGESIZE       ((uintptr_t)1 << PAGESHIFT)
+#define OSPAGE         ((uintptr_t)4096)
 #define NSIZECLASS     68 /* class 0: objects with a span of their own */
 #define MAXSMALLSIZE   32768u
 #define SMALLSIZEMAX   1024u /* sizes up to it are looked up by eighths, larger ones by 128ths */
