@@ -3,7 +3,7 @@
  * map.c - hash maps (Go's internal/runtime/maps): the structures are in gort/map.h, iteration is in
  * map_iter.c, hashes and key types are in map_key.c.
  *
- *	hash: control byte (bits 56 to 62) | ... directory (from bit 10 up) | slot (bits 0 to 9)
+ *	hash: control byte (bits 56 to 63) | ... directory (from bit 10 up) | slot (bits 0 to 9)
  *
  * The slot that the hash names is where the key goes if it is free, else the next free one of its
  * group: a lookup fetches its cache line while the control bytes are under way.
@@ -39,17 +39,14 @@
 /* In place of a table while nothing was inserted. */
 static const struct {
 	struct gort_maptable table;
-	signed char ctrl[16];
-} empty = {{0}, {GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY,
-			GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY,
-			GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY,
-			GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY}};
+	uint8_t ctrl[16];
+} empty = {{0}, {GORT_CTRL_EMPTY}};
 
 /* ---- tables ---- */
 
-static inline signed char *ctrlof(struct gort_maptable *t)
+static inline uint8_t *ctrlof(struct gort_maptable *t)
 {
-	return (signed char *)(t + 1);
+	return (uint8_t *)(t + 1);
 }
 
 static inline char *slotof(const struct gort_map *m, struct gort_maptable *t, uint64_t i)
@@ -76,9 +73,9 @@ static void reseed(struct gort_map *m)
 	m->mul = gort_hashmul(m->seed);
 }
 
-static void resetctrl(struct gort_maptable *t)
+/* All control bytes are those of empty slots. */
+static void setfree(struct gort_maptable *t)
 {
-	memset(ctrlof(t), GORT_CTRL_EMPTY, t->cap);
 	if (t->cap < 16)
 		memset(ctrlof(t) + t->cap, GORT_CTRL_DELETED, 16 - t->cap);
 	t->left = t->cap / 8 * 7;
@@ -93,7 +90,7 @@ static struct gort_maptable *newtable(const struct gort_map *m, uint32_t cap, ui
 		m->scan ? gort_malloc(size) : gort_malloc_array(1, size, &gort_noscan);
 	t->cap = cap;
 	t->depth = depth;
-	resetctrl(t);
+	setfree(t);
 	return t;
 }
 
@@ -116,7 +113,7 @@ static inline uint64_t freeslot(const struct gort_maptable *t, uint64_t mask, ui
 {
 	unsigned slots = (2u << (mask & 15)) - 1; /* of a group */
 	for (uint64_t i = h & mask, step = 0;; i = (i + (step += 16)) & mask) {
-		unsigned bits = (unsigned)_mm_movemask_epi8(gort_map_ctrl(t, i)) & slots;
+		unsigned bits = slotsfree(t, i) & slots;
 		unsigned from = bits >> (i & 15) << (i & 15);
 		if (bits)
 			return (i & ~15ul) + (unsigned)__builtin_ctz(from ? from : bits);
@@ -129,7 +126,7 @@ static inline void place(const struct gort_map *m, struct gort_maptable *t, uint
 {
 	uint64_t i = freeslot(t, mask, h);
 	char *to = (char *)t + slotsoff + i * m->slot;
-	ctrlof(t)[i] = gort_map_tag(h);
+	ctrlof(t)[i] = gort_map_tag(h, i);
 	t->left--;
 	t->used++;
 	if (m->slot == 16)
@@ -379,7 +376,7 @@ void *gort_map_insert(struct gort_map *m, const void *key, uint64_t h)
 		grow(m, h);
 	}
 	t->left -= ctrlof(t)[i] == GORT_CTRL_EMPTY;
-	ctrlof(t)[i] = gort_map_tag(h);
+	ctrlof(t)[i] = gort_map_tag(h, i);
 	t->used++;
 	m->len++;
 	char *slot = slotof(m, t, i);
@@ -445,7 +442,8 @@ void gort_map_clear(struct gort_map *m)
 		struct gort_maptable *t = m->dir[i];
 		if (t->cap == 0 || i >> t->depth != 0)
 			continue;
-		resetctrl(t);
+		memset(ctrlof(t), GORT_CTRL_EMPTY, t->cap);
+		setfree(t);
 		if (m->scan)
 			gort_memset(slotof(m, t, 0), 0, (size_t)t->cap * m->slot);
 	}

@@ -9,10 +9,17 @@
 /* A number that nobody can guess. */
 uint64_t gort_maprandom(void);
 
-/* Of the group that slot i is in. */
+/* Empty or deleted ones of the group that slot i is in. */
+static inline unsigned slotsfree(const struct gort_maptable *t, uint64_t i)
+{
+	__m128i ctrl = gort_map_ctrl(t, i);
+	__m128i least = _mm_min_epu8(ctrl, _mm_set1_epi8(GORT_CTRL_DELETED));
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(ctrl, least));
+}
+
 static inline unsigned slotsinuse(const struct gort_maptable *t, uint64_t i)
 {
-	return ~(unsigned)_mm_movemask_epi8(gort_map_ctrl(t, i)) & 0xffff;
+	return slotsfree(t, i) ^ 0xffff;
 }
 
 /* The slot of key, whose hash is h; NULL when there is none. */

@@ -144,9 +144,9 @@ static struct mspan *takelisted(struct mcentral *c, struct mspan *old)
 }
 
 /*
- * Memory that nothing was written to is read as a page of zeros that all share, and gort_store reads
- * before it writes: two faults, the second of which has every CPU of the process flush its TLB. So
- * it is written to first, if there is an object in each page.
+ * Memory that nothing was written to is read as a page of zeros that all share, and gort_store
+ * reads before it writes: two faults, the second of which has every CPU of the process flush its
+ * TLB. So it is written to first, if there is an object in each page.
  */
 static void touch(const struct mspan *s)
 {

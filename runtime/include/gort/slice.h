@@ -172,9 +172,9 @@ static inline bool gort_inslice(gort_isize i, gort_isize j, gort_isize cap)
 		const gort_isize GORT_CAT(n_, k) = (n);                                            \
 		if (__builtin_expect(                                                              \
 			    (size_t)(sp)->cap - (size_t)(sp)->len < (size_t)GORT_CAT(n_, k), 0)) { \
-			struct gort_array GORT_CAT(a_, k) = gort_growslice((sp)->ptr, (sp)->len,   \
-				(sp)->cap, GORT_CAT(n_, k), sizeof(*(sp)->ptr),                    \
-				GORT_SCANS(GORT_SLICEELEM(*(sp))));                                \
+			struct gort_array GORT_CAT(a_, k) =                                        \
+				gort_growslice((sp)->ptr, (sp)->len, (sp)->cap, GORT_CAT(n_, k),   \
+					sizeof(*(sp)->ptr), GORT_SCANS(GORT_SLICEELEM(*(sp))));    \
 			(sp)->ptr = GORT_CAT(a_, k).ptr;                                           \
 			(sp)->cap = GORT_CAT(a_, k).cap;                                           \
 		}                                                                                  \

@@ -174,8 +174,8 @@ GORT_API void gort_builder_grow(gort_builder *b, gort_isize n);
 static inline void gort_builder_write(gort_builder *b, const void *p, gort_isize n)
 {
 	if (__builtin_expect(b->buf.cap - b->buf.len < n, 0)) {
-		struct gort_array a = gort_growslice(
-			b->buf.ptr, b->buf.len, b->buf.cap, n, 1, GORT_NOPOINTERS);
+		struct gort_array a =
+			gort_growslice(b->buf.ptr, b->buf.len, b->buf.cap, n, 1, GORT_NOPOINTERS);
 		b->buf.ptr = (uint8_t *)a.ptr;
 		b->buf.cap = a.cap;
 	}
