@@ -195,14 +195,17 @@ static inline uint64_t gort_hashword(uint64_t k, uint64_t seed, uint64_t mul)
  */
 #define GORT_MAPOP(op, x, word) __asm__(op " %1, %0" : "+r"(x) : "m"(word) : "cc")
 
-/* Whether somebody is changing the map. A race detector is to see it. */
+/*
+ * Whether somebody is changing the map. A race detector is to see it. Processors take a comparison
+ * with a register and the jump for one instruction, and one of memory with a constant for two.
+ */
 static inline bool gort_map_writing(const struct gort_map *m)
 {
 #ifdef GORT_RACE_BUILD
 	return *(const volatile uint32_t *)&m->writing != 0;
 #else
 	bool set;
-	__asm__ volatile("cmpl $0, %1" : "=@ccne"(set) : "m"(m->writing));
+	__asm__ volatile("cmpl %2, %1" : "=@ccne"(set) : "m"(m->writing), "r"(0));
 	return set;
 #endif
 }
