@@ -98,9 +98,9 @@ static inline uint64_t hashkey(const struct gort_map *m, const void *key)
 {
 	switch (m->kt->kind) {
 	case GORT_KEY_4:
-		return gort_hash64(gort_load32(key), m->seed);
+		return gort_map_hashword(m, gort_load32(key));
 	case GORT_KEY_8:
-		return gort_hash64(gort_load64(key), m->seed);
+		return gort_map_hashword(m, gort_load64(key));
 	case GORT_KEY_STRING:
 		return gort_hashstring(*(const gort_string *)key, m->seed);
 	default:

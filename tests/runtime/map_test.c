@@ -359,6 +359,10 @@ static void numbers(struct spread *s, uint64_t random)
 		for (uint64_t i = 0; i < 4096; i++)
 			h[i] = gort_hash64(i << shift, random);
 		spread(s, h);
+		struct gort_map m = {.seed = random};
+		for (uint64_t i = 0; i < 4096; i++)
+			h[i] = gort_map_hashword(&m, i << shift);
+		spread(s, h);
 	}
 }
 
