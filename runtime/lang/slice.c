@@ -72,7 +72,7 @@ static inline __attribute__((always_inline)) void fill(
 	if (size > FEWBYTES || (len | from | size) % sizeof(word) != 0) {
 		memclr(p + from, size - from);
 		if (len > 0)
-			memcpy(p, old, len);
+			memfill(p, old, len);
 		return;
 	}
 	/* The empty assembly keeps compilers from calling those functions. */

@@ -26,6 +26,8 @@ static struct mspan *listget(struct mspanlist *l)
 	if (!s)
 		return NULL;
 	l->first = s->next;
+	__builtin_prefetch(s->next, 1); /* who comes next may sweep it */
+	__builtin_prefetch((const void *)s->bits, 1);
 	l->n--;
 	s->next = NULL;
 	return s;
