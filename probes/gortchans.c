@@ -11,13 +11,14 @@
 #include "waits.h"
 
 #define MAX_QUEUED (1u << 20)
+#define BATCH      256
 
 struct chans {
 	const struct gortread *r;
 	struct gsnap *out;
 	struct waits w;
 	struct idmap cases; /* select and object -> wait + 1 */
-	unsigned budget;    /* sudogs that may still be met in queues */
+	unsigned budget;    /* sudogs that may still be met in queues; 0: nobody selects */
 	bool oom;
 };
 
@@ -56,17 +57,77 @@ static struct gsnap_wait *add(
 	return wait;
 }
 
-static void add_waiting(struct chans *c, uint32_t gi, const struct waitmeaning *m)
+/* Who waits, and what was read of its sudog; 0 what could not be. */
+struct waiting {
+	uint32_t g;
+	const struct waitmeaning *m;
+	uint64_t sudog, owner, at;
+};
+
+static struct tmem_read_at word_at(uint64_t base, struct member m, uint64_t *v)
+{
+	bool fits = m.size && m.size <= sizeof *v;
+	return (struct tmem_read_at){.at = {base + m.offset}, .buf = v, .len = fits ? m.size : 0};
+}
+
+/* A sudog by itself would be three calls of the kernel: a million goroutines wait in seconds. */
+static void read_sudogs(const struct chans *c, struct waiting *w, size_t n)
 {
 	const struct glayout *lay = &c->r->lay;
-	const struct gsnap_g *gp = &c->out->gs[gi];
-	uint64_t sg = m->forever ? 0 : member_at(c->r, gp->addr, lay->g[G_SUDOG]), at = 0;
-	if (sg && member_at(c->r, sg, lay->sudog[W_G]) == gp->addr)
-		at = member_at(c->r, sg, lay->sudog[m->kind == GSNAP_CHAN ? W_C : W_ELEM]);
-	if (m->kind != GSNAP_CHAN && at)
-		at = object_of(c->r, m, at);
-	if (at || m->forever)
-		add(c, gi, m, at);
+	struct tmem_read_at reads[2 * BATCH];
+	size_t k = 0;
+	for (size_t i = 0; i < n; i++)
+		if (!w[i].m->forever)
+			reads[k++] = word_at(c->out->gs[w[i].g].addr, lay->g[G_SUDOG], &w[i].sudog);
+	c->r->mem.readv(c->r->mem.ctx, reads, k);
+	k = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!w[i].sudog)
+			continue;
+		int which = w[i].m->kind == GSNAP_CHAN ? W_C : W_ELEM;
+		reads[k++] = word_at(w[i].sudog, lay->sudog[W_G], &w[i].owner);
+		reads[k++] = word_at(w[i].sudog, lay->sudog[which], &w[i].at);
+	}
+	c->r->mem.readv(c->r->mem.ctx, reads, k);
+}
+
+static void add_some(struct chans *c, struct waiting *some, size_t n)
+{
+	read_sudogs(c, some, n);
+	for (size_t i = 0; i < n && !c->oom; i++) {
+		const struct waiting *w = &some[i];
+		uint64_t at = w->owner == c->out->gs[w->g].addr ? w->at : 0;
+		if (w->m->kind != GSNAP_CHAN && at)
+			at = object_of(c->r, w->m, at);
+		if (at || w->m->forever)
+			add(c, w->g, w->m, at);
+	}
+}
+
+/* Whether it waits in a select for channels that there are. */
+static const struct waitmeaning *selects(const struct gsnap_g *gp)
+{
+	const struct waitmeaning *m = waits_meaning(gp);
+	return m && m->op == GSNAP_SELECT && !m->forever ? m : NULL;
+}
+
+static void add_all(struct chans *c)
+{
+	struct waiting some[BATCH];
+	size_t n = 0;
+	for (uint32_t i = 0; i < c->out->ngs && !c->oom; i++) {
+		const struct waitmeaning *m = waits_meaning(&c->out->gs[i]);
+		if (!m)
+			continue;
+		if (selects(&c->out->gs[i]))
+			c->budget = MAX_QUEUED;
+		some[n++] = (struct waiting){.g = i, .m = m};
+		if (n == BATCH) {
+			add_some(c, some, n);
+			n = 0;
+		}
+	}
+	add_some(c, some, n);
 }
 
 /*
@@ -76,21 +137,24 @@ static void add_waiting(struct chans *c, uint32_t gi, const struct waitmeaning *
  */
 static void walk_queue(struct chans *c, uint32_t obj, uint64_t sg, enum gsnap_op op)
 {
-	const struct glayout *lay = &c->r->lay;
+	const struct member *lay = c->r->lay.sudog;
 	for (; sg && c->budget; c->budget--) {
-		if (member_at(c->r, sg, lay->sudog[W_C]) != c->out->objs[obj].addr)
+		uint64_t chan = 0, owner = 0, next = 0;
+		struct tmem_read_at reads[] = {word_at(sg, lay[W_C], &chan),
+			word_at(sg, lay[W_G], &owner), word_at(sg, lay[W_NEXT], &next)};
+		c->r->mem.readv(c->r->mem.ctx, reads, sizeof reads / sizeof *reads);
+		if (chan != c->out->objs[obj].addr)
 			return;
-		uint32_t gi = waits_g(&c->w, member_at(c->r, sg, lay->sudog[W_G]));
-		const struct waitmeaning *m =
-			gi == GSNAP_NONE ? NULL : waits_meaning(&c->out->gs[gi]);
-		if (m && m->op == GSNAP_SELECT && !m->forever) {
+		uint32_t gi = waits_g(&c->w, owner);
+		const struct waitmeaning *m = gi == GSNAP_NONE ? NULL : selects(&c->out->gs[gi]);
+		if (m) {
 			uint32_t have = idmap_get(&c->cases, case_key(gi, obj));
 			struct gsnap_wait *wait = have ? &c->out->waits[have - 1]
 						       : add(c, gi, m, c->out->objs[obj].addr);
 			if (wait)
 				wait->op = (uint8_t)op;
 		}
-		sg = member_at(c->r, sg, lay->sudog[W_NEXT]);
+		sg = next;
 	}
 }
 
@@ -187,13 +251,9 @@ static uint64_t stack_end(void *ctx, const struct gsnap_g *gp)
 
 int gortread_waits(struct gortread *r, struct gsnap *out)
 {
-	struct chans c = {.r = r, .out = out, .budget = MAX_QUEUED};
+	struct chans c = {.r = r, .out = out};
 	c.oom = !waits_init(&c.w, out);
-	for (uint32_t i = 0; i < out->ngs && !c.oom; i++) {
-		const struct waitmeaning *m = waits_meaning(&out->gs[i]);
-		if (m)
-			add_waiting(&c, i, m);
-	}
+	add_all(&c);
 	for (uint32_t i = 0; i < out->nobjs && !c.oom; i++) {
 		struct gsnap_obj *o = &out->objs[i];
 		if (o->addr && o->kind == GSNAP_CHAN)
