@@ -31,7 +31,9 @@ def arguments(*programs):
     return args
 
 
-def holds(floor, own, ratio):
+def holds(floor, own, ratio, noise):
+    if floor == "noise":
+        return own <= max(noise)
     if floor.startswith("<="):
         return own <= float(floor[2:])
     return ratio is not None and ratio >= float(floor[:-1])
@@ -64,16 +66,20 @@ def run(command, answers="/dev/null", code=0):
     return passed, used.ru_utime + used.ru_stime, used.ru_maxrss
 
 
-def row(args, name, unit, samples, **peers):
+def row(args, name, unit, samples, noise=(), **peers):
+    """noise: from where to where the samples lie without gort."""
     pick = min if args.best else statistics.median
     own = pick(samples)
     result = {"id": name, "unit": unit, "gort": round(own, 3),
               "peers": {who: round(pick(s), 3) for who, s in peers.items()},
               "ratio": {who: round(pick(s) / own, 2) for who, s in peers.items()}}
+    if noise:
+        result["noise"] = [round(min(noise), 3), round(max(noise), 3)]
     floor = args.rows.get(name)
     if floor:
         result |= {"floor": floor,
-                   "holds": holds(floor, own, next(iter(result["ratio"].values()), None))}
+                   "holds": holds(floor, own, next(iter(result["ratio"].values()), None),
+                                 noise)}
         args.missed += [] if result["holds"] else [name]
     if args.json:
         print(json.dumps(result), flush=True)
@@ -81,4 +87,5 @@ def row(args, name, unit, samples, **peers):
         print(f"{name:26} {result['gort']:12} {unit}" + "".join(
             f"   {who} {value} ({result['ratio'][who]}x)"
             for who, value in result["peers"].items()) +
+            (f"   noise {min(noise):.3g} to {max(noise):.3g}" if noise else "") +
             (f"   {floor} {'yes' if result['holds'] else 'NO'}" if floor else ""), flush=True)
