@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * gocpu.c - CPU profiles of Go processes: samples of perfsample.c, unwound by the tables of Go's
- * runtime as a parked goroutine's stack is.
+ * runtime as a parked goroutine's stack is. Where that is deeper than the copy in a sample, the
+ * kernel's walk along frame pointers has the rest, of 127 frames in all (perf_event_max_stack): all
+ * that Go's own profiles have are 128.
  */
 #include "gocpu.h"
 
@@ -44,13 +46,38 @@ static uint32_t outermost(const struct gocpu *c, const struct goframes *fr)
 	return fr->n > 1 && !strcmp(name, "runtime.goexit");
 }
 
-static uint32_t stack_of(void *ctx, const uint64_t *regs, const uint8_t *copy, size_t len)
+/*
+ * How many entries of the chain the frames that are known cover, 0 if it is not theirs. Without its
+ * own frame yet, or at all, the leaf has hidden its caller from the kernel.
+ */
+static size_t covered(const struct gocpu *c, const struct perfsample_at *at)
+{
+	const struct goframes *fr = &c->unwind.frames;
+	for (uint32_t hidden = 0; hidden < 2 && hidden < fr->n; hidden++) {
+		uint32_t i = 1 + hidden;
+		if (fr->n - hidden > at->nchain)
+			continue;
+		while (i < fr->n && c->samples.locs[fr->locs[i]].pc == at->chain[i - hidden])
+			i++;
+		if (i == fr->n)
+			return fr->n - hidden;
+	}
+	return 0;
+}
+
+static uint32_t stack_of(void *ctx, const struct perfsample_at *at)
 {
 	struct gocpu *c = ctx;
-	struct gostack stack = {
-		.pc = regs[REG_IP], .sp = regs[REG_SP], .mem = copy, .len = len, .trap = true};
+	struct gostack stack = {.pc = at->regs[REG_IP],
+		.sp = at->regs[REG_SP],
+		.mem = at->stack,
+		.len = at->len,
+		.trap = true};
 	gounwind_stack(&c->unwind, &stack);
 	const struct goframes *fr = &c->unwind.frames;
+	size_t from = fr->cut && !fr->elided ? covered(c, at) : 0;
+	if (from)
+		gounwind_append(&c->unwind, at->chain + from, at->nchain - from);
 	if (fr->n)
 		return gsnap_add_stack(&c->samples, fr->locs, fr->n - outermost(c, fr));
 	uint32_t loc = external(c);
@@ -72,6 +99,7 @@ int gocpu_start(const struct gotarget *g, unsigned hz, struct gocpu **out)
 	struct perfsample_how how = {.hz = hz,
 		.regs = REGS_MASK,
 		.stack = STACK_COPY,
+		.chain = true,
 		.samples = &c->samples,
 		.stack_of = stack_of,
 		.ctx = c};

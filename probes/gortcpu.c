@@ -9,7 +9,8 @@
  * own: other requests of `gort serve` go on in another thread.
  *
  * A stack that is deeper than the copy in a sample ends there. Its rest is not read from the
- * process: that has gone on, and would be another stack's.
+ * process: that has gone on, and would be another stack's. Nor does the kernel walk it along frame
+ * pointers, as for Go: most C code has none.
  */
 #include "gortcpu.h"
 
@@ -52,18 +53,19 @@ static uint32_t add_stack(struct gsnap *s, const struct cframe *frames, size_t n
 	return gsnap_add_stack(s, locs, (uint32_t)n);
 }
 
-static uint32_t stack_of(void *ctx, const uint64_t *values, const uint8_t *copy, size_t len)
+static uint32_t stack_of(void *ctx, const struct perfsample_at *at)
 {
 	struct gortcpu *c = ctx;
 	struct cframe frames[MAX_FRAMES];
 	struct cregs regs = {.known = 0};
 	size_t n;
 	for (size_t i = 0; i < sizeof sampled; i++) {
-		regs.r[sampled[i]] = values[i];
+		regs.r[sampled[i]] = at->regs[i];
 		regs.known |= 1u << sampled[i];
 	}
 	uint64_t sp = regs.r[CREG_RSP];
-	struct cstack stack = {.lo = sp, .hi = sp + len, .base = sp, .copy = copy, .len = len};
+	struct cstack stack = {
+		.lo = sp, .hi = sp + at->len, .base = sp, .copy = at->stack, .len = at->len};
 	if (!modules_at(c->ms, regs.r[CREG_RA]))
 		modules_refresh(c->ms); /* a library may have been loaded since */
 	cunwind_stack(c->unwind, &regs, false, &stack, frames, MAX_FRAMES, &n);

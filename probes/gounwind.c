@@ -239,8 +239,10 @@ static uint64_t walk(struct gounwind *u, const struct gostack *s)
 		if (row->top || (row->spwrite && !(n == 1 && s->syscall)))
 			return n;
 		uint64_t ret = sp - s->sp + (uint32_t)row->spdelta; /* the call pushed pc there */
-		if (s->len < 8 || ret > s->len - 8)
+		if (s->len < 8 || ret > s->len - 8) {
+			u->frames.cut = true;
 			return n;
+		}
 		memcpy(&pc, s->mem + ret, sizeof pc);
 		sp = s->sp + ret + 8;
 		trap = row->injected;
@@ -250,8 +252,20 @@ static uint64_t walk(struct gounwind *u, const struct gostack *s)
 void gounwind_stack(struct gounwind *u, const struct gostack *s)
 {
 	u->frames.elided = 0;
-	u->frames.whole = false;
+	u->frames.whole = u->frames.cut = false;
 	straighten(&u->frames, walk(u, s));
+}
+
+void gounwind_append(struct gounwind *u, const uint64_t *pcs, size_t n)
+{
+	struct goframes *fr = &u->frames;
+	for (size_t i = 0; i < n && !fr->whole && fr->n < GO_MAX_FRAMES; i++) {
+		const struct gorow *row = row_of(u, pcs[i], false);
+		if (!row)
+			return;
+		fr->locs[fr->n++] = row->loc;
+		fr->whole = row->top;
+	}
 }
 
 const uint8_t *gounwind_words(struct gounwind *u, const struct gostack *s)

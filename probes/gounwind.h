@@ -18,6 +18,7 @@ struct goframes {
 	uint32_t n, inner;
 	uint64_t elided; /* source-level calls between the first `inner` frames and the others */
 	bool whole;      /* the outermost function was reached */
+	bool cut;        /* it goes on beyond the copy */
 	uint32_t locs[GO_MAX_FRAMES];
 	const struct gorow *rows[GO_MAX_FRAMES];
 	uint64_t sp[GO_MAX_FRAMES];
@@ -45,6 +46,9 @@ void gounwind_free(struct gounwind *u);
 
 /* Walks a stack; u->frames says what there is, in locations of the snapshot. */
 void gounwind_stack(struct gounwind *u, const struct gostack *s);
+
+/* Appends callers, by return addresses, to the stack that was walked last, up to the outermost. */
+void gounwind_append(struct gounwind *u, const uint64_t *pcs, size_t n);
 
 /*
  * The words of the arguments of the stack that was walked last, as gsnap_g.words wants them, in

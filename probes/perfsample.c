@@ -7,8 +7,8 @@
  * empties the rings and unwinds: only it touches the snapshot until it has ended. Unwinding reads
  * the sample and the tables in the executable, which nobody changes, and no memory of the process.
  *
- * Rejected: the kernel's own walk along frame pointers, which misses the caller of each function
- * that has no frame, and SIGPROF, which the program would see.
+ * Rejected: the kernel's own walk along frame pointers alone, which misses the caller of each
+ * function that has no frame, and SIGPROF, which the program would see.
  */
 #include "perfsample.h"
 
@@ -48,17 +48,63 @@ struct perfsample {
 	int stop[2]; /* a pipe: closed at its writing end to stop the thread */
 	uint64_t lost;
 	size_t page;
-	uint8_t record[UINT16_MAX + 1];
+	_Alignas(8) uint8_t record[UINT16_MAX + 1];
 };
 
 /* ---- samples ---- */
 
-/* A record of the layout that event_of asks for, after its header. */
+/* What begins a record of the layout that event_of asks for, after its header. */
 struct sample {
 	uint64_t ip;
 	uint32_t pid, tid;
-	uint64_t abi, regs[]; /* then the size of the stack, it, and how much of that was there */
 };
+
+/*
+ * What follows is, of 8 bytes each: how many entries the chain has, and it, if it was asked for;
+ * abi and registers; the size of the stack, it, and how much of that was there.
+ */
+struct rest {
+	const uint8_t *at;
+	size_t len;
+};
+
+/* n words, which the records' alignment lets be read in place; NULL when there are not so many. */
+static const uint64_t *take(struct rest *r, uint64_t n)
+{
+	const void *p = r->at;
+	if (n > r->len / 8)
+		return NULL;
+	r->at += n * 8;
+	r->len -= n * 8;
+	return p;
+}
+
+/* The chain begins with a marker of the kernel: this is the user's side. */
+static bool take_chain(struct rest *r, struct perfsample_at *out)
+{
+	const uint64_t *n = take(r, 1);
+	out->chain = n ? take(r, *n) : NULL;
+	if (!out->chain)
+		return false;
+	out->nchain = *n;
+	while (out->nchain && *out->chain >= PERF_CONTEXT_MAX) {
+		out->chain++;
+		out->nchain--;
+	}
+	return true;
+}
+
+/* False: of a thread that had left its memory behind. */
+static bool take_stack(struct rest *r, struct perfsample_at *out)
+{
+	const uint64_t *size = take(r, 1);
+	if (!size || *size > r->len)
+		return false;
+	out->stack = (const uint8_t *)take(r, *size / 8);
+	const uint64_t *used = *size ? take(r, 1) : NULL;
+	out->len = used && *used <= *size ? *used : 0;
+	return true;
+}
 
 static void count(struct perfsample *c, uint32_t stack)
 {
@@ -77,19 +123,15 @@ static void count(struct perfsample *c, uint32_t stack)
 
 static void take_sample(struct perfsample *c, const uint8_t *record, size_t len)
 {
-	const struct sample *it = (const void *)record;
-	size_t at = sizeof *it + c->nregs * 8;
-	uint64_t size, used = 0;
-	if (len < at + sizeof size || it->abi != PERF_SAMPLE_REGS_ABI_64)
-		return; /* of a thread that had left its memory behind */
-	memcpy(&size, record + at, sizeof size);
-	at += sizeof size;
-	if (size > len - at)
+	struct rest r = {record, len};
+	struct perfsample_at at = {0};
+	if (!take(&r, sizeof(struct sample) / 8) || (c->how.chain && !take_chain(&r, &at)))
 		return;
-	if (size && len - at - size >= sizeof used)
-		memcpy(&used, record + at + size, sizeof used);
-	uint32_t stack =
-		c->how.stack_of(c->how.ctx, it->regs, record + at, used <= size ? used : 0);
+	const uint64_t *abi = take(&r, 1);
+	at.regs = take(&r, c->nregs);
+	if (!abi || *abi != PERF_SAMPLE_REGS_ABI_64 || !at.regs || !take_stack(&r, &at))
+		return;
+	uint32_t stack = c->how.stack_of(c->how.ctx, &at);
 	if (stack != GSNAP_NONE)
 		count(c, stack);
 }
@@ -153,12 +195,13 @@ static struct perf_event_attr event_of(const struct perfsample_how *how, bool ke
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.sample_period = 1000000000u / how->hz,
 		.sample_type = PERF_SAMPLE_IP | PERF_SAMPLE_TID | PERF_SAMPLE_REGS_USER |
-			       PERF_SAMPLE_STACK_USER,
+			       PERF_SAMPLE_STACK_USER | (how->chain ? PERF_SAMPLE_CALLCHAIN : 0),
 		.sample_regs_user = how->regs,
 		.sample_stack_user = how->stack,
 		.inherit = 1,
 		.disabled = 1,
 		.exclude_kernel = !kernel,
+		.exclude_callchain_kernel = 1,
 		.exclude_hv = 1,
 	};
 }

@@ -7,16 +7,24 @@
 
 struct perfsample;
 
+/* One sample. */
+struct perfsample_at {
+	const uint64_t *regs; /* those asked for, by ascending number */
+	const uint8_t *stack; /* what was at the stack pointer */
+	size_t len;
+	/* When asked for: ip, then what the kernel found along frame pointers, leaf first. */
+	const uint64_t *chain;
+	size_t nchain;
+};
+
 struct perfsample_how {
 	unsigned hz;           /* samples a second of each thread's CPU time */
 	uint64_t regs;         /* bit i: register i of asm/perf_regs.h */
 	uint32_t stack;        /* bytes from the stack pointer on that a sample carries */
+	bool chain;            /* and the return addresses along frame pointers */
 	struct gsnap *samples; /* where they are counted; of no one else until the stop */
-	/*
-	 * In a thread of its own: the stack in *samples of one sample, GSNAP_NONE to drop it. regs
-	 * are those asked for, by ascending number; stack is what was at the stack pointer.
-	 */
-	uint32_t (*stack_of)(void *ctx, const uint64_t *regs, const uint8_t *stack, size_t len);
+	/* In a thread of its own: the stack in *samples of one sample, GSNAP_NONE to drop it. */
+	uint32_t (*stack_of)(void *ctx, const struct perfsample_at *at);
 	void *ctx;
 };
 

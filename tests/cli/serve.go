@@ -47,9 +47,24 @@ func burn(done func() error) (n int) {
 	return n
 }
 
+// deep burns below 30 KiB of stack, four times what a sample carries.
+//
+//go:noinline
+func deep(n int, done func() error) int {
+	var pad [512]byte
+	if n == 0 {
+		return burn(done)
+	}
+	pad[n] = byte(deep(n-1, done))
+	return int(pad[n/2])
+}
+
 func main() {
 	http.HandleFunc("/burn", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, burn(r.Context().Err))
+	})
+	http.HandleFunc("/deep", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, deep(60, r.Context().Err))
 	})
 	for i := 0; i < 3; i++ {
 		go lost(make(chan int))

@@ -179,6 +179,12 @@ def cpu(go, gort, where):
     share = re.search(r"([0-9.]+)%\s+main\.burn$", top, re.M)
     check(share and float(share.group(1)) > 50, top)
     check("runtime.goexit" not in top and "net/http.(*conn).serve" in top, top)
+    with socket.create_connection((host, int(port))) as burning:
+        burning.sendall(b"GET /deep HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        traces = tool(["-traces", f"http://{gort.address}/debug/pprof/profile?seconds=3"], where)
+    blocks = [b.split() for b in traces.split("-----------+")[1:] if "main.deep" in b]
+    whole = [b for b in blocks if b.count("main.deep") == 61 and "net/http.(*conn).serve" in b]
+    check(blocks and len(whole) >= 0.9 * len(blocks), len(whole), "of", len(blocks), traces)
 
 
 def pprof(gort, where):
