@@ -3,7 +3,8 @@
  * map.c - hash maps (Go's internal/runtime/maps): the structures are in gort/map.h, iteration is in
  * map_iter.c, hashes and key types are in map_key.c.
  *
- *	hash: control byte (bits 56 to 63) | ... directory (from bit 10 up) | slot (bits 0 to 9)
+ *	hash: control bytes (4 of 8 bits, from bit 32 up)
+ *	      | ... directory (from bit 10 up) | slot (bits 0 to 9)
  *
  * The slot that the hash names is where the key goes if it is free, else the next free one of its
  * group: a lookup fetches its cache line while the control bytes are under way.
