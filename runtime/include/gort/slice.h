@@ -113,6 +113,26 @@ static inline bool gort_inslice(gort_isize i, gort_isize j, gort_isize cap)
 			: GORT_NOPOINTERS)
 #define GORT_SLICEELEM(s) __typeof__(*(s).ptr)
 
+/*
+ * Copies n elements of size bytes each, aligned so. One that a register holds is stored by the
+ * program itself: gort-cc sees to that, too, and makes a call of each memmove.
+ */
+static inline __attribute__((always_inline)) void gort_putelems(
+	void *dst, const void *src, gort_isize n, size_t size, size_t align)
+{
+	typedef uint64_t eight __attribute__((may_alias));
+	typedef uint32_t four __attribute__((may_alias));
+	bool one = __builtin_constant_p(n == 1) && n == 1 && align == size;
+	if (one && size == 8)
+		*(eight *)dst = *(const eight *)src;
+	else if (one && size == 4)
+		*(four *)dst = *(const four *)src;
+	else if (one && size == 1)
+		*(uint8_t *)dst = *(const uint8_t *)src;
+	else
+		__builtin_memmove(dst, src, (size_t)n * size);
+}
+
 #define slice(T)                     \
 	struct {                     \
 		__typeof__(T) *ptr;  \
@@ -182,7 +202,8 @@ static inline bool gort_inslice(gort_isize i, gort_isize j, gort_isize cap)
 			__builtin_expect(*(volatile const uint32_t *)&gort_writebarrier, 0))       \
 			gort_wbrange((sp)->ptr + (sp)->len,                                        \
 				(size_t)GORT_CAT(n_, k) * sizeof(*(sp)->ptr));                     \
-		memmove((sp)->ptr + (sp)->len, (v), (size_t)GORT_CAT(n_, k) * sizeof(*(sp)->ptr)); \
+		gort_putelems((sp)->ptr + (sp)->len, (v), GORT_CAT(n_, k), sizeof(*(sp)->ptr),     \
+			_Alignof(GORT_SLICEELEM(*(sp))));                                          \
 		(sp)->len += GORT_CAT(n_, k);                                                      \
 	} while (0)
 
