@@ -281,11 +281,11 @@ static inline bool gort_samestring(gort_string a, gort_string b)
 /* ---- lookup ---- */
 
 /*
- * Control bytes: of a slot in use its tag, one of the four upper bytes of the hash, by its place, of
- * which 0 and 1 become 2. So a lookup meets half as many tags of other keys as with 7 bits and one
- * for "in use"; each such tag is a branch that nobody foresees, and ends what the processor has
- * begun of the lookups that follow. By its place, since one instruction makes four groups of these
- * four bytes, where one byte takes three.
+ * Control bytes: of a slot in use its tag, which is one of the four upper bytes of the hash, by the
+ * slot's place, and of which 0 and 1 become 2. So a lookup meets half as many tags of other keys as
+ * with 7 bits and one for "in use"; each such tag is a branch that nobody foresees, and ends what
+ * the processor has begun of the lookups that follow. By the place, since one instruction makes
+ * four groups of these four bytes, where one byte takes three.
  */
 #define GORT_CTRL_EMPTY   0 /* as new memory is */
 #define GORT_CTRL_DELETED 1 /* a search goes on behind it */
