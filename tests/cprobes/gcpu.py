@@ -7,31 +7,15 @@ usage: gcpu.py GORT GCPU
 """
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
+
+from attend import check, fetch, save, serving, start
 
 PATIENCE = 120
-CHILDREN = []
 SPENT = 2.0  # seconds of CPU time that a profile is to see, about 200 samples
-
-
-def check(condition, *what):
-    """Fails the test unless the condition holds."""
-    if not condition:
-        print("FAIL:", *what)
-        for child in CHILDREN:
-            child.kill()
-        sys.exit(1)
-
-
-def start(*argv, **how):
-    """A process that does not outlive the test."""
-    CHILDREN.append(subprocess.Popen(argv, text=True, **how))
-    return CHILDREN[-1]
 
 
 def cpu_time(pid):
@@ -119,31 +103,18 @@ def record(gort, program, child, where):
     judge(program, path, used, 0.6)
 
 
-def fetch(url, path):
-    """A file of what is there."""
-    with urllib.request.urlopen(url, timeout=PATIENCE) as answer, open(path, "wb") as out:
-        out.write(answer.read())
-
-
 def serve(gort, program, pid, where):
     """gort serve, asked for something else meanwhile."""
-    with start(gort, "serve", str(pid), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
-        said = ""
-        while not (url := re.search(r"http://[^/ ]+/debug/pprof/", said)):
-            line = server.stdout.readline()
-            check(line, "gort serve ends", said)
-            said += line
+    with serving(gort, pid) as (server, url):
         with start(sys.executable, "-c", "import sys, urllib.request as u\n"
                    "open(sys.argv[2], 'wb').write(u.urlopen(sys.argv[1]).read())",
-                   f"{url.group(0)}profile?seconds=5", f"{where}/served.pb.gz") as get:
+                   f"{url}profile?seconds=5", f"{where}/served.pb.gz") as get:
             until("the first event", lambda: sampling(server.pid))
             before = cpu_time(pid)
-            fetch(url.group(0) + "goroutine", f"{where}/goroutine.pb.gz")
+            save(fetch(url + "goroutine", PATIENCE), f"{where}/goroutine.pb.gz")
             check(get.wait() == 0, "no profile")
         # The program goes on until what fetches the profile has ended.
         judge(program, f"{where}/served.pb.gz", cpu_time(pid) - before, 0.3)
-        server.send_signal(signal.SIGINT)
-        server.communicate()
 
 
 def switched_off(gort, pid, where):

@@ -14,7 +14,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import urllib.request
+
+from attend import check, fetch, save, serving, start
 
 # What `gort record -e` calls it: what serve does.
 PROFILES = {"heap": "heap", "alloc": "allocs", "block": "block", "mutex": "mutex"}
@@ -22,24 +23,8 @@ PROFILES = {"heap": "heap", "alloc": "allocs", "block": "block", "mutex": "mutex
 TEXTS = {"heap": "heap profile: ", "allocs": "heap profile: ",
          "block": "--- contention:\ncycles/second=1000000000\n",
          "mutex": "--- mutex:\ncycles/second=1000000000\nsampling period=1\n"}
-CHILDREN = []
 # Of all objects, what the functions of gprof.c have allocated.
 COUNTS = {"keeper": 544, "dropper": 8000, "large": 30}
-
-
-def check(condition, *what):
-    """Fails the test unless the condition holds."""
-    if not condition:
-        print("FAIL:", *what)
-        for child in CHILDREN:
-            child.kill()
-        sys.exit(1)
-
-
-def start(*argv, **how):
-    """A process that does not outlive the test."""
-    CHILDREN.append(subprocess.Popen(argv, text=True, stdout=subprocess.PIPE, **how))
-    return CHILDREN[-1]
 
 
 def run(*argv, code=0):
@@ -112,7 +97,7 @@ def judge(gort, program, rate, where, symbols):
     """One run of the program, which samples one byte and nanosecond in `rate`."""
     debug = f"memprofilerate={rate},blockprofilerate={rate},mutexprofilefraction={min(rate, 1)}"
     env = dict(os.environ, GORT_DEBUG=debug, ASAN_OPTIONS="detect_leaks=0")
-    with start(program, stdin=subprocess.PIPE, env=env, cwd=where,
+    with start(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, cwd=where,
                preexec_fn=may_dump) as child:
         check(child.stdout.readline() == "ready\n", "the program does not start")
         pid = str(child.pid)
@@ -154,22 +139,12 @@ def judge(gort, program, rate, where, symbols):
 
 def serve(gort, pid, where):
     """Fetches each profile of `gort serve`, and its text."""
-    with start(gort, "serve", pid, stderr=subprocess.PIPE) as server:
-        said = ""
-        while not (url := re.search(r"http://[^/ ]+/debug/pprof/", said)):
-            line = server.stdout.readline()
-            check(line, "gort serve ends", said, server.stderr.read() if not line else "")
-            said += line
+    with serving(gort, pid) as (_, url):
         for name in PROFILES.values():
-            with urllib.request.urlopen(url.group(0) + name) as answer:
-                with open(f"{where}/served-{name}.pb.gz", "wb") as out:
-                    out.write(answer.read())
-            with urllib.request.urlopen(url.group(0) + name + "?debug=1") as answer:
-                text = answer.read().decode()
-                check(text.startswith(TEXTS[name]), text)
-                check(("# runtime.MemStats" in text) == (name in ("heap", "allocs")), text)
-        server.send_signal(signal.SIGINT)
-        server.communicate()
+            save(fetch(url + name), f"{where}/served-{name}.pb.gz")
+            text = fetch(url + name + "?debug=1").decode()
+            check(text.startswith(TEXTS[name]), text)
+            check(("# runtime.MemStats" in text) == (name in ("heap", "allocs")), text)
 
 
 def main():
