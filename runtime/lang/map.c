@@ -40,14 +40,17 @@
 /* In place of a table while nothing was inserted. */
 static const struct {
 	struct gort_maptable table;
-	uint8_t ctrl[16];
-} empty = {{0}, {GORT_CTRL_EMPTY}};
+	signed char ctrl[16];
+} empty = {{0}, {GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY,
+			GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY,
+			GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY,
+			GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY, GORT_CTRL_EMPTY}};
 
 /* ---- tables ---- */
 
-static inline uint8_t *ctrlof(struct gort_maptable *t)
+static inline signed char *ctrlof(struct gort_maptable *t)
 {
-	return (uint8_t *)(t + 1);
+	return (signed char *)(t + 1);
 }
 
 static inline char *slotof(const struct gort_map *m, struct gort_maptable *t, uint64_t i)
@@ -74,9 +77,9 @@ static void reseed(struct gort_map *m)
 	m->mul = gort_hashmul(m->seed);
 }
 
-/* All control bytes are those of empty slots. */
-static void setfree(struct gort_maptable *t)
+static void resetctrl(struct gort_maptable *t)
 {
+	memset(ctrlof(t), GORT_CTRL_EMPTY, t->cap);
 	if (t->cap < 16)
 		memset(ctrlof(t) + t->cap, GORT_CTRL_DELETED, 16 - t->cap);
 	t->left = t->cap / 8 * 7;
@@ -91,7 +94,7 @@ static struct gort_maptable *newtable(const struct gort_map *m, uint32_t cap, ui
 		m->scan ? gort_malloc(size) : gort_malloc_array(1, size, &gort_noscan);
 	t->cap = cap;
 	t->depth = depth;
-	setfree(t);
+	resetctrl(t);
 	return t;
 }
 
@@ -114,7 +117,7 @@ static inline uint64_t freeslot(const struct gort_maptable *t, uint64_t mask, ui
 {
 	unsigned slots = (2u << (mask & 15)) - 1; /* of a group */
 	for (uint64_t i = h & mask, step = 0;; i = (i + (step += 16)) & mask) {
-		unsigned bits = slotsfree(t, i) & slots;
+		unsigned bits = (unsigned)_mm_movemask_epi8(gort_map_ctrl(t, i)) & slots;
 		unsigned from = bits >> (i & 15) << (i & 15);
 		if (bits)
 			return (i & ~15ul) + (unsigned)__builtin_ctz(from ? from : bits);
@@ -443,8 +446,7 @@ void gort_map_clear(struct gort_map *m)
 		struct gort_maptable *t = m->dir[i];
 		if (t->cap == 0 || i >> t->depth != 0)
 			continue;
-		memset(ctrlof(t), GORT_CTRL_EMPTY, t->cap);
-		setfree(t);
+		resetctrl(t);
 		if (m->scan)
 			gort_memset(slotof(m, t, 0), 0, (size_t)t->cap * m->slot);
 	}

@@ -9,17 +9,10 @@
 /* A number that nobody can guess. */
 uint64_t gort_maprandom(void);
 
-/* Empty or deleted ones of the group that slot i is in. */
-static inline unsigned slotsfree(const struct gort_maptable *t, uint64_t i)
-{
-	__m128i ctrl = gort_map_ctrl(t, i);
-	__m128i least = _mm_min_epu8(ctrl, _mm_set1_epi8(GORT_CTRL_DELETED));
-	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(ctrl, least));
-}
-
+/* Of the group that slot i is in. */
 static inline unsigned slotsinuse(const struct gort_maptable *t, uint64_t i)
 {
-	return slotsfree(t, i) ^ 0xffff;
+	return ~(unsigned)_mm_movemask_epi8(gort_map_ctrl(t, i)) & 0xffff;
 }
 
 /* The slot of key, whose hash is h; NULL when there is none. */
