@@ -133,7 +133,8 @@ def judge(gort, program, rate, where, symbols):
         for name, count in COUNTS.items():
             check(found.get(name) == count, name, found)
         for event in ("block", "mutex"):
-            text, _ = run("go", "tool", "pprof", "-top", "-cum", f"{where}/ours-{event}.pb.gz")
+            text, _ = run("go", "tool", "pprof", "-top", "-cum", "-nodefraction=0",
+                          f"{where}/ours-{event}.pb.gz")
             check("Type: delay" in text and re.search(r" locker\b", text), text)
 
 
