@@ -187,7 +187,7 @@ int profile_encode_cpu(const struct gsnap *s, int64_t ns, unsigned char **data, 
 		pprof_add_mapping(p, &s->maps[i]);
 	for (uint32_t i = 0; i < s->nsamples; i++) {
 		const int64_t v[] = {s->samples[i].count, s->samples[i].count * period};
-		pprof_snap_sample(p, s, s->samples[i].stack, v, 0);
+		pprof_snap_labelled(p, s, &s->samples[i], v);
 	}
 	int rc = pprof_encode(p, data, len);
 	pprof_free(p);

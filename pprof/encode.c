@@ -84,14 +84,12 @@ static void put_types(struct pbuf *b, struct pprof *p)
 	pb_uint(b, P_DURATION, (uint64_t)p->duration_ns);
 }
 
-static void put_label(struct pbuf *b, const struct profile_sample *s)
+static void put_label(struct pbuf *b, const struct profile_label *l)
 {
-	if (!s->label_key)
-		return;
 	size_t mark = pb_open(b, 3);
-	pb_uint(b, 1, s->label_key);
-	pb_uint(b, 2, s->label_value);
-	pb_uint(b, 3, (uint64_t)s->label_num);
+	pb_uint(b, 1, l->key);
+	pb_uint(b, 2, l->value);
+	pb_uint(b, 3, (uint64_t)l->num);
 	pb_close(b, mark);
 }
 
@@ -125,7 +123,8 @@ static void put_samples(struct pbuf *b, const struct pprof *p)
 		if (s->nlocs)
 			pb_packed(b, 1, p->stacks + s->loc, s->nlocs);
 		pb_packed(b, 2, values, profile_nvalues(p->kind));
-		put_label(b, s);
+		for (uint32_t k = 0; k < s->nlabels; k++)
+			put_label(b, &p->labels[s->label + k]);
 		pb_close(b, mark);
 	}
 	free(sorted);

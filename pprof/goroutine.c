@@ -75,6 +75,14 @@ void pprof_snap_sample(struct pprof *p, const struct gsnap *s, uint32_t stack,
 	profile_sized_sample(p, locs, n, values, bytes);
 }
 
+void pprof_snap_labelled(struct pprof *p, const struct gsnap *s, const struct gsnap_sample *sample,
+	const int64_t *values)
+{
+	uint64_t locs[STACK_MAX];
+	size_t n = add_stack(p, s, sample->stack, locs);
+	profile_labelled_sample(p, locs, n, values, sample->labels, sample->nlabels);
+}
+
 void pprof_snap_count(struct pprof *p, const struct gsnap *s, uint32_t stack, int64_t goroutines,
 	const char *key, const char *value)
 {

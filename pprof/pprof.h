@@ -55,6 +55,9 @@ void pprof_sample(struct pprof *p, const uint64_t *locs, size_t n, const int64_t
  */
 void pprof_snap_sample(struct pprof *p, const struct gsnap *s, uint32_t stack,
 	const int64_t *values, int64_t bytes);
+/* The same of a sample of a snapshot that has labels, or none. */
+void pprof_snap_labelled(struct pprof *p, const struct gsnap *s, const struct gsnap_sample *sample,
+	const int64_t *values);
 /* Counts goroutines on a stack of a snapshot, with a label unless key is NULL. */
 void pprof_snap_count(struct pprof *p, const struct gsnap *s, uint32_t stack, int64_t goroutines,
 	const char *key, const char *value);

@@ -72,6 +72,7 @@ void pprof_free(struct pprof *p)
 	free(p->lines);
 	free(p->samples);
 	free(p->stacks);
+	free(p->labels);
 	free(p->mappings);
 	free(p);
 }
@@ -185,8 +186,8 @@ uint64_t pprof_location(struct pprof *p, uint64_t addr, const struct pprof_line 
 struct sample_key {
 	const uint64_t *locs;
 	size_t nlocs;
-	uint32_t label_key, label_value;
-	int64_t label_num;
+	const struct profile_label *labels;
+	size_t nlabels;
 };
 
 static bool same_sample(const void *owner, uint32_t i, const void *key)
@@ -194,30 +195,40 @@ static bool same_sample(const void *owner, uint32_t i, const void *key)
 	const struct pprof *p = owner;
 	const struct profile_sample *s = &p->samples[i];
 	const struct sample_key *k = key;
-	return s->nlocs == k->nlocs && s->label_key == k->label_key &&
-	       s->label_value == k->label_value && s->label_num == k->label_num &&
+	return s->nlocs == k->nlocs && s->nlabels == k->nlabels &&
+	       (k->nlabels == 0 ||
+		       !memcmp(p->labels + s->label, k->labels, k->nlabels * sizeof *k->labels)) &&
 	       (k->nlocs == 0 || !memcmp(p->stacks + s->loc, k->locs, k->nlocs * sizeof *k->locs));
 }
 
 static struct profile_sample *add_sample(struct pprof *p, const struct sample_key *k)
 {
-	uint32_t first = p->nstacks;
+	uint32_t first = p->nstacks, label = p->nlabels;
 	for (size_t i = 0; i < k->nlocs; i++) {
 		uint64_t *slot = PUSH(p, stacks);
 		if (!slot)
 			return NULL;
 		*slot = k->locs[i];
 	}
+	for (size_t i = 0; i < k->nlabels; i++) {
+		struct profile_label *slot = PUSH(p, labels);
+		if (!slot)
+			return NULL;
+		*slot = k->labels[i];
+	}
 	struct profile_sample *s = PUSH(p, samples);
 	if (s)
 		*s = (struct profile_sample){
-			first, p->nstacks - first, k->label_key, k->label_value, k->label_num, {0}};
+			first, p->nstacks - first, label, p->nlabels - label, {0}};
 	return s;
 }
 
 static void count_sample(struct pprof *p, const struct sample_key *k, const int64_t *values)
 {
-	uint64_t hash = index_mix(k->label_key, k->label_value + (uint64_t)k->label_num);
+	uint64_t hash = 0;
+	for (size_t i = 0; i < k->nlabels; i++)
+		hash = index_mix(
+			hash + k->labels[i].key, k->labels[i].value + (uint64_t)k->labels[i].num);
 	for (size_t i = 0; i < k->nlocs; i++)
 		hash = index_mix(hash, k->locs[i]);
 	uint32_t i = index_find(&p->sample_index, hash, same_sample, p, k);
@@ -237,17 +248,33 @@ static void count_sample(struct pprof *p, const struct sample_key *k, const int6
 void pprof_sample(struct pprof *p, const uint64_t *locs, size_t n, const int64_t *values,
 	const char *label_key, const char *label_value)
 {
-	struct sample_key k = {.locs = locs, .nlocs = n, .label_key = profile_string(p, label_key)};
-	if (k.label_key)
-		k.label_value = profile_string(p, label_value);
-	count_sample(p, &k, values);
+	struct profile_label label = {.key = profile_string(p, label_key)};
+	if (label.key)
+		label.value = profile_string(p, label_value);
+	count_sample(p, &(struct sample_key){locs, n, &label, label.key != 0}, values);
 }
 
 void profile_sized_sample(
 	struct pprof *p, const uint64_t *locs, size_t n, const int64_t *values, int64_t bytes)
 {
-	struct sample_key k = {.locs = locs, .nlocs = n, .label_num = bytes};
+	struct profile_label label = {.num = bytes};
 	if (bytes)
-		k.label_key = profile_string(p, "bytes");
-	count_sample(p, &k, values);
+		label.key = profile_string(p, "bytes");
+	count_sample(p, &(struct sample_key){locs, n, &label, bytes != 0}, values);
+}
+
+void profile_labelled_sample(struct pprof *p, const uint64_t *locs, size_t nlocs,
+	const int64_t *values, const char *labels, uint32_t n)
+{
+	struct profile_label *all = calloc(n + 1, sizeof *all);
+	p->oom |= !all;
+	for (uint32_t i = 0; all && i < n; i++) {
+		all[i].key = profile_string(p, labels);
+		labels += strlen(labels) + 1;
+		all[i].value = profile_string(p, labels);
+		labels += strlen(labels) + 1;
+	}
+	if (all)
+		count_sample(p, &(struct sample_key){locs, nlocs, all, n}, values);
+	free(all);
 }

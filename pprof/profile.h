@@ -38,10 +38,14 @@ struct profile_location {
 	uint32_t line, nlines; /* in pprof.lines */
 };
 
+struct profile_label {
+	uint32_t key, value; /* strings */
+	int64_t num;         /* instead of value, when not 0 */
+};
+
 struct profile_sample {
-	uint32_t loc, nlocs;             /* in pprof.stacks */
-	uint32_t label_key, label_value; /* strings, key 0 when there is none */
-	int64_t label_num;               /* instead of label_value, when not 0 */
+	uint32_t loc, nlocs;     /* in pprof.stacks */
+	uint32_t label, nlabels; /* in pprof.labels */
 	int64_t values[PPROF_VALUES_MAX];
 };
 
@@ -69,12 +73,13 @@ struct pprof {
 	struct profile_sample *samples;
 	struct index sample_index;
 	uint64_t *stacks; /* location ids */
+	struct profile_label *labels;
 
 	struct profile_mapping *mappings;
 
-	uint32_t nstrs, nfuncs, nlocations, nlines, nsamples, nstacks, nmappings;
+	uint32_t nstrs, nfuncs, nlocations, nlines, nsamples, nstacks, nlabels, nmappings;
 	uint32_t cap_strs, cap_funcs, cap_locations, cap_lines, cap_samples, cap_stacks;
-	uint32_t cap_mappings;
+	uint32_t cap_labels, cap_mappings;
 };
 
 /* Index of the string, added when new; NULL counts as "". */
@@ -82,6 +87,9 @@ uint32_t profile_string(struct pprof *p, const char *text);
 /* As pprof_sample, with the label that says how large the objects are; 0: without. */
 void profile_sized_sample(
 	struct pprof *p, const uint64_t *locs, size_t n, const int64_t *values, int64_t bytes);
+/* The same with n labels, each a key, NUL, a value, NUL. */
+void profile_labelled_sample(struct pprof *p, const uint64_t *locs, size_t nlocs,
+	const int64_t *values, const char *labels, uint32_t n);
 /* How many values each sample of this kind has. */
 uint32_t profile_nvalues(enum pprof_kind kind);
 

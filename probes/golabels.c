@@ -4,6 +4,7 @@
  * 1.24 on it points to a slice of pairs, sorted by key.
  */
 #include "golabels.h"
+#include "idmap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,12 +39,16 @@ struct pair {
 struct set {
 	const char *text; /* as gsnap_g.labels */
 	uint32_t n;
+	size_t len; /* of the text */
 };
 
 struct golabels {
 	const struct gotarget *g;
 	struct gsnap *out;
 	struct pcmap sets;
+	struct idmap numbers; /* hash of a text to number of a set of distinct */
+	struct set *distinct;
+	uint32_t ndistinct;
 	struct pair pairs[MAX_LABELS];
 	uint32_t n;
 };
@@ -145,9 +150,23 @@ static void keep(struct golabels *l, struct set *set)
 	char *p = l->n ? gsnap_alloc(l->out, len) : NULL;
 	if (!p)
 		return;
-	*set = (struct set){p, l->n};
+	*set = (struct set){p, l->n, len};
 	for (uint32_t i = 0; i < l->n; i++)
 		p = put(put(p, &l->pairs[i].key), &l->pairs[i].value);
+}
+
+static bool read_pairs(struct golabels *l, uint64_t at)
+{
+	l->n = 0;
+	return l->g->version.minor < 24 ? read_map(l, at) : read_slice(l, at);
+}
+
+static void free_pairs(struct golabels *l)
+{
+	for (uint32_t i = 0; i < l->n; i++) {
+		free(l->pairs[i].key.p);
+		free(l->pairs[i].value.p);
+	}
 }
 
 static struct set *read_set(struct golabels *l, uint64_t at)
@@ -155,13 +174,9 @@ static struct set *read_set(struct golabels *l, uint64_t at)
 	struct set *set = calloc(1, sizeof *set);
 	if (!set)
 		return NULL;
-	l->n = 0;
-	if (l->g->version.minor < 24 ? read_map(l, at) : read_slice(l, at))
+	if (read_pairs(l, at))
 		keep(l, set);
-	for (uint32_t i = 0; i < l->n; i++) {
-		free(l->pairs[i].key.p);
-		free(l->pairs[i].value.p);
-	}
+	free_pairs(l);
 	if (!pcmap_add(&l->sets, at, set)) {
 		free(set);
 		return NULL;
@@ -184,6 +199,8 @@ void golabels_close(struct golabels *l)
 	if (!l)
 		return;
 	pcmap_free(&l->sets);
+	idmap_free(&l->numbers);
+	free(l->distinct);
 	free(l);
 }
 
@@ -196,4 +213,42 @@ void golabels_read(struct golabels *l, uint64_t at, struct gsnap_g *gp)
 		return;
 	gp->labels = set->text;
 	gp->nlabels = set->n;
+}
+
+/* The set with these pairs: its number. */
+static uint32_t number_of(struct golabels *l)
+{
+	struct set set = {0};
+	size_t before = l->ndistinct;
+	keep(l, &set);
+	if (!set.n)
+		return 0;
+	uint64_t hash = gsnap_mix(set.n);
+	uint32_t known;
+	for (size_t i = 0; i < set.len; i++)
+		hash = gsnap_mix(hash + (uint8_t)set.text[i]);
+	for (; (known = idmap_get(&l->numbers, hash)); hash++) {
+		const struct set *it = &l->distinct[known - 1];
+		if (it->n == set.n && it->len == set.len && !memcmp(it->text, set.text, set.len))
+			return known;
+	}
+	struct set *more = realloc(l->distinct, (before + 1) * sizeof *more);
+	if (!more || !idmap_put(&l->numbers, hash, (uint32_t)before + 1)) {
+		l->distinct = more ? more : l->distinct;
+		return 0;
+	}
+	l->distinct = more;
+	more[l->ndistinct++] = set;
+	return l->ndistinct;
+}
+
+uint32_t golabels_now(struct golabels *l, uint64_t at, const char **labels, uint32_t *nlabels)
+{
+	uint32_t number = read_pairs(l, at) ? number_of(l) : 0;
+	free_pairs(l);
+	if (!number)
+		return 0;
+	*labels = l->distinct[number - 1].text;
+	*nlabels = l->distinct[number - 1].n;
+	return number;
 }

@@ -17,4 +17,10 @@ void golabels_close(struct golabels *l);
 /* Fills the labels of gp from g.labels; leaves it alone when they make no sense. */
 void golabels_read(struct golabels *l, uint64_t at, struct gsnap_g *gp);
 
+/*
+ * The same of what is there now, for a reader that lasts: a set that is gone may have been replaced
+ * at its address. Equal sets have one text, and one number, which is returned; 0: no labels.
+ */
+uint32_t golabels_now(struct golabels *l, uint64_t at, const char **labels, uint32_t *nlabels);
+
 #endif

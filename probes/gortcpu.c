@@ -53,7 +53,7 @@ static uint32_t add_stack(struct gsnap *s, const struct cframe *frames, size_t n
 	return gsnap_add_stack(s, locs, (uint32_t)n);
 }
 
-static uint32_t stack_of(void *ctx, const struct perfsample_at *at)
+static struct perfsample_found look(void *ctx, const struct perfsample_at *at)
 {
 	struct gortcpu *c = ctx;
 	struct cframe frames[MAX_FRAMES];
@@ -69,7 +69,7 @@ static uint32_t stack_of(void *ctx, const struct perfsample_at *at)
 	if (!modules_at(c->ms, regs.r[CREG_RA]))
 		modules_refresh(c->ms); /* a library may have been loaded since */
 	cunwind_stack(c->unwind, &regs, false, &stack, frames, MAX_FRAMES, &n);
-	return add_stack(&c->samples, frames, n);
+	return (struct perfsample_found){.stack = add_stack(&c->samples, frames, n)};
 }
 
 static void release(struct gortcpu *c)
@@ -100,7 +100,7 @@ int gortcpu_start(const struct target *t, unsigned hz, struct gortcpu **out)
 		.regs = REGS_MASK,
 		.stack = STACK_COPY,
 		.samples = &c->samples,
-		.stack_of = stack_of,
+		.look = look,
 		.ctx = c};
 	gsnap_init(&c->samples, GSNAP_GORT);
 	int err = open_files(c, t) ? perfsample_start(t, &how, &c->events) : -ENOMEM;

@@ -39,13 +39,14 @@ struct perfsample {
 	const struct target *t;
 	struct perfsample_how how;
 	size_t nregs;
-	struct idmap by_stack; /* index + 1 of a stack to index + 1 of its sample */
+	struct idmap known; /* index + 1 of a stack, and labels, to index + 1 of the sample */
 	int *fds;
 	size_t nfds, cap;
 	struct ring *rings; /* one a CPU */
 	size_t nrings;
 	pthread_t thread;
-	int stop[2]; /* a pipe: closed at its writing end to stop the thread */
+	int stop[2];           /* a pipe: closed at its writing end to stop the thread */
+	struct pollfd *polled; /* that one's reading end, then the rings */
 	uint64_t lost;
 	size_t page;
 	_Alignas(8) uint8_t record[UINT16_MAX + 1];
@@ -106,10 +107,11 @@ static bool take_stack(struct rest *r, struct perfsample_at *out)
 	return true;
 }
 
-static void count(struct perfsample *c, uint32_t stack)
+static void count(struct perfsample *c, const struct perfsample_found *f)
 {
 	struct gsnap *samples = c->how.samples;
-	uint32_t at = idmap_get(&c->by_stack, (uint64_t)stack + 1);
+	uint64_t key = (uint64_t)f->set << 32 | (f->stack + 1);
+	uint32_t at = idmap_get(&c->known, key);
 	if (at) {
 		samples->samples[at - 1].count++;
 		return;
@@ -117,8 +119,12 @@ static void count(struct perfsample *c, uint32_t stack)
 	struct gsnap_sample *s = GSNAP_PUSH(samples, samples, cap_samples);
 	if (!s)
 		return;
-	*s = (struct gsnap_sample){.stack = stack, .visible = stack, .count = 1};
-	samples->oom |= !idmap_put(&c->by_stack, (uint64_t)stack + 1, samples->nsamples);
+	*s = (struct gsnap_sample){.stack = f->stack,
+		.visible = f->stack,
+		.count = 1,
+		.labels = f->labels,
+		.nlabels = f->nlabels};
+	samples->oom |= !idmap_put(&c->known, key, samples->nsamples);
 }
 
 static void take_sample(struct perfsample *c, const uint8_t *record, size_t len)
@@ -131,9 +137,9 @@ static void take_sample(struct perfsample *c, const uint8_t *record, size_t len)
 	at.regs = take(&r, c->nregs);
 	if (!abi || *abi != PERF_SAMPLE_REGS_ABI_64 || !at.regs || !take_stack(&r, &at))
 		return;
-	uint32_t stack = c->how.stack_of(c->how.ctx, &at);
-	if (stack != GSNAP_NONE)
-		count(c, stack);
+	struct perfsample_found found = c->how.look(c->how.ctx, &at);
+	if (found.stack != GSNAP_NONE)
+		count(c, &found);
 }
 
 /* ---- rings ---- */
@@ -178,10 +184,14 @@ static void drain(struct perfsample *c, struct ring *r)
 static void *empty_rings(void *arg)
 {
 	struct perfsample *c = arg;
-	struct pollfd fd = {.fd = c->stop[0], .events = POLLIN};
-	while (!poll(&fd, 1, POLL_MS))
-		for (size_t i = 0; i < c->nrings; i++)
+	while (poll(c->polled, c->nrings + 1, POLL_MS) >= 0 && !c->polled[0].revents) {
+		for (size_t i = 0; i < c->nrings; i++) {
 			drain(c, &c->rings[i]);
+			/* The ring's first thread has ended, which would wake this one for ever. */
+			if (c->polled[i + 1].revents & (POLLHUP | POLLERR))
+				c->polled[i + 1].fd = -1;
+		}
+	}
 	return NULL;
 }
 
@@ -198,6 +208,7 @@ static struct perf_event_attr event_of(const struct perfsample_how *how, bool ke
 			       PERF_SAMPLE_STACK_USER | (how->chain ? PERF_SAMPLE_CALLCHAIN : 0),
 		.sample_regs_user = how->regs,
 		.sample_stack_user = how->stack,
+		.wakeup_events = 1,
 		.inherit = 1,
 		.disabled = 1,
 		.exclude_kernel = !kernel,
@@ -289,10 +300,19 @@ static void release(struct perfsample *c)
 	for (int i = 0; i < 2; i++)
 		if (c->stop[i] >= 0)
 			close(c->stop[i]);
-	idmap_free(&c->by_stack);
+	idmap_free(&c->known);
+	free(c->polled);
 	free(c->rings);
 	free(c->fds);
 	free(c);
+}
+
+/* Each sample wakes the thread: what it looks for may not be there for long. */
+static void poll_rings(struct perfsample *c)
+{
+	c->polled[0] = (struct pollfd){.fd = c->stop[0], .events = POLLIN};
+	for (size_t i = 0; i < c->nrings; i++)
+		c->polled[i + 1] = (struct pollfd){.fd = c->rings[i].fd, .events = POLLIN};
 }
 
 static int begin(struct perfsample *c)
@@ -303,6 +323,11 @@ static int begin(struct perfsample *c)
 	if (!c->rings || pipe2(c->stop, O_CLOEXEC))
 		return -ENOMEM;
 	int err = add_events(c);
+	c->polled = calloc(c->nrings + 1, sizeof *c->polled);
+	if (!err && !c->polled)
+		err = -ENOMEM;
+	if (!err)
+		poll_rings(c);
 	if (!err)
 		err = -pthread_create(&c->thread, NULL, empty_rings, c);
 	if (!err)

@@ -17,14 +17,22 @@ struct perfsample_at {
 	size_t nchain;
 };
 
+/* What it counts as. */
+struct perfsample_found {
+	uint32_t stack; /* in *samples; GSNAP_NONE drops it */
+	uint32_t set;   /* number of its set of labels, 0: it has none */
+	const char *labels;
+	uint32_t nlabels;
+};
+
 struct perfsample_how {
 	unsigned hz;           /* samples a second of each thread's CPU time */
 	uint64_t regs;         /* bit i: register i of asm/perf_regs.h */
 	uint32_t stack;        /* bytes from the stack pointer on that a sample carries */
 	bool chain;            /* and the return addresses along frame pointers */
 	struct gsnap *samples; /* where they are counted; of no one else until the stop */
-	/* In a thread of its own: the stack in *samples of one sample, GSNAP_NONE to drop it. */
-	uint32_t (*stack_of)(void *ctx, const struct perfsample_at *at);
+	/* In a thread of its own, soon after the sample. */
+	struct perfsample_found (*look)(void *ctx, const struct perfsample_at *at);
 	void *ctx;
 };
 

@@ -4,11 +4,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
 	_ "net/http/pprof"
 	"runtime"
+	"runtime/pprof"
 	"time"
 )
 
@@ -64,7 +66,10 @@ func main() {
 		fmt.Fprintln(w, burn(r.Context().Err))
 	})
 	http.HandleFunc("/deep", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintln(w, deep(60, r.Context().Err))
+		labels := pprof.Labels("tier", "gold", "path", "/deep")
+		pprof.Do(r.Context(), labels, func(ctx context.Context) {
+			fmt.Fprintln(w, deep(60, ctx.Err))
+		})
 	})
 	for i := 0; i < 3; i++ {
 		go lost(make(chan int))

@@ -184,6 +184,9 @@ def cpu(go, gort, where):
         traces = tool(["-traces", f"http://{gort.address}/debug/pprof/profile?seconds=3"], where)
     blocks = [b.split() for b in traces.split("-----------+")[1:] if "main.deep" in b]
     whole = [b for b in blocks if b.count("main.deep") == 61 and "net/http.(*conn).serve" in b]
+    tags = tool(["-tags", os.path.join(where, "pprof.goserve.samples.cpu.002.pb.gz")], where)
+    shares = re.findall(r"\(\s*([0-9.]+)%\): (gold|/deep)$", tags, re.M)
+    check(len(shares) == 2 and all(float(share) > 30 for share, _ in shares), tags)
     check(blocks and len(whole) >= 0.9 * len(blocks), len(whole), "of", len(blocks), traces)
 
 

@@ -264,12 +264,14 @@ struct gsnap_wait {
 
 /* What the program's runtime has recorded for one stack, in a profile that it takes of itself. */
 struct gsnap_sample {
-	uint32_t stack;   /* of stacks */
-	uint32_t visible; /* heap: the same without the runtime's own calls that are its leaf */
-	int64_t count;    /* allocations, contentions, threads */
-	int64_t freed;    /* heap: how many of these allocations were freed */
-	int64_t size;     /* heap: bytes of each */
-	int64_t delay_ns; /* block, mutex: time waited, in all */
+	uint32_t stack;     /* of stacks */
+	uint32_t visible;   /* heap: the same without the runtime's own calls that are its leaf */
+	int64_t count;      /* allocations, contentions, threads */
+	int64_t freed;      /* heap: how many of these allocations were freed */
+	int64_t size;       /* heap: bytes of each */
+	int64_t delay_ns;   /* block, mutex: time waited, in all */
+	const char *labels; /* cpu: of the goroutine that ran, as gsnap_g.labels */
+	uint32_t nlabels;
 };
 
 struct gsnap {
