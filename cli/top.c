@@ -92,6 +92,10 @@ static void json_gc(struct json *j, const struct topdata *d)
 	json_rate(j, "cycles_per_s", r->gc, r->ns);
 	json_percent(j, "cpu_percent", d->gc_percent);
 	jw_int(j, "pause_a_cycle_ns", d->gc_stop);
+	jw_array(j, "last_stops_ns");
+	jw_int(j, NULL, d->now.gc.stops[0]);
+	jw_int(j, NULL, d->now.gc.stops[1]);
+	jw_close_array(j);
 	jw_int(j, "pause_total_ns", st->gc_pause_total_ns);
 	jw_int(j, "alloc_bytes", st->total_alloc);
 	json_rate(j, "alloc_bytes_per_s", r->alloc, r->ns);

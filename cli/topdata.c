@@ -101,6 +101,8 @@ static void last_cycles(struct topdata *d, const struct gsnap_gc *a)
 	const struct gsnap_gc *b = &d->now.gc;
 	int64_t all = delta(a->cpu_total, b->cpu_total), gc = delta(a->cpu_gc, b->cpu_gc);
 	int64_t cycles = delta(a->cycles, b->cycles);
+	if (b->stops[0] == GSNAP_UNKNOWN && a->cycles > 0) /* it is being stopped */
+		memcpy(d->now.gc.stops, a->stops, sizeof a->stops);
 	int64_t stopped = delta(a->pause_total_ns, b->pause_total_ns);
 	if (all > 0 && gc != GSNAP_UNKNOWN)
 		d->gc_percent = 100.0 * (double)gc / (double)all;

@@ -128,6 +128,24 @@ struct human top_gc_percent(const struct topdata *d)
 	return h;
 }
 
+/* GSNAP_UNKNOWN when either is. */
+static int64_t stops_in_all(const struct gsnap_gc *gc)
+{
+	return gc->stops[0] == GSNAP_UNKNOWN || gc->stops[1] == GSNAP_UNKNOWN
+		       ? GSNAP_UNKNOWN
+		       : gc->stops[0] + gc->stops[1];
+}
+
+struct human top_stops(const struct topdata *d)
+{
+	const struct gsnap_gc *gc = &d->now.gc;
+	struct human both = {"-"};
+	if (stops_in_all(gc) != GSNAP_UNKNOWN)
+		snprintf(both.s, sizeof both.s, "%.15s+%.15s", human_time(gc->stops[0]).s,
+			human_time(gc->stops[1]).s);
+	return both;
+}
+
 static struct human objects_per_second(const struct rates *r)
 {
 	if (r->allocs == GSNAP_UNKNOWN || r->ns <= 0)
@@ -147,7 +165,7 @@ static void gc_lines(struct page *p, const struct topdata *d)
 	page_more(p, "  cycles %s (%s)", human_count(st->num_gc).s,
 		human_rate(d->rates.gc, d->rates.ns).s);
 	page_more(p, "  mark %s cpu", top_gc_percent(d).s);
-	page_more(p, "  stop %s", human_time(d->gc_stop).s);
+	page_more(p, "  stop %s", top_stops(d).s);
 	spark(p, d, SERIES_LIVE);
 	page_line(p, CELL_PLAIN, "ALLOC %s  %s obj/s",
 		human_byte_rate(d->rates.alloc, d->rates.ns).s, objects_per_second(&d->rates).s);
@@ -303,6 +321,8 @@ void top_reasons(struct page *p, const struct topdata *d)
 {
 	const struct gsnap_stats *st = &d->now.stats;
 	bool go_program = d->view.s.kind == GSNAP_GO;
+	bool stopping = go_program && stops_in_all(&d->now.gc) == GSNAP_UNKNOWN &&
+			d->now.gc.cpu_gc != GSNAP_UNKNOWN;
 	const char *why =
 		go_program ? "not found in this program" : "this program does not publish them";
 	const struct {
@@ -315,7 +335,8 @@ void top_reasons(struct page *p, const struct topdata *d)
 		{st->gc_pause_total_ns, "pauses"}, {st->total_alloc, "alloc"},
 		{d->now.gc.allocs, "objects"}, {d->now.gc.cpu_gc, "mark"},
 		{d->now.wait.known ? 0 : GSNAP_UNKNOWN, "wait"}, {d->now.mutex_wait, "MUTEX wait"},
-		{d->now.preempts, "preempt"}, {d->now.gc.cycles == 0 ? 0 : d->gc_stop, "stop"}};
+		{d->now.preempts, "preempt"},
+		{d->now.gc.cycles == 0 || stopping ? 0 : stops_in_all(&d->now.gc), "stop"}};
 	const char *sep = "-: ";
 	if (st->steals == GSNAP_UNKNOWN)
 		page_line(p, CELL_DIM, "-: steals: %s",
@@ -332,6 +353,8 @@ void top_reasons(struct page *p, const struct topdata *d)
 		page_more(p, ": %s", why);
 	if (d->now.gc.cycles == 0)
 		page_line(p, CELL_DIM, "-: mark, stop: no cycle has run yet");
+	else if (stopping)
+		page_line(p, CELL_DIM, "-: stop: all are just being stopped");
 	if (d->rates.wait.known && !gsnap_hist_total(&d->rates.wait))
 		page_line(p, CELL_DIM,
 			"-: wait: none of those that are measured, one in %s, was due",

@@ -26,6 +26,8 @@ void top_table_row(struct page *p, const struct topdata *d, const struct top_col
 	const struct livegroup *g);
 /* CPU of the collector, of all the Ps could have used. */
 struct human top_gc_percent(const struct topdata *d);
+/* How long the world stood still when the last cycle began and when it ended: "41us+63us". */
+struct human top_stops(const struct topdata *d);
 /* A row matches when what it shows contains the text, in whatever case. */
 bool top_row_matches(const struct topdata *d, const struct livegroup *g, const char *text);
 /* Why numbers are missing: each reason once, for all it covers. */

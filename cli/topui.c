@@ -161,7 +161,7 @@ static void gc_page(struct ui *u)
 	gc_row(u, "cycles", human_count(st->num_gc), NSERIES);
 	gc_row(u, "cycles a second", human_rate(r->gc, r->ns), SERIES_GC);
 	gc_row(u, "cpu of the cycles", top_gc_percent(u->d), NSERIES);
-	gc_row(u, "stops of a cycle", human_time(u->d->gc_stop), NSERIES);
+	gc_row(u, "stops of the last cycle", top_stops(u->d), NSERIES);
 	gc_row(u, "pauses in all", human_time(st->gc_pause_total_ns), NSERIES);
 	gc_row(u, "allocated in all", human_bytes(st->total_alloc), NSERIES);
 	gc_row(u, "allocation", human_byte_rate(r->alloc, r->ns), SERIES_ALLOC);

@@ -9,6 +9,7 @@
  * believed when none of the counters shrank from one to the next.
  */
 #include <string.h>
+#include <time.h>
 #include "gotarget.h"
 
 #define NUM_CLASSES 68 /* _NumSizeClasses, class 0 for objects beyond the classes */
@@ -163,6 +164,28 @@ static void fill_cpu(const struct gotarget *g, struct gsnap_gc *gc)
 	gc->cpu_total = ns[10];
 }
 
+/*
+ * From when the collector asks all to stop until they may go on, as gctrace's clock has it. The
+ * second time is behind the first one but while they are being stopped, which is over soon.
+ */
+static void fill_stops(const struct gotarget *g, struct gsnap_gc *gc)
+{
+	enum { SWEEPTERM, MARK, MARKTERM, END };
+	const struct timespec soon = {.tv_nsec = 100000};
+	int64_t at[4];
+	for (int i = 0; i < TRIES; i++) {
+		if (!target_read(g->t, g->glob.work + g->lay->w_sweepterm, at, sizeof at) ||
+			!at[END])
+			return;
+		if (at[MARK] >= at[SWEEPTERM] && at[END] >= at[MARKTERM]) {
+			gc->stops[0] = at[MARK] - at[SWEEPTERM];
+			gc->stops[1] = at[END] - at[MARKTERM];
+			return;
+		}
+		nanosleep(&soon, NULL);
+	}
+}
+
 void gosnap_hist(const struct gotarget *g, uint64_t at, struct gsnap_hist *out)
 {
 	uint64_t w[GSNAP_HIST_BUCKETS + 2];
@@ -182,8 +205,10 @@ void gosnap_gc(struct gotarget *g, struct gsnap_gc *gc)
 		fill_heap(g, gc);
 		fill_cycles(g, gc);
 	}
-	if (g->glob.work)
+	if (g->glob.work) {
 		fill_cpu(g, gc);
+		fill_stops(g, gc);
+	}
 	if (g->glob.sched) {
 		gosnap_hist(g, g->glob.sched + g->lay->s_stwtotalgc, &gc->pauses);
 		gosnap_hist(g, g->glob.sched + g->lay->s_stwstopgc, &gc->stopping);

@@ -346,6 +346,8 @@ void gortheap_counters(const struct gortread *r, struct gsnap_gc *gc)
 	gc->cycles = figure(r, "memstats.numgc");
 	gc->forced = figure(r, "memstats.numforcedgc");
 	gc->pause_total_ns = figure(r, "memstats.pause_total_ns");
+	gc->stops[0] = gc->cycles ? figure(r, "work.sweepTermTime") : GSNAP_UNKNOWN;
+	gc->stops[1] = gc->cycles ? figure(r, "work.markTermTime") : GSNAP_UNKNOWN;
 	int64_t last = figure(r, "memstats.last_gc_nanotime");
 	gc->last = last ? last : GSNAP_UNKNOWN;
 	int64_t barrier = figure(r, "writeBarrier.enabled");

@@ -254,6 +254,8 @@ static const struct gort_abi_entry entries[] = {
 	ADDR("memstats.numforcedgc", gccycles.forced),
 	ADDR("memstats.pause_total_ns", gccycles.paused),
 	ADDR("memstats.last_gc_nanotime", gccycles.last),
+	ADDR("work.sweepTermTime", gccycles.stops[0]),
+	ADDR("work.markTermTime", gccycles.stops[1]),
 	ADDR("work.cpuStats.GCAssistTime", gccycles.assist),
 	ADDR("work.cpuStats.GCDedicatedTime", gccycles.dedicated),
 	ADDR("work.cpuStats.GCIdleTime", gccycles.idle),

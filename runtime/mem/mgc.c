@@ -165,6 +165,8 @@ static void finish(struct cycle *c)
 	account(c->cpu);
 	gccycles.forced += c->forced;
 	gccycles.last = c->end;
+	gccycles.stops[0] = c->began - c->begin;
+	gccycles.stops[1] = c->end - c->done;
 	xadd_acqrel(&gccycles.n, 1);
 }
 

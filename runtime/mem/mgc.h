@@ -15,6 +15,7 @@ extern struct gccycles {
 	_Atomic uint32_t n;
 	uint32_t forced;
 	int64_t last, paused; /* nanotime of the end of the last one; ns of all */
+	int64_t stops[2];     /* ns of the two of the last one */
 	/* ns of CPU time until then; total: of all Ps */
 	int64_t assist, dedicated, idle, pause, total;
 	int64_t accounted; /* nanotime up to which total counts */

@@ -507,6 +507,12 @@ static void goroutineReady(void *arg)
 	goready(arg);
 }
 
+static void sleepunlock(void *arg)
+{
+	(void)arg;
+	unlock(&getm()->p->timers.lock);
+}
+
 static void sleepcommit(void *arg)
 {
 	struct timer *t = arg;
@@ -530,8 +536,6 @@ void gort_sleep(gort_duration ns)
 	plock(&pp->timers.lock);
 	bool watch = needswatch(pp, t->when, true);
 	timeradd(pp, t);
-	if (watch)
-		gopark(sleepcommit, t, waitReasonSleep);
-	else
-		goparkunlock(&pp->timers.lock, waitReasonSleep);
+	/* One call, that who sleeps in one place have one stack. */
+	gopark(watch ? sleepcommit : sleepunlock, t, waitReasonSleep);
 }

@@ -225,6 +225,7 @@ static void fill_gc(struct gsnap *s, int reads)
 		.cycles = cycles,
 		.forced = 2,
 		.last = s->when - SEC / 20,
+		.stops = {41 * 1000, 63 * 1000},
 		.pause_total_ns = 12 * 1000 * 1000,
 		.cpu_assist = 2 * SEC + reads * SEC / 5,
 		.cpu_dedicated = 20 * SEC + reads * SEC / 2,

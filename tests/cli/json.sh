@@ -77,7 +77,8 @@ top)
 	expect 0 gort.top/1 0 gort top --once --json --host-proc proc -d 0 4121 :: pid=4121 \
 		goroutines.chan=11 goroutines.total=14 sched.steals_per_s=null \
 		sched.runq_longest=31 sched.runq_longest_p=2 gc.cpu_percent=35 \
-		gc.pause_a_cycle_ns=0 gc.heap_marked_bytes=432013312 \
+		gc.pause_a_cycle_ns=0 gc.last_stops_ns.0=41000 gc.last_stops_ns.1=63000 \
+		gc.heap_marked_bytes=432013312 \
 		gc.cycles_per_s=2 gc.limit_bytes=2147483648 groups.0.count=8 cpu_cores=0
 	expect 0 gort.top/1 3 gort top --batch -n 3 -d 1ms -f ndjson --host-proc none 4121 :: \
 		cpu_cores=null

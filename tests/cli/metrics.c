@@ -146,6 +146,7 @@ static void numbers(void)
 	number("/memory/classes/heap/objects:bytes", m.heap_alloc);
 	number("/memory/classes/heap/unused:bytes", m.heap_inuse - m.heap_alloc);
 	number("pause", m.pause_total_ns);
+	number("last_pause", m.pause_last_ns);
 	puts("}");
 	fflush(stdout);
 }

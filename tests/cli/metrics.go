@@ -68,9 +68,13 @@ func numbers() map[string]any {
 	metrics.Read(samples)
 	var gc debug.GCStats
 	debug.ReadGCStats(&gc)
+	last := int64(0)
+	if len(gc.Pause) > 0 {
+		last = int64(gc.Pause[0])
+	}
 	out := map[string]any{"at": int64(time.Since(start)), "pause": int64(gc.PauseTotal),
-		"goroutines": runtime.NumGoroutine(),
-		"parked":     parked.Load(), "preempted": preempted.Load(), "collect": collect}
+		"last_pause": last, "goroutines": runtime.NumGoroutine(),
+		"parked": parked.Load(), "preempted": preempted.Load(), "collect": collect}
 	for _, s := range samples {
 		switch s.Value.Kind() {
 		case metrics.KindUint64:

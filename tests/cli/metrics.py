@@ -26,6 +26,7 @@ BUILD = os.environ["GORT_BUILD"]
 GORT = os.path.join(BUILD, "bin", "gort")
 MIB = 1 << 20
 WINDOW = 0.4  # seconds between the two reads of top
+STOP_ROOM = 5e7  # ns between when a program wants to stop and begins to, under load
 HZ = os.sysconf("SC_CLK_TCK")
 CATEGORIES = ("run", "runnable", "chan", "select", "io", "sleep", "sema", "syscall", "other")
 
@@ -49,7 +50,7 @@ SCREEN = [re.compile(fill(line)) for line in (
     r"SCHED wait p50 <wait_p50>  p99 <wait_p99>  max <wait_max>   runq <runq>(?: ! long queue)?"
     r"(?: \(P<longest_p>: <longest>(?: !)?\))?   steals <steals>(?:/s)?   preempt <preempt>(?:/s)?",
     r"GC    live <live>(?: ! at its limit)?  goal <goal> \(GOGC <gogc>\)  limit <limit>  "
-    r"cycles <cycles> \(<cycle_rate>(?:/s)?\)  mark <mark>%? cpu  stop <stop>",
+    r"cycles <cycles> \(<cycle_rate>(?:/s)?\)  mark <mark>%? cpu  stop <stop>(?:(?<=-)|\+<stop2>)",
     r"ALLOC <alloc>(?:/s)?  <objects> obj/s   MUTEX wait <mutex>(?:/s)?   now <now>  "
     r"in use <in_use>   pauses <pauses>",
     r"",
@@ -74,7 +75,7 @@ REASONS = {
 
 UNITS = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9, "d": 86400e9,
          "B": 1, "K": 1 << 10, "M": MIB, "G": 1 << 30, "T": 1 << 40}
-TIMES = ("up", "wait_p50", "wait_p99", "wait_max", "stop", "mutex", "pauses", "wait")
+TIMES = ("up", "wait_p50", "wait_p99", "wait_max", "stop", "stop2", "mutex", "pauses", "wait")
 
 
 def interval(name, text):
@@ -122,6 +123,11 @@ class Answers:
         moved = [(b[above] - a[above], b[below] - a[below]) for a, b in self.windows()]
         shares = [scale * x / y for x, y in moved if y > 0]
         return (min(shares) / room, max(shares) * room) if shares else None
+
+    def stop(self):
+        """One of the two of a cycle that ended meanwhile, or of the last one."""
+        low, high = self.between("pause")
+        return 1, max(a["last_pause"] for a in self.own) + high - low + STOP_ROOM
 
     def quantile(self, share):
         """Of the waits in the windows: from the lowest bucket to the end of the highest."""
@@ -208,7 +214,7 @@ def rules_of(a, scene, go):
         "limit": a.between("/gc/gomemlimit:bytes"),
         "cycles": a.between("/gc/cycles/total:gc-cycles"),
         "alloc": a.rate("/gc/heap/allocs:bytes"), "objects": a.rate("/gc/heap/allocs:objects"),
-        "stop": a.ratio("pause", "/gc/cycles/total:gc-cycles", 1), "pauses": a.between("pause"),
+        "stop": a.stop(), "stop2": a.stop(), "pauses": a.between("pause"),
         "longest_p": None, "longest": None,
     }
     return rules | (still_rules if scene == "still" else busy_rules)(a, go)
@@ -278,6 +284,14 @@ class Screen:
                   (not isinstance(rules[c], tuple) or rules[c][0] > 0)]
         if absent:
             yield f"not on the screen: {absent}"
+
+
+def stop_errors(numbers, a):
+    """The two stops of the last cycle are its pause, but for attempts that were given up."""
+    low, high = a.between("pause")
+    ns = interval("stop", numbers["stop"])[1] + interval("stop2", numbers["stop2"])[1]
+    if low == high and ns < a.own[0]["last_pause"] / 10:
+        yield f"stops: gort {numbers['stop']}+{numbers['stop2']}, it was {a.own[0]['last_pause']}"
 
 
 def bar_errors(numbers):
@@ -426,7 +440,8 @@ def errors(target, scene, go):
     bad = [*screen.bad, *screen.unexplained()]
     if bad:
         return bad
-    bad = [*screen.wrong(rules_of(answers, scene, go)), *bar_errors(screen.numbers)]
+    bad = [*screen.wrong(rules_of(answers, scene, go)), *bar_errors(screen.numbers),
+           *stop_errors(screen.numbers, answers)]
     if screen.numbers["pid"] != str(target.pid):
         bad.append(f"pid {screen.numbers['pid']}")
     if go and screen.numbers["version"] != sys.argv[1]:

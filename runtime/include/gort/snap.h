@@ -179,6 +179,7 @@ struct gsnap_gc {
 	int64_t frees, freed_bytes;  /* /gc/heap/frees:objects, :bytes; since start */
 	int64_t cycles, forced;      /* /gc/cycles/total, forced:gc-cycles */
 	int64_t last;                /* CLOCK_MONOTONIC ns of the end of the last cycle */
+	int64_t stops[2]; /* ns that all stood still when the last one began, and ended */
 	int64_t pause_total_ns;
 	/* Since start, brought up to date at the end of each cycle; /cpu/classes/...:cpu-seconds */
 	int64_t cpu_assist, cpu_dedicated, cpu_idle, cpu_pause, cpu_gc; /* ns */
