@@ -194,7 +194,9 @@ static bool waitforunlock(struct muteximpl *m, struct locker *l)
 	int64_t begin = nanotime();
 	if (!again)
 		l->since = begin;
-	int64_t end = semacquirelock(&m->sema, again, waitReasonSyncMutexLock, begin);
+	bool collector = gcold(getm()->curg)->collecting; /* whose lock is none of the program's */
+	int64_t end = semacquirelock(
+		&m->sema, again, collector ? waitReasonSemacquire : waitReasonSyncMutexLock, begin);
 	if (end - l->since > STARVATIONTHRESHOLDNS)
 		l->starving = true;
 	uint32_t old = load_rlx(&m->state);

@@ -134,6 +134,12 @@ static struct sudog *dequeue(struct semroot *root, const uint32_t *addr)
 
 /* ---- for the block and mutex profiles ---- */
 
+/* Waits for the runtime's own lock before a collection, of which no profile tells: Go's neither. */
+static inline bool ofcollector(struct g *gp)
+{
+	return gcold(gp)->collecting;
+}
+
 /* With the lock: notes when sg queues up, and behind whom. */
 static void queuewatched(struct semroot *root, struct sudog *sg, bool lifo)
 {
@@ -226,7 +232,7 @@ void semacquire(uint32_t *addr, bool lifo, waitReason reason)
 	sg->c = NULL;
 	sg->elem = addr;
 	gp->waiting = sg;
-	if (unlikely(semawatched)) {
+	if (unlikely(semawatched) && !ofcollector(gp)) {
 		semacquire1(root, sg, lifo, reason);
 		return;
 	}
@@ -237,16 +243,17 @@ void semacquire(uint32_t *addr, bool lifo, waitReason reason)
 int64_t semacquirelock(uint32_t *addr, bool lifo, waitReason reason, int64_t begin)
 {
 	semacquire(addr, lifo, reason);
-	struct p *pp = getm()->p;
+	const struct m *mp = getm();
 	int64_t end = nanotime();
-	store_rlx(&pp->mutexwait, load_rlx(&pp->mutexwait) + end - begin);
+	if (likely(!ofcollector(mp->curg)))
+		store_rlx(&mp->p->mutexwait, load_rlx(&mp->p->mutexwait) + end - begin);
 	return end;
 }
 
 void semrelease(uint32_t *addr, bool yield)
 {
-	getgchecked("semrelease");
-	if (unlikely(semawatched)) {
+	struct g *gp = getgchecked("semrelease");
+	if (unlikely(semawatched) && !ofcollector(gp)) {
 		semrelease1(addr, yield);
 		return;
 	}
