@@ -509,8 +509,8 @@ static void goroutineReady(void *arg)
 
 static void sleepunlock(void *arg)
 {
-	(void)arg;
-	unlock(&getm()->p->timers.lock);
+	struct p *pp = arg; /* a bubble's, perhaps */
+	unlock(&pp->timers.lock);
 }
 
 static void sleepcommit(void *arg)
@@ -537,5 +537,5 @@ void gort_sleep(gort_duration ns)
 	bool watch = needswatch(pp, t->when, true);
 	timeradd(pp, t);
 	/* One call, that who sleeps in one place have one stack. */
-	gopark(watch ? sleepcommit : sleepunlock, t, waitReasonSleep);
+	gopark(watch ? sleepcommit : sleepunlock, watch ? (void *)t : pp, waitReasonSleep);
 }
