@@ -12,7 +12,9 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
+	"syscall"
 	"time"
+	"unsafe"
 )
 
 var names = []string{
@@ -100,14 +102,17 @@ func contend() {
 	runtime.ReadMemStats(&m)
 }
 
-// fillQueue fills the queue of the only P, whose goroutine is never stopped: asyncpreemptoff=1.
+// fillQueue fills the queue of the only P, whose goroutine is never stopped: asyncpreemptoff=1. In
+// a system call that the runtime knows of it would lose its P to those in the queue.
 func fillQueue() {
 	const n = 40
 	runtime.GOMAXPROCS(1)
 	for i := 0; i < n; i++ {
 		go work()
 	}
-	fmt.Println("ready", os.Getpid(), n)
+	text := []byte(fmt.Sprintln("ready", os.Getpid(), n))
+	syscall.RawSyscall(syscall.SYS_WRITE, 1,
+		uintptr(unsafe.Pointer(&text[0])), uintptr(len(text)))
 	for {
 	}
 }
