@@ -72,7 +72,7 @@ static inline __attribute__((always_inline)) void fill(
 	if (size > FEWBYTES || (len | from | size) % sizeof(word) != 0) {
 		memclr(p + from, size - from);
 		if (len > 0)
-			memfill(p, old, len);
+			memcopy(p, old, len);
 		return;
 	}
 	/* The empty assembly keeps compilers from calling those functions. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * memclr.h - zeroing and filling memory that is about to be used (Go's memclrNoHeapPointers and
- * memmove).
+ * memclr.h - zeroing, and copying to, memory that is about to be used (Go's memclrNoHeapPointers
+ * and memmove).
  */
 #ifndef GORT_MEM_MEMCLR_H
 #define GORT_MEM_MEMCLR_H
@@ -28,7 +28,7 @@ static inline void memclr(void *p, size_t n)
 }
 
 /* The same for a copy. */
-static inline void memfill(void *p, const void *from, size_t n)
+static inline void memcopy(void *p, const void *from, size_t n)
 {
 	char *at = p;
 	const char *next = from;

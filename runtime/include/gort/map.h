@@ -183,9 +183,9 @@ static inline uint64_t gort_hashmul(uint64_t seed)
  * Both factors depend on the number: of one that is multiplied by a constant, the bits used for one
  * purpose make a sequence that is periodic, or nearly so with some constants.
  */
-static inline uint64_t gort_hashword(uint64_t k, uint64_t seed, uint64_t mul)
+static inline uint64_t gort_hash64(uint64_t k, uint64_t seed)
 {
-	return gort_mix(k ^ seed, __builtin_bswap64(k) ^ mul);
+	return gort_mix(k ^ seed, __builtin_bswap64(k) ^ gort_hashmul(seed));
 }
 
 /*
@@ -212,18 +212,13 @@ static inline bool gort_map_writing(const struct gort_map *m)
 
 /*
  * The hash of k in m. Next to a random seed the second factor may be of the first, which takes two
- * instructions less than gort_hashword: the parts of the hash are as evenly spread. With its bytes
+ * instructions less than gort_hash64: the parts of the hash are as evenly spread. With its bytes
  * swapped or its bits rotated it is not; 9 is what one instruction multiplies by.
  */
 static inline uint64_t gort_map_hashword(const struct gort_map *m, uint64_t k)
 {
 	GORT_MAPOP("xorq", k, m->seed);
 	return gort_mix(k, 9 * k + (GORT_HASH1 >> 33));
-}
-
-static inline uint64_t gort_hash64(uint64_t k, uint64_t seed)
-{
-	return gort_hashword(k, seed, gort_hashmul(seed));
 }
 
 static inline uint64_t gort_load64(const void *p)
