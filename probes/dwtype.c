@@ -120,8 +120,10 @@ static int64_t array_length(Dwarf_Die *type)
 	do {
 		if (dwarf_tag(&range) != DW_TAG_subrange_type)
 			continue;
+		int64_t n = number(&range, DW_AT_count, -1);
 		int64_t top = number(&range, DW_AT_upper_bound, -2);
-		int64_t n = number(&range, DW_AT_count, top + 1);
+		if (n < 0 && top < UINT32_MAX)
+			n = top + 1;
 		return n >= 0 && n <= UINT32_MAX ? n : -1;
 	} while (dwscopes_next(&range));
 	return -1;
@@ -219,8 +221,11 @@ static uint64_t unsigned_of(const uint8_t *bytes, size_t n)
 
 static int64_t signed_of(const uint8_t *bytes, size_t n)
 {
-	unsigned shift = n < 8 ? 64 - 8 * (unsigned)n : 0;
-	return (int64_t)(unsigned_of(bytes, n) << shift) >> shift;
+	uint64_t v = unsigned_of(bytes, n);
+	if (n == 0 || n >= sizeof v) /* foreign debug information has types of no bytes, too */
+		return (int64_t)v;
+	unsigned shift = 64 - 8 * (unsigned)n;
+	return (int64_t)(v << shift) >> shift;
 }
 
 static void print_float(struct printer *p, const uint8_t *bytes, size_t n)
@@ -286,7 +291,7 @@ static void print_enum(struct printer *p, Dwarf_Die *type, const uint8_t *bytes,
 	if (!dwarf_child(type, &it))
 		do {
 			if (dwarf_tag(&it) == DW_TAG_enumerator && dwarf_diename(&it) &&
-				number(&it, DW_AT_const_value, v + 1) == v) {
+				number(&it, DW_AT_const_value, ~v) == v) {
 				add(p->out, "%s", dwarf_diename(&it));
 				return;
 			}
@@ -305,16 +310,18 @@ static int64_t first_bit(Dwarf_Die *member, int64_t bits)
 	int64_t size = number(member, DW_AT_byte_size, 0);
 	if (!size && dwtype_of(member, &type))
 		size = (int64_t)dwtype_size(&type);
-	if (size < 1 || size > 8)
+	int64_t at = number(member, DW_AT_data_member_location, 0);
+	if (size < 1 || size > 8 || at < 0 || at > INT32_MAX || high > 64)
 		return -1;
-	return 8 * (number(member, DW_AT_data_member_location, 0) + size) - high - bits;
+	return 8 * (at + size) - high - bits;
 }
 
 /* A member that shares its bytes with others: a number of so many bits. */
 static void print_bits(struct printer *p, Dwarf_Die *member, const uint8_t *bytes, size_t n)
 {
-	int64_t bits = number(member, DW_AT_bit_size, 0), at = first_bit(member, bits);
-	if (bits < 1 || bits > 57 || at < 0 || at > INT32_MAX || (uint64_t)(at + bits) > 8 * n) {
+	int64_t bits = number(member, DW_AT_bit_size, 0);
+	int64_t at = bits > 0 && bits <= 57 ? first_bit(member, bits) : -1;
+	if (at < 0 || at > INT32_MAX || (uint64_t)(at + bits) > 8 * n) {
 		add(p->out, "?");
 		return;
 	}
