@@ -26,6 +26,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/highfd.h"
 #include "mem/malloc.h"
 #include "mem/mgc.h"
 #include "mem/mgcwork.h"
@@ -54,8 +55,7 @@ struct region {
 #define NREGION   128
 #define PIECE     ((uint64_t)8 << 20) /* bytes of one job */
 #define FEW       ((uint64_t)1 << 18) /* bytes that a round finds: the final pause may have them */
-#define HIGHFD    512
-#define MAXROUNDS 8 /* a program may write faster than we read */
+#define MAXROUNDS 8                   /* a program may write faster than we read */
 
 static struct {
 	int uffd, pagemap;
@@ -110,22 +110,13 @@ static void forget(void)
 	dirty.uffd = dirty.pagemap = -1;
 }
 
-/* Away from the numbers that a program, or its shell, counts on. */
-static int high(int fd)
-{
-	int moved = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, HIGHFD);
-	if (moved >= 0)
-		ask(SYS_close, fd, 0, NULL);
-	return moved >= 0 ? moved : fd;
-}
-
 bool dirtyinit(void)
 {
 	struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_WP_ASYNC};
 	uintptr_t nothing = 0;
 	dirty.pid = getpid();
-	dirty.uffd = high((int)ask(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY, 0, NULL));
-	dirty.pagemap = high(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+	dirty.uffd = (int)highfd(ask(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY, 0, NULL));
+	dirty.pagemap = (int)highfd(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
 	if (dirty.uffd >= 0 && dirty.pagemap >= 0 &&
 		ask(SYS_ioctl, dirty.uffd, (long)UFFDIO_API, &api) == 0 &&
 		written(&nothing, 0, NULL, 0) == 0)

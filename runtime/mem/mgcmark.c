@@ -117,25 +117,29 @@ static NOSAN void scanrange(struct gcwork *w, uintptr_t lo, uintptr_t hi)
 }
 
 /*
- * False: none of the four words there is in the heap. Roots are mostly something else, and their
- * upper halves tell so. SSE2 compares numbers with a sign only, hence SIGN on both sides.
+ * Where one of the four words there may point into the heap. Roots are mostly something else, and
+ * their upper halves tell so. SSE2 compares numbers with a sign only, hence SIGN on both sides.
  */
-static NOSAN inline bool maybe(uintptr_t at)
+static NOSAN inline signedquad maybe(uintptr_t at, quad first, signedquad n)
 {
 	const volatile quad *q = (const volatile quad *)at;
 	quad upper = __builtin_shufflevector(q[0], q[1], 1, 3, 5, 7);
-	signedquad in = (signedquad)(upper - work.first) < (signedquad)work.n;
-	return __builtin_ia32_movmskps((floats)in) != 0;
+	return (signedquad)(upper - first) < n;
 }
 
+/* A line at a time, which takes one branch: half the time of 32 bytes, and less than of 128. */
 NOSAN void scanblock(uintptr_t lo, uintptr_t hi)
 {
 	struct gcwork *w = gcwork();
+	quad first = work.first;
+	signedquad n = (signedquad)work.n;
 	uintptr_t at = (lo + 15) & ~(uintptr_t)15;
 	scanrange(w, lo, at < hi ? at : hi);
-	for (; at + 32 <= hi; at += 32)
-		if (unlikely(maybe(at)))
-			scanrange(w, at, at + 32);
+	for (; at + 64 <= hi; at += 64) {
+		signedquad some = maybe(at, first, n) | maybe(at + 32, first, n);
+		if (unlikely(__builtin_ia32_movmskps((floats)some)))
+			scanrange(w, at, at + 64);
+	}
 	if (at < hi)
 		scanrange(w, at, hi);
 	w->scanned += hi - lo;

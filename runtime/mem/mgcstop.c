@@ -32,6 +32,7 @@
 #include <sys/syscall.h>
 
 #include "base/clock.h"
+#include "base/highfd.h"
 #include "base/noptr.h"
 #include "base/task.h"
 #include "mem/malloc.h"
@@ -227,11 +228,43 @@ static void findthreads(void)
 	rawsyscall(SYS_close, fd, 0, 0, 0);
 }
 
-/* How many threads there are; 0: the kernel does not tell. Their folder has a link for each. */
+/*
+ * The folder with a link for each thread of the process. It stays open: to look it up takes four
+ * times as long as to ask. The program may close it, and give its number to something else.
+ */
+static struct {
+	long fd;
+	int32_t pid;
+	dev_t dev;
+	ino_t ino;
+} tasks = {.fd = -1};
+
+static bool asktasks(struct stat *st)
+{
+	return tasks.fd >= 0 && rawsyscall(SYS_fstat, tasks.fd, (long)st, 0, 0) == 0 &&
+	       st->st_ino == tasks.ino && st->st_dev == tasks.dev;
+}
+
+static void opentasks(void)
+{
+	struct stat st = {0};
+	int32_t pid = (int32_t)rawsyscall(SYS_getpid, 0, 0, 0, 0);
+	if (tasks.pid == pid && asktasks(&st))
+		return;
+	tasks.pid = pid;
+	tasks.fd = highfd(rawsyscall(SYS_openat, AT_FDCWD, (long)"/proc/self/task",
+		O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
+	if (tasks.fd >= 0)
+		rawsyscall(SYS_fstat, tasks.fd, (long)&st, 0, 0);
+	tasks.dev = st.st_dev;
+	tasks.ino = st.st_ino;
+}
+
+/* How many threads there are; 0: the kernel does not tell. */
 static uint64_t countthreads(void)
 {
 	struct stat st;
-	if (rawsyscall(SYS_stat, (long)"/proc/self/task", (long)&st, 0, 0) != 0)
+	if (!asktasks(&st) && rawsyscall(SYS_stat, (long)"/proc/self/task", (long)&st, 0, 0) != 0)
 		return 0;
 	return st.st_nlink > 2 ? st.st_nlink - 2 : 0;
 }
@@ -377,10 +410,10 @@ void gcstopbegin(void)
 	store_sc(&stop.on, true);
 }
 
-/* After marking, the first look at the threads takes ten times as long as the second. */
+/* After marking, the first look at the threads takes longer: it is taken outside of the pause. */
 bool gcstop(int64_t *begin)
 {
-	countthreads();
+	opentasks();
 	*begin = stopTheWorldGC();
 	if (stopthreads())
 		return true;

@@ -8,9 +8,11 @@
 #include "mem/mgc.h"
 #include "mem/mheap.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "child.h"
 #include "patience.h"
@@ -467,6 +469,50 @@ static int threads(int argc, char **argv)
 	return 0;
 }
 
+/* The number by which the collector asks how many threads there are; -1: there is none. */
+static int taskfolder(void)
+{
+	char path[32], to[64];
+	for (int fd = 0; fd < 1024; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		ssize_t n = readlink(path, to, sizeof(to) - 1);
+		to[n > 0 ? n : 0] = '\0';
+		if (strstr(to, "/task"))
+			return fd;
+	}
+	return -1;
+}
+
+/* That number is given to folders with as many links as there may be threads of libgort. */
+static int renumbered(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	char folder[] = "/tmp/gort-gc-XXXXXX", inner[32];
+	pthread_t t;
+	REQUIRE(mkdtemp(folder) && pthread_create(&t, NULL, foreign, NULL) == 0);
+	while (atomic_load(&turn) != 1)
+		gort_sleep(ms);
+	for (int i = 0; i < 10; i++) {
+		gort_gc();
+		int fd = open(folder, O_PATH | O_DIRECTORY), number = taskfolder();
+		REQUIRE(number > 2 && dup2(fd, number) == number && close(fd) == 0);
+		churn();
+		snprintf(inner, sizeof(inner), "%s/%d", folder, i);
+		REQUIRE(mkdir(inner, 0700) == 0);
+	}
+	for (int i = 0; i < 10; i++) {
+		snprintf(inner, sizeof(inner), "%s/%d", folder, i);
+		rmdir(inner);
+	}
+	rmdir(folder);
+	atomic_store(&turn, 2);
+	while (atomic_load(&turn) != 3)
+		gort_sleep(ms);
+	atomic_store(&turn, 4);
+	pthread_join(t, NULL);
+	return 0;
+}
+
 /* A goroutine whose thread blocks all signals cannot be stopped: it keeps what it has. */
 static void unstoppable(waitgroup *wg)
 {
@@ -573,6 +619,7 @@ START_TEST(test_roots)
 	expect_code(goroutines, 0);
 	expect_code(travelling, 0);
 	expect_code(threads, 0);
+	expect_code(renumbered, 0);
 	expect_code(blind, 0);
 }
 END_TEST
