@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""serve.py CASE - `gort serve` on a Go program (serve.go) that also serves its own /debug/pprof.
+"""serve.py CASE [GOVERSION] - `gort serve` on a Go program (serve.go) that also serves its own
+/debug/pprof.
 
 like-go     status, headers and errors are those of Go's net/http/pprof; so are the stacks
 cpu         a CPU profile of a program that burns CPU has its function and callers
@@ -88,11 +89,12 @@ def target(where):
     if not shutil.which("go"):
         skip("no Go toolchain in PATH")
     program = os.path.join(where, "goserve")
+    toolchain = {"GOTOOLCHAIN": "go" + sys.argv[2]} if len(sys.argv) > 2 else {}
     shutil.copy(os.path.join(HERE, "serve.go"), where)
     with open(os.path.join(where, "go.mod"), "w", encoding="ascii") as f:
         f.write("module goserve\ngo 1.22\n") # before, the paths were not registered for GET only
     done = subprocess.run(["go", "build", "-o", program, "."], cwd=where, capture_output=True,
-                          env=dict(os.environ, GOFLAGS="-mod=mod"), text=True)
+                          env=dict(os.environ, GOFLAGS="-mod=mod", **toolchain), text=True)
     check(not done.returncode, done.stderr)
     return Process(program)
 

@@ -11,7 +11,8 @@
  *
  * Memory is zero, aligned to 16 bytes when its size is a multiple of 16 and to 8 otherwise (less
  * for objects without pointers that are smaller), and never freed by hand. Out of memory is fatal,
- * as in Go. Nothing here blocks. Any thread may call these functions.
+ * as in Go. Nothing here blocks. Any thread may call these functions. Goroutines collect: what is
+ * allocated before gort_run, by a main of the program's own, is collected after that begins.
  */
 #ifndef GORT_MEM_H
 #define GORT_MEM_H
