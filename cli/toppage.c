@@ -32,8 +32,9 @@ static void spark(struct page *p, const struct topdata *d, enum series series)
 
 static void how(const struct gsnap_pause *pause, char *buf, size_t size)
 {
-	snprintf(buf, size, "non-stop");
-	if (pause->max_ns)
+	if (!pause->threads)
+		snprintf(buf, size, pause->max_ns ? "paused none" : "non-stop");
+	else
 		snprintf(buf, size, "paused %s, longest %s", human_count(pause->threads).s,
 			human_time(pause->longest_ns).s);
 }
