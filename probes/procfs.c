@@ -50,8 +50,8 @@ static int64_t uptime_from(uint64_t start_ticks)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	int64_t started = (int64_t)(start_ticks * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK)));
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec - started;
+	uint64_t started = start_ticks * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
+	return (int64_t)((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - started);
 }
 
 static uint64_t status_number(const char *status, const char *key, int column)
@@ -110,7 +110,7 @@ int procfs_read(const struct target *t, struct procinfo *out)
 	out->uptime_ns = uptime_from(start);
 	if (procfs_file(t, "status", text, sizeof text) > 0) {
 		out->uid = (uid_t)status_number(text, "\nUid:", 1);
-		out->rss = (int64_t)status_number(text, "\nVmRSS:", 0) * 1024;
+		out->rss = (int64_t)(status_number(text, "\nVmRSS:", 0) * 1024);
 	}
 	char path[192];
 	ssize_t n =
