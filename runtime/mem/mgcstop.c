@@ -26,10 +26,12 @@
  * From the first thread that stands until gcletgo no lock of libc is taken and nothing is
  * allocated: who stands may hold the lock.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/highfd.h"
@@ -209,25 +211,6 @@ static int32_t number(const char *text)
 	return *text ? 0 : n;
 }
 
-/* Adds the threads that are no Ms and are not known yet. */
-static void findthreads(void)
-{
-	static char buf[32768] NOPTRBSS __attribute__((aligned(8)));
-	long fd = rawsyscall(SYS_openat, AT_FDCWD, (long)"/proc/self/task",
-		O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	for (long n; (n = rawsyscall(SYS_getdents64, fd, (long)buf, sizeof(buf), 0)) > 0;) {
-		for (long at = 0; at < n;) {
-			const struct dirent64 *d = (const struct dirent64 *)(buf + at);
-			if (number(d->name))
-				addforeign(number(d->name));
-			at += d->len;
-		}
-	}
-	rawsyscall(SYS_close, fd, 0, 0, 0);
-}
-
 /*
  * The folder with a link for each thread of the process. It stays open: to look it up takes four
  * times as long as to ask. The program may close it, and give its number to something else.
@@ -253,11 +236,38 @@ static void opentasks(void)
 		return;
 	tasks.pid = pid;
 	tasks.fd = highfd(rawsyscall(SYS_openat, AT_FDCWD, (long)"/proc/self/task",
-		O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
+		O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
 	if (tasks.fd >= 0)
 		rawsyscall(SYS_fstat, tasks.fd, (long)&st, 0, 0);
 	tasks.dev = st.st_dev;
 	tasks.ino = st.st_ino;
+}
+
+static void addlisted(const char *buf, long n)
+{
+	for (long at = 0; at < n;) {
+		const struct dirent64 *d = (const struct dirent64 *)(buf + at);
+		if (number(d->name))
+			addforeign(number(d->name));
+		at += d->len;
+	}
+}
+
+/*
+ * Adds the threads that are no Ms and are not known yet. False: there may be more, as the process
+ * has no descriptor left for their list, or we no room.
+ */
+static bool findthreads(void)
+{
+	static char buf[32768] NOPTRBSS __attribute__((aligned(8)));
+	long n = -1;
+	opentasks();
+	if (tasks.fd < 0) /* without /proc nobody can be told of them, ever */
+		return tasks.fd != -EMFILE && tasks.fd != -ENFILE;
+	if (rawsyscall(SYS_lseek, tasks.fd, 0, SEEK_SET, 0) == 0)
+		while ((n = rawsyscall(SYS_getdents64, tasks.fd, (long)buf, sizeof(buf), 0)) > 0)
+			addlisted(buf, n);
+	return n == 0 && load_rlx(&stop.nforeign) < MAXFOREIGN;
 }
 
 /* How many threads there are; 0: the kernel does not tell. */
@@ -388,7 +398,8 @@ static bool stopthreads(void)
 	int64_t start = nanotime();
 	for (uint32_t known = UINT32_MAX;;) {
 		int64_t waited = nanotime() - start;
-		findthreads();
+		if (!findthreads())
+			return false;
 		uint32_t n = load_rlx(&stop.nforeign);
 		bool all = askms(waited > PATIENT_NS);
 		all &= askforeign(waited > PATIENT_NS);

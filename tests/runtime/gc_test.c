@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "child.h"
@@ -513,6 +514,33 @@ static int renumbered(int argc, char **argv)
 	return 0;
 }
 
+/* Without a descriptor nobody can be told of that thread: nothing is freed until there is one. */
+static int nodescriptor(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	struct rlimit old, none = {0};
+	struct gort_memstats before, after;
+	pthread_t t;
+	REQUIRE(pthread_create(&t, NULL, foreign, NULL) == 0);
+	while (atomic_load(&turn) != 1)
+		gort_sleep(ms);
+	REQUIRE(getrlimit(RLIMIT_NOFILE, &old) == 0);
+	none.rlim_max = old.rlim_max;
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	churn();
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &old) == 0);
+	gort_read_memstats(&before);
+	churn();
+	gort_read_memstats(&after);
+	REQUIRE(after.num_gc > before.num_gc);
+	atomic_store(&turn, 2);
+	while (atomic_load(&turn) != 3)
+		gort_sleep(ms);
+	atomic_store(&turn, 4);
+	pthread_join(t, NULL);
+	return 0;
+}
+
 /* A goroutine whose thread blocks all signals cannot be stopped: it keeps what it has. */
 static void unstoppable(waitgroup *wg)
 {
@@ -620,6 +648,7 @@ START_TEST(test_roots)
 	expect_code(travelling, 0);
 	expect_code(threads, 0);
 	expect_code(renumbered, 0);
+	expect_code(nodescriptor, 0);
 	expect_code(blind, 0);
 }
 END_TEST
