@@ -452,14 +452,19 @@ static void *foreign(void *arg)
 	return NULL;
 }
 
-static int threads(int argc, char **argv)
+/* It has its objects, and sleeps. */
+static pthread_t startforeign(void)
 {
-	(void)argc, (void)argv;
 	pthread_t t;
 	REQUIRE(pthread_create(&t, NULL, foreign, NULL) == 0);
 	while (atomic_load(&turn) != 1)
 		gort_sleep(ms);
-	churn();
+	return t;
+}
+
+/* It computes beside collections, looks whether it has them still, and ends. */
+static void endforeign(pthread_t t)
+{
 	atomic_store(&turn, 2);
 	while (atomic_load(&turn) != 3)
 		gort_sleep(ms);
@@ -467,6 +472,14 @@ static int threads(int argc, char **argv)
 	churn();
 	atomic_store(&turn, 4);
 	pthread_join(t, NULL);
+}
+
+static int threads(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	pthread_t t = startforeign();
+	churn();
+	endforeign(t);
 	return 0;
 }
 
@@ -489,10 +502,8 @@ static int renumbered(int argc, char **argv)
 {
 	(void)argc, (void)argv;
 	char folder[] = "/tmp/gort-gc-XXXXXX", inner[32];
-	pthread_t t;
-	REQUIRE(mkdtemp(folder) && pthread_create(&t, NULL, foreign, NULL) == 0);
-	while (atomic_load(&turn) != 1)
-		gort_sleep(ms);
+	pthread_t t = startforeign();
+	REQUIRE(mkdtemp(folder));
 	for (int i = 0; i < 10; i++) {
 		gort_gc();
 		int fd = open(folder, O_PATH | O_DIRECTORY), number = taskfolder();
@@ -506,11 +517,7 @@ static int renumbered(int argc, char **argv)
 		rmdir(inner);
 	}
 	rmdir(folder);
-	atomic_store(&turn, 2);
-	while (atomic_load(&turn) != 3)
-		gort_sleep(ms);
-	atomic_store(&turn, 4);
-	pthread_join(t, NULL);
+	endforeign(t);
 	return 0;
 }
 
@@ -520,10 +527,7 @@ static int nodescriptor(int argc, char **argv)
 	(void)argc, (void)argv;
 	struct rlimit old, none = {0};
 	struct gort_memstats before, after;
-	pthread_t t;
-	REQUIRE(pthread_create(&t, NULL, foreign, NULL) == 0);
-	while (atomic_load(&turn) != 1)
-		gort_sleep(ms);
+	pthread_t t = startforeign();
 	REQUIRE(getrlimit(RLIMIT_NOFILE, &old) == 0);
 	none.rlim_max = old.rlim_max;
 	REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
@@ -533,11 +537,7 @@ static int nodescriptor(int argc, char **argv)
 	churn();
 	gort_read_memstats(&after);
 	REQUIRE(after.num_gc > before.num_gc);
-	atomic_store(&turn, 2);
-	while (atomic_load(&turn) != 3)
-		gort_sleep(ms);
-	atomic_store(&turn, 4);
-	pthread_join(t, NULL);
+	endforeign(t);
 	return 0;
 }
 
