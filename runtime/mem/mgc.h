@@ -125,7 +125,8 @@ struct gctimes workerstimes(void);
 /*
  * Returns when no thread of the program runs but this one, and goroutines are stopped: those that
  * compute, by the signal handler; the others where they wait. False when a thread cannot be
- * stopped: everything runs again then. *begin: when the first of them may have been stopped.
+ * stopped, or the threads cannot be listed: everything runs again then. *begin: when the first of
+ * them may have been stopped.
  */
 bool gcstop(int64_t *begin);
 /* Returns when all could go on. */
