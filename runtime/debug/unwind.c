@@ -29,9 +29,11 @@
 #define CACHE_SLOTS  2048u
 #define MAX_SWITCHES 4u
 #define NOT_SAVED    INT16_MIN
+#define OUTERMOST    (-1) /* in place of the register: nobody called it */
 
 /*
- * The rows that nearly all code has: CFA = rsp or rbp + n, callee-saved registers at CFA + 8 * k.
+ * The rows that nearly all code has: CFA = rsp or rbp + n, callee-saved registers at CFA + 8 * k;
+ * or none, where a stack begins.
  */
 struct simple_row {
 	int32_t cfa_off;
@@ -129,6 +131,9 @@ static bool slot_offset(const struct eh_rule *rule, int16_t *out)
 
 static bool simplify(const struct eh_row *row, struct simple_row *out)
 {
+	*out = (struct simple_row){.cfa_reg = OUTERMOST};
+	if (row->reg[row->ra].kind == EH_UNDEFINED)
+		return true;
 	if (row->cfa.kind != EH_REGISTER || row->signal || row->ra != DW_RIP ||
 		(row->cfa_reg != DW_RSP && row->cfa_reg != DW_RBP))
 		return false;
@@ -144,6 +149,8 @@ static bool simplify(const struct eh_row *row, struct simple_row *out)
 
 static int step_simple(struct unwinder *u, struct simple_row *row)
 {
+	if (row->cfa_reg == OUTERMOST)
+		return -ENODATA;
 	uint64_t cfa = u->regs.r[row->cfa_reg] + (uint64_t)(int64_t)row->cfa_off, pc;
 	if (!read_word(&u->mem, cfa - 8, &pc))
 		return -EFAULT;

@@ -14,7 +14,7 @@
 
 #include "base/atomic.h"
 #include "base/throw.h"
-#include "mem/malloc.h"
+#include "mem/mallocfast.h"
 #include "mem/memclr.h"
 #include "mem/sizeclasses.h"
 #include "sched/race.h"

@@ -11,7 +11,7 @@
  * is one step for the P. A slot is not cleared when it is freed but when it is taken, right before
  * the program writes to it; spans whose memory is fresh from the system are not cleared at all.
  */
-#include "mem/malloc.h"
+#include "mem/mallocfast.h"
 
 #include <string.h>
 
@@ -41,21 +41,6 @@ __attribute__((constructor(101))) static void mallocinit(void)
 }
 
 /* ---- small objects ---- */
-
-/* Go's nextFreeFast: the next free slot if the cached word knows it; else 0. */
-static inline uintptr_t nextFreeFast(struct mspan *s)
-{
-	if (unlikely(s->allocCache == 0))
-		return 0;
-	uint32_t bit = (uint32_t)__builtin_ctzll(s->allocCache), index = s->freeindex + bit;
-	uint32_t next = index + 1;
-	if (unlikely(index >= s->nelems || (next % 64 == 0 && next != s->nelems)))
-		return 0;
-	s->allocCache = s->allocCache >> bit >> 1;
-	s->freeindex = next;
-	s->allocCount++;
-	return s->startAddr + index * s->elemsize;
-}
 
 static inline void clearlarge(void *p, size_t size)
 {
@@ -112,21 +97,12 @@ static __attribute__((noinline)) void *nextFree(struct mcache *c, unsigned spanc
 	return p;
 }
 
-/*
- * The next slot of the span that c has for the class, if one is known and is not to be sampled for
- * the heap profile; else NULL.
- */
-static inline __attribute__((always_inline)) void *fastalloc(
-	struct mcache *c, unsigned spanclass, bool zero)
+/* A zeroed slot, if takeslot has one; else NULL. */
+static inline __attribute__((always_inline)) void *fastalloc(struct mcache *c, unsigned spanclass)
 {
-	struct mspan *s = c->alloc[spanclass];
-	if (unlikely(!s || s->elemsize >= c->nextsample))
-		return NULL;
-	uintptr_t p = nextFreeFast(s);
-	if (unlikely(!p))
-		return NULL;
-	c->nextsample -= s->elemsize;
-	if (zero && s->needzero)
+	struct mspan *s;
+	uintptr_t p = takeslot(c, spanclass, &s);
+	if (likely(p) && s->needzero)
 		clear((char *)p, s->elemsize);
 	return (void *)p;
 }
@@ -135,7 +111,7 @@ static inline __attribute__((always_inline)) void *smallalloc(
 	struct mcache *c, size_t size, enum spankind kind)
 {
 	unsigned spanclass = SPANCLASS(sizeclassof(size), kind);
-	void *p = fastalloc(c, spanclass, true);
+	void *p = fastalloc(c, spanclass);
 	return likely(p) ? p : nextFree(c, spanclass, true);
 }
 
@@ -297,13 +273,6 @@ static void *mallocgc_typed(size_t n, size_t size, const gort_type *t)
 	return p;
 }
 
-/* The mcache of a goroutine that may allocate at once; NULL: the long way. */
-static inline struct mcache *readycache(void)
-{
-	struct m *mp = getm();
-	return likely(mp && load_rlx(&mp->gate) == GATE_OPEN && mp->p) ? &mp->p->mcache : NULL;
-}
-
 /* GORT_DEBUG=gcstress=N: collects at each Nth allocation. */
 static __attribute__((noinline)) void gcstress(void)
 {
@@ -343,7 +312,7 @@ static __attribute__((noinline)) void *mallocslow(size_t n, size_t size, const g
 void *gort_malloc(size_t size)
 {
 	struct mcache *c = likely(size <= MAXSMALLSIZE && !debug.gcstress) ? readycache() : NULL;
-	void *p = likely(c) ? fastalloc(c, SPANCLASS(sizeclassof(size), SPANSCAN), true) : NULL;
+	void *p = likely(c) ? fastalloc(c, SPANCLASS(sizeclassof(size), SPANSCAN)) : NULL;
 	return likely(p) ? p : mallocslow(1, size, NULL);
 }
 
@@ -360,16 +329,14 @@ void *gort_malloc_array(size_t n, size_t size, const gort_type *t)
 	return mallocslow(n, size, t);
 }
 
-void *mallocdirty(size_t size, unsigned sizeclass)
+void *mallocdirtyslow(size_t size, unsigned sizeclass)
 {
 	struct mcache *c = likely(sizeclass && !debug.gcstress) ? readycache() : NULL;
-	unsigned spanclass = SPANCLASS(sizeclass, SPANNOSCAN);
 	if (unlikely(!c))
 		return mallocslow(1, size, &gort_noscan);
-	if (unlikely(size < TINYSIZE))
+	if (size < TINYSIZE)
 		return tinyalloc(c, size);
-	void *p = fastalloc(c, spanclass, false);
-	return likely(p) ? p : nextFree(c, spanclass, false);
+	return nextFree(c, SPANCLASS(sizeclass, SPANNOSCAN), false);
 }
 
 void *gort_object(const void *p, size_t *size)

@@ -16,12 +16,8 @@
 void *mallocgc(size_t size);
 /* The same for an object without pointers; smaller ones than 16 bytes are aligned as they need. */
 void *mallocgc_noscan(size_t size);
-/*
- * The same for a goroutine that gort_malloc_array may be called by, but what it holds may be
- * anything: the caller writes all of it before the program sees it. sizeclass: of the size, which
- * is not 0; 0 when it is larger than MAXSMALLSIZE.
- */
-void *mallocdirty(size_t size, unsigned sizeclass);
+/* What mallocdirty (mallocfast.h) does when it has no slot at hand. */
+void *mallocdirtyslow(size_t size, unsigned sizeclass);
 
 /*
  * How many objects, of how many bytes, Ps have ever allocated. Exact for those of goroutines that

@@ -59,12 +59,12 @@ struct mspan *mcacherefill(struct mcache *c, unsigned spanclass)
 
 void mcacherelease(struct mcache *c)
 {
-	for (unsigned i = 0; i < NSPANCLASS; i++) {
+	for (unsigned i = usedclass(0); i < NSPANCLASS; i = usedclass(i + 1)) {
 		if (c->alloc[i]) {
 			count(c, c->alloc[i]);
 			uncacheSpan(c->alloc[i]);
+			c->alloc[i] = NULL;
 		}
 	}
-	zerounseen(c->alloc, sizeof(c->alloc));
 	c->tiny = 0;
 }

@@ -20,14 +20,26 @@ static void listput(struct mspanlist *l, struct mspan *s)
 	l->n++;
 }
 
+/*
+ * Who comes next takes s and sweeps it, and then looks at the one behind: all this is 10 ns away
+ * where a collection has been, and s itself was fetched when the one before was taken.
+ */
+static inline void fetch(const struct mspan *s)
+{
+	if (!s)
+		return;
+	__builtin_prefetch((const void *)s->bits, 1);
+	__builtin_prefetch(s->next, 1);
+	__builtin_prefetch((const char *)s->next + LINE, 1);
+}
+
 static struct mspan *listget(struct mspanlist *l)
 {
 	struct mspan *s = l->first;
 	if (!s)
 		return NULL;
 	l->first = s->next;
-	__builtin_prefetch(s->next, 1); /* who comes next may sweep it */
-	__builtin_prefetch((const void *)s->bits, 1);
+	fetch(s->next);
 	l->n--;
 	s->next = NULL;
 	return s;

@@ -64,7 +64,7 @@ bool (*gcteststep)(enum gcteststep at);
 
 static struct {
 	int64_t start, lastpause;
-	int64_t stopcpu, stopcost; /* limitclock when the pause began; what the last one cost */
+	int64_t stopcpu, stopcost; /* limitclock when the pause began, or -1; of the last one */
 	bool concurrent;    /* the mode, and the system, let goroutines run while others mark */
 	bool kernel;        /* the mode is kernel, and the system can */
 	struct cycle cycle; /* the one under way */
@@ -170,6 +170,27 @@ static void finish(struct cycle *c)
 	xadd_acqrel(&gccycles.n, 1);
 }
 
+static bool canmark(void)
+{
+	bool told = options.gcmode == GCMODE_BARRIER || !rootsunstamped();
+	return gc.concurrent && (gc.kernel || told);
+}
+
+/* Goroutines run while others mark: a stop is but a part of the cycle, and short. */
+static bool divided(void)
+{
+	return gcmarking() || canmark();
+}
+
+/*
+ * What stops cost is asked for where that is not all of a cycle's cost, and where a limit asks for
+ * cycles. Else the clock is not read: twice half a microsecond, where a small cycle takes ten.
+ */
+static bool costmatters(void)
+{
+	return divided() || load_rlx(&gcpace.limit) != INT64_MAX;
+}
+
 /* Stops everybody, with the list of modules as it is then. begin: of the pause. */
 static bool stopall(int64_t *begin)
 {
@@ -177,7 +198,9 @@ static bool stopall(int64_t *begin)
 		getm()->noretake++; /* it waits for files and the loader's lock */
 		rootsgather();
 		getm()->noretake--;
-		gc.stopcpu = limitclock();
+		if (divided())
+			gcstoplook();
+		gc.stopcpu = costmatters() ? limitclock() : -1;
 		if (!gcstop(begin))
 			return false;
 		timehistrecord(&sched.stwStoppingTimeGC, nanotime() - *begin);
@@ -211,7 +234,8 @@ static void restart(int64_t begin)
 	gc.pauses[gc.cycle.number % NPAUSE] += (uint64_t)gc.lastpause;
 	gc.pauseends[gc.cycle.number % NPAUSE] = walltime();
 	timehistrecord(&sched.stwTotalTimeGC, gc.lastpause);
-	gc.stopcost = limitstopped(gc.stopcpu);
+	if (gc.stopcpu >= 0)
+		gc.stopcost = limitstopped(gc.stopcpu);
 }
 
 static inline __attribute__((always_inline)) uintptr_t stackpointer(void)
@@ -226,12 +250,6 @@ static inline __attribute__((always_inline)) uintptr_t stackpointer(void)
 bool gcmarking(void)
 {
 	return wbenabled();
-}
-
-static bool canmark(void)
-{
-	bool told = options.gcmode == GCMODE_BARRIER || !rootsunstamped();
-	return gc.concurrent && (gc.kernel || told);
 }
 
 static void beginmark(struct cycle *c, uintptr_t sp)

@@ -129,6 +129,8 @@ struct gctimes workerstimes(void);
  * them may have been stopped.
  */
 bool gcstop(int64_t *begin);
+/* The first look at the threads is the slow one: taken before a pause that has to be short. */
+void gcstoplook(void);
 /* Returns when all could go on. */
 int64_t gcrestart(void);
 /* By stopTheWorldGC, before it asks anybody: the handler may make threads stand. */

@@ -15,7 +15,7 @@
  *
  * Loaded modules are found through dl_iterate_phdr, whose lock some thread may hold in a stop. So
  * they are gathered before it, and the loader's own list tells in the stop whether they are still
- * the same ones.
+ * the same ones. They are gathered anew when the loader has counted a load or an unload.
  *
  * The memory read here belongs to others: it has what sanitizers take for errors.
  */
@@ -28,6 +28,7 @@
 #include "mem/mforeign.h"
 #include "mem/mgc.h"
 #include "mem/mgcdirty.h"
+#include "mem/mheap.h"
 #include "mem/mroot.h"
 #include "mem/mspecial.h"
 #include "sched/bubble.h"
@@ -38,14 +39,18 @@
 #define NOSAN    __attribute__((no_sanitize("address")))
 #define MAXAREA  1024
 #define SYSPAGE  ((uintptr_t)4096)
-#define LINE     64
 #define FETCHMAX ((uintptr_t)64 << 10)
 
 /* A writable segment, or the thread-local variables of a module. */
 struct area {
 	uintptr_t lo, hi;
-	size_t module; /* of thread-local variables: its number; lo and hi are this thread's */
+	size_t module; /* of thread-local variables: its number; lo and hi are those of roots.tp */
 	bool barrier;  /* stores into it are logged */
+};
+
+/* What the loader counts. */
+struct loads {
+	unsigned long long adds, subs;
 };
 
 static struct {
@@ -54,6 +59,9 @@ static struct {
 	uint32_t maps;  /* entries of the loader's list */
 	bool unstamped; /* some module stores without a barrier */
 	uint64_t bytes;
+	struct loads loads; /* when these areas were gathered */
+	uintptr_t tp;       /* the thread pointer of who did it */
+	bool complete;      /* he had the thread-local variables of all modules */
 } roots;
 
 /* Of the cycle under way: areas with a barrier, in pieces of JOBBYTES. */
@@ -122,6 +130,7 @@ static bool skipped(const char *name)
 static int addmodule(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	(void)size, (void)arg;
+	roots.loads = (struct loads){info->dlpi_adds, info->dlpi_subs};
 	if (skipped(info->dlpi_name))
 		return 0;
 	bool barrier = stamped(info);
@@ -134,10 +143,36 @@ static int addmodule(struct dl_phdr_info *info, size_t size, void *arg)
 			addsegment((struct area){lo, lo + ph->p_memsz, 0,
 					   barrier && me >= ph->p_memsz},
 				info);
-		if (ph->p_type == PT_TLS && ph->p_memsz)
-			addarea((struct area){tls, tls + ph->p_memsz, info->dlpi_tls_modid, false});
+		if (ph->p_type != PT_TLS || !ph->p_memsz)
+			continue;
+		addarea((struct area){tls, tls + ph->p_memsz, info->dlpi_tls_modid, false});
+		roots.complete &= tls != 0;
 	}
 	return 0;
+}
+
+static int askloads(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	(void)size;
+	*(struct loads *)arg = (struct loads){info->dlpi_adds, info->dlpi_subs};
+	return 1;
+}
+
+/* Whether the areas are those of the modules that are loaded now. */
+static bool samemodules(void)
+{
+	struct loads now;
+	return roots.complete && dl_iterate_phdr(askloads, &now) && now.adds == roots.loads.adds &&
+	       now.subs == roots.loads.subs;
+}
+
+static void gather(void)
+{
+	roots.n = 0;
+	roots.unstamped = false;
+	roots.complete = true;
+	roots.tp = (uintptr_t)__builtin_thread_pointer();
+	dl_iterate_phdr(addmodule, NULL);
 }
 
 /* The loader's list; no lock is needed when nobody runs who could change it. */
@@ -166,10 +201,9 @@ void rootsgather(void)
 {
 	if (!roots.area)
 		roots.area = sysalloc(MAXAREA * sizeof(*roots.area));
-	roots.n = 0;
-	roots.unstamped = false;
 	roots.maps = countmaps();
-	dl_iterate_phdr(addmodule, NULL);
+	if (!samemodules())
+		gather();
 	for (uint32_t i = 0; i < roots.n; i++)
 		fetch(&roots.area[i]);
 }
@@ -205,11 +239,10 @@ struct dtv {
 static NOSAN uintptr_t tlsof(uintptr_t tp, const struct area *a)
 {
 	const struct dtv *dtv = ((const struct tcb *)tp)->dtv;
-	uintptr_t here = (uintptr_t)__builtin_thread_pointer();
 	if (dtv && a->module <= dtv[-1].length && dtv[a->module].address + 1 > 1)
 		return dtv[a->module].address;
 	/* In the static block all threads have it at the same distance. */
-	return a->lo && here - a->lo < 16 * 4096 ? tp - (here - a->lo) : 0;
+	return a->lo && roots.tp - a->lo < 16 * 4096 ? tp - (roots.tp - a->lo) : 0;
 }
 
 void scantls(uintptr_t tp)

@@ -222,25 +222,26 @@ static struct {
 	ino_t ino;
 } tasks = {.fd = -1};
 
-static bool asktasks(struct stat *st)
+static bool kept(struct stat *st)
 {
 	return tasks.fd >= 0 && rawsyscall(SYS_fstat, tasks.fd, (long)st, 0, 0) == 0 &&
 	       st->st_ino == tasks.ino && st->st_dev == tasks.dev;
 }
 
-static void opentasks(void)
+/* What is known of it; it is opened if it is not yet. False: it cannot be. */
+static bool asktasks(struct stat *st)
 {
-	struct stat st = {0};
 	int32_t pid = (int32_t)rawsyscall(SYS_getpid, 0, 0, 0, 0);
-	if (tasks.pid == pid && asktasks(&st))
-		return;
+	if (tasks.pid == pid && kept(st))
+		return true;
 	tasks.pid = pid;
 	tasks.fd = highfd(rawsyscall(SYS_openat, AT_FDCWD, (long)"/proc/self/task",
 		O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
-	if (tasks.fd >= 0)
-		rawsyscall(SYS_fstat, tasks.fd, (long)&st, 0, 0);
-	tasks.dev = st.st_dev;
-	tasks.ino = st.st_ino;
+	if (tasks.fd < 0 || rawsyscall(SYS_fstat, tasks.fd, (long)st, 0, 0) != 0)
+		return false;
+	tasks.dev = st->st_dev;
+	tasks.ino = st->st_ino;
+	return true;
 }
 
 static void addlisted(const char *buf, long n)
@@ -260,10 +261,10 @@ static void addlisted(const char *buf, long n)
 static bool findthreads(void)
 {
 	static char buf[32768] NOPTRBSS __attribute__((aligned(8)));
+	struct stat st;
 	long n = -1;
-	opentasks();
-	if (tasks.fd < 0) /* without /proc nobody can be told of them, ever */
-		return tasks.fd != -EMFILE && tasks.fd != -ENFILE;
+	if (!asktasks(&st)) /* without /proc nobody can be told of them, ever */
+		return tasks.fd < 0 && tasks.fd != -EMFILE && tasks.fd != -ENFILE;
 	if (rawsyscall(SYS_lseek, tasks.fd, 0, SEEK_SET, 0) == 0)
 		while ((n = rawsyscall(SYS_getdents64, tasks.fd, (long)buf, sizeof(buf), 0)) > 0)
 			addlisted(buf, n);
@@ -421,10 +422,14 @@ void gcstopbegin(void)
 	store_sc(&stop.on, true);
 }
 
-/* After marking, the first look at the threads takes longer: it is taken outside of the pause. */
+void gcstoplook(void)
+{
+	struct stat st;
+	asktasks(&st);
+}
+
 bool gcstop(int64_t *begin)
 {
-	opentasks();
 	*begin = stopTheWorldGC();
 	if (stopthreads())
 		return true;

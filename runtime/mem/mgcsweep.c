@@ -89,7 +89,7 @@ bool sweepone(void)
 			sweepaway(s);
 			return true;
 		}
-		cas_acqrel(&sweep.class, &class, class + 1);
+		cas_acqrel(&sweep.class, &class, usedclass(class + 1));
 	}
 	return false;
 }

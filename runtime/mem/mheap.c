@@ -302,6 +302,13 @@ static uint64_t tailof(const struct mspan *s)
 	return ((uint64_t)s->npages << PAGESHIFT) - s->nelems * s->elemsize;
 }
 
+/* With the lock. Whoever looks at the class after a stop sees it. */
+static void useclass(unsigned class)
+{
+	_Atomic uint64_t *word = &mheap.classes[class / 64];
+	store_rlx(word, load_rlx(word) | (uint64_t)1 << class % 64);
+}
+
 struct mspan *mheapalloc(size_t npages, unsigned sizeclass, enum spankind kind, size_t elemsize)
 {
 	struct pages at;
@@ -314,6 +321,7 @@ struct mspan *mheapalloc(size_t npages, unsigned sizeclass, enum spankind kind, 
 	mheap.pagesused += npages;
 	mheap.pagesclean -= clean;
 	mheap.nspans++;
+	useclass(SPANCLASS(sizeclass, kind));
 	if (sizeclass == 0)
 		mheap.largebytes += elemsize;
 	struct mspan *s = newspanstruct();

@@ -25,11 +25,13 @@
 #define GORT_MEM_MHEAP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/atomic.h"
 #include "base/lock.h"
 #include "mem/mcache.h"
 
+#define LINE          64 /* of the CPU's caches, in bytes */
 #define ARENASHIFT    26
 #define ARENASIZE     ((uintptr_t)1 << ARENASHIFT)
 #define PAGESPERARENA ((uint32_t)(ARENASIZE >> PAGESHIFT))
@@ -51,7 +53,7 @@ struct gcbits {
 };
 
 struct mspan {
-	/* What an allocation touches. */
+	/* The first line: what an allocation touches, and the list that the span is on. */
 	uintptr_t startAddr;
 	uint64_t allocCache; /* complement of the alloc bits from freeindex on; 0: look further */
 	uint32_t freeindex;  /* where to look for a free slot */
@@ -65,6 +67,7 @@ struct mspan {
 	uint8_t sizeclass; /* 0: one object, of elemsize bytes */
 	_Atomic uint8_t state;
 	uint32_t npages;
+	struct mspan *next;
 
 	uint64_t *heapBits;                /* SPANTYPED: one bit a word that may be a pointer */
 	const struct gort_type *largetype; /* SPANTYPED of sizeclass 0: of its elements */
@@ -72,9 +75,8 @@ struct mspan {
 	_Atomic uint32_t sweepgen;         /* mheap.sweepcycle when it was swept or made */
 	struct mutex speciallock;          /* of the next; held while it is being swept */
 	struct special *specials;          /* mspecial.h */
-	struct mspan *next, *prev;         /* of the list that it is on; next: of the free ones */
-	struct mspanlist *list;
-};
+} __attribute__((aligned(2 * LINE)));
+_Static_assert(offsetof(struct mspan, heapBits) == LINE, "what allocates is one line");
 
 /* Guarded by the lock of its mcentral. */
 struct mspanlist {
@@ -130,11 +132,23 @@ struct mheap {
 	uint64_t largebytes, nlargefreed; /* of objects with spans of their own: now; ever freed */
 	uint32_t sweepcycle;              /* its lowest bit: which lists hold what has been swept */
 	_Atomic uintptr_t lo, hi;         /* every arena lies between; lo is no pointer into one */
+	_Atomic uint64_t classes[(NSPANCLASS + 63) / 64]; /* one bit each that ever had a span */
 	struct mcentral central[NSPANCLASS];
 };
 
 extern struct mheap mheap;
 extern _Atomic(_Atomic(struct heapArena *) *) arenas[1u << ARENAL1BITS];
+
+/* The first from class on that ever had a span, NSPANCLASS when there is none: most never do. */
+static inline unsigned usedclass(unsigned class)
+{
+	for (; class < NSPANCLASS; class = (class | 63) + 1) {
+		uint64_t left = load_rlx(&mheap.classes[class / 64]) >> class % 64;
+		if (left)
+			return class + (unsigned)__builtin_ctzll(left);
+	}
+	return NSPANCLASS;
+}
 
 /* ---- mheap.c ---- */
 

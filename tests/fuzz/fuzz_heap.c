@@ -12,8 +12,7 @@
 #include "base/throw.h"
 #include "gort/gc.h"
 #include "gort/mem.h"
-#include "mem/malloc.h"
-#include "mem/sizeclasses.h"
+#include "mem/mallocfast.h"
 #include "sched/race.h"
 
 #define MOST 65536 /* objects of one input */
@@ -25,6 +24,8 @@ const gort_type gort_noscan = {.name = "noscan"};
 uint32_t gort_writebarrier;
 bool raceenabled; /* nobody looks for races */
 struct gort_race_hooks gort_race;
+struct debugvars debug;
+_Thread_local struct m *tls_m; /* no thread is one of libgort's */
 
 __attribute__((constructor)) static void start(void)
 {
@@ -55,7 +56,7 @@ void *mallocgc_noscan(size_t size)
 	return take(size);
 }
 
-void *mallocdirty(size_t size, unsigned sizeclass)
+void *mallocdirtyslow(size_t size, unsigned sizeclass)
 {
 	(void)sizeclass;
 	return take(size);

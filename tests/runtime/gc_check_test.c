@@ -232,27 +232,37 @@ END_TEST
 
 static void *library;
 
-static APART uintptr_t plantinlibrary(void)
+static APART uintptr_t plantinlibrary(const char *name)
 {
-	struct node **(*variable)(void) = (struct node * *(*)(void)) dlsym(library, "variable");
+	struct node **(*variable)(void) = (struct node * *(*)(void)) dlsym(library, name);
 	REQUIRE(variable);
 	*variable() = newnode();
 	return HIDE(*variable());
 }
 
-/* In a thread-local variable of a library that was loaded meanwhile. */
+/* In a variable of a library that was loaded after a collection, and thrice more. */
+static void heldby(const char *variable)
+{
+	gort_lock_os_thread();
+	for (int i = 0; i < 4; i++) {
+		gort_gc();
+		library = dlopen(LIBRARY, RTLD_NOW);
+		REQUIRE(library);
+		uintptr_t held = plantinlibrary(variable);
+		for (int j = 0; j < 3; j++) {
+			wipe();
+			gort_gc();
+			REQUIRE(exists(held));
+		}
+		REQUIRE(dlclose(library) == 0);
+	}
+}
+
 static int dlopened(int argc, char **argv)
 {
 	(void)argc, (void)argv;
-	gort_lock_os_thread();
-	library = dlopen(LIBRARY, RTLD_NOW);
-	REQUIRE(library);
-	uintptr_t held = plantinlibrary();
-	for (int i = 0; i < 3; i++) {
-		wipe();
-		gort_gc();
-		REQUIRE(exists(held));
-	}
+	heldby("variable");
+	heldby("threadlocal");
 	return 0;
 }
 
