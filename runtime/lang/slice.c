@@ -70,9 +70,9 @@ static inline __attribute__((always_inline)) void fill(
 {
 	typedef uint64_t word __attribute__((may_alias, aligned(1)));
 	if (size > FEWBYTES || (len | from | size) % sizeof(word) != 0) {
-		memclr(p + from, size - from);
 		if (len > 0)
 			memcopy(p, old, len);
+		memclr(p + from, size - from);
 		return;
 	}
 	/* The empty assembly keeps compilers from calling those functions. */

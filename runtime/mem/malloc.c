@@ -36,6 +36,7 @@ const gort_type gort_noscan = {.name = "noscan"};
 /* Before constructors of the program, which may make channels. */
 __attribute__((constructor(101))) static void mallocinit(void)
 {
+	memclrinit();
 	sizeclassesinit();
 	mheapinit();
 }

@@ -36,12 +36,12 @@
  */
 #include "sched/preempt.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/task.h"
 #include "debug/module.h"
 #include "debug/options.h"
@@ -77,19 +77,11 @@ void asyncpreempt2(void);
 
 /* ---- start ---- */
 
-static uint64_t xgetbv(void)
-{
-	uint32_t lo, hi;
-	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
-	return (uint64_t)hi << 32 | lo;
-}
-
 void preemptfpchoose(uint32_t best)
 {
 	uint32_t a, b, c, d;
 	preemptfp = (struct preemptfp){.size = 512, .kind = PREEMPTFP_FXSAVE};
-	if (best < PREEMPTFP_XSAVE || !__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) ||
-		!__get_cpuid_count(0xd, 0, &a, &b, &c, &d))
+	if (best < PREEMPTFP_XSAVE || !cpuxsave() || !__get_cpuid_count(0xd, 0, &a, &b, &c, &d))
 		return;
 	preemptfp.mask = xgetbv();
 	preemptfp.kind = PREEMPTFP_XSAVE;

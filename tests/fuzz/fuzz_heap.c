@@ -13,6 +13,7 @@
 #include "gort/gc.h"
 #include "gort/mem.h"
 #include "mem/mallocfast.h"
+#include "mem/memclr.h"
 #include "sched/race.h"
 
 #define MOST 65536 /* objects of one input */
@@ -29,6 +30,7 @@ _Thread_local struct m *tls_m; /* no thread is one of libgort's */
 
 __attribute__((constructor)) static void start(void)
 {
+	memclrinit();
 	sizeclassesinit();
 }
 

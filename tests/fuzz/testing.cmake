@@ -3,7 +3,7 @@
 set(text_dir ${CMAKE_CURRENT_LIST_DIR}/../../runtime)
 foreach(file lang/error lang/slice lang/string lib/atof lib/atoi lib/builder lib/decimal lib/fmt
 	lib/ftoa lib/itoa lib/numerror lib/quote lib/strings lib/strings_case lib/unicode
-	lib/unicode_tables lib/utf8 mem/sizeclasses)
+	lib/unicode_tables lib/utf8 mem/memclr mem/sizeclasses)
 	list(APPEND text_sources ${text_dir}/${file}.c)
 endforeach()
 add_library(fuzz_text OBJECT fuzz_heap.c ${text_sources})
