@@ -51,8 +51,8 @@ static inline __attribute__((always_inline)) uintptr_t takeslot(
 
 /*
  * mallocgc_noscan for a goroutine that gort_malloc_array may be called by, but what the object
- * holds may be anything: the caller writes all of it before the program sees it. sizeclass: of the
- * size, which is not 0; 0 when it is larger than MAXSMALLSIZE.
+ * holds may be anything: the caller writes what the program can see of it. sizeclass: of the size,
+ * which is not 0; 0 when it is larger than MAXSMALLSIZE.
  */
 static inline __attribute__((always_inline)) void *mallocdirty(size_t size, unsigned sizeclass)
 {

@@ -64,7 +64,8 @@ bool (*gcteststep)(enum gcteststep at);
 
 static struct {
 	int64_t start, lastpause;
-	int64_t stopcpu, stopcost; /* limitclock when the pause began, or -1; of the last one */
+	int64_t stopcpu;    /* limitclock when the pause began; -1: nobody will ask what it cost */
+	int64_t stopcost;   /* CPU time of the last one that somebody asked for */
 	bool concurrent;    /* the mode, and the system, let goroutines run while others mark */
 	bool kernel;        /* the mode is kernel, and the system can */
 	struct cycle cycle; /* the one under way */
@@ -183,8 +184,9 @@ static bool divided(void)
 }
 
 /*
- * What stops cost is asked for where that is not all of a cycle's cost, and where a limit asks for
- * cycles. Else the clock is not read: twice half a microsecond, where a small cycle takes ten.
+ * What stops cost is asked for by those who mark beside the program, and where a memory limit asks
+ * for cycles (mgclimit.c). Else the clock is not read: two calls of half a microsecond each, where
+ * a small cycle takes five.
  */
 static bool costmatters(void)
 {
@@ -529,6 +531,7 @@ void gcinit(void)
 {
 	gc.start = gccycles.accounted = nanotime();
 	registersinit();
+	gcstoplook(); /* with more threads the kernel takes 8 ms to make room for the descriptor */
 	pendingoffset = (intptr_t)&gort_pending - (intptr_t)__builtin_thread_pointer();
 	wbenable(false);
 	bool kernel = options.gcmode == GCMODE_KERNEL;

@@ -24,9 +24,10 @@
 #include "sched/park.h"
 #include "sched/proc.h"
 
-#define SPANS     32 /* swept at once */
-#define RUNS      16 /* given back at once */
-#define SHARE     50 /* one part of so many of one CPU's time is for that */
+#define SPANS     32     /* swept at once */
+#define SHARE     50     /* one part of so many of one CPU's time is for that */
+#define SLICE     100000 /* ns of that at once: where there is one P, nobody else runs meanwhile */
+#define LONGSLICE 1000000
 #define PAUSE     ((gort_duration)1000000)
 #define MAXPAUSE  (100 * PAUSE) /* a deadlock is found no sooner */
 #define RETAIN    1.1
@@ -165,11 +166,15 @@ void scavengefor(size_t npages)
 	}
 }
 
-static bool some(bool (*one)(void), unsigned n)
+/* Gives back for one slice, *spent ns of this thread's. False: there was nothing. */
+static bool givesome(int64_t *spent)
 {
-	bool more = true;
-	while (more && n-- > 0)
-		more = one();
+	int64_t begin = limitclock(), slice = nearlimit() ? LONGSLICE : SLICE;
+	bool more;
+	do {
+		more = scavengeone();
+		*spent = limitclock() - begin;
+	} while (more && *spent < slice);
 	return more;
 }
 
@@ -210,9 +215,9 @@ int64_t heapscavenge(int64_t now)
 		return -1;
 	if (now < calm.next)
 		return calm.next - now;
-	int64_t wait = debug.heapidle * INT64_C(1000000), begin = limitclock();
-	if (load_rlx(&calm.need) < UINT64_MAX && some(scavengeone, RUNS))
-		wait = pauseafter(limitclock() - begin);
+	int64_t wait = debug.heapidle * INT64_C(1000000), spent;
+	if (load_rlx(&calm.need) < UINT64_MAX && givesome(&spent))
+		wait = pauseafter(spent);
 	else
 		calmdown();
 	calm.next = now + wait;
@@ -229,14 +234,21 @@ static bool cycleended(void)
 /* False: a cycle has ended meanwhile. */
 static bool giveallback(void)
 {
-	for (;;) {
-		int64_t begin = limitclock();
-		if (!some(scavengeone, RUNS))
-			return true;
-		gort_sleep(pauseafter(limitclock() - begin));
+	int64_t spent;
+	while (givesome(&spent)) {
+		gort_sleep(pauseafter(spent));
 		if (cycleended())
 			return false;
 	}
+	return true;
+}
+
+static bool sweepsome(void)
+{
+	bool more = true;
+	for (unsigned i = 0; more && i < SPANS; i++)
+		more = sweepone();
+	return more;
 }
 
 static void waitforcycle(void)
@@ -256,7 +268,7 @@ static void background(void)
 	gcold(getm()->curg)->collecting = true; /* for good: it starts no cycle */
 	for (;;) {
 		waitforcycle();
-		while (some(sweepone, SPANS))
+		while (sweepsome())
 			gort_gosched();
 		if (giveallback())
 			gcswept();
