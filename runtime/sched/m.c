@@ -538,6 +538,8 @@ static struct g *goidle(struct m *mp)
 	pidleput(releasep(mp));
 	bool leave = netpollAnyWaiters() && otherspoll();
 	unlock(&sched.lock);
+	if (unlikely(load_rlx(&sched.sysmonwait) == SYSMON_SLICE))
+		wakesysmon();
 	if (mp->spinning) {
 		dropspin(mp);
 		if (recheck(mp))

@@ -512,7 +512,7 @@ struct schedt {
 };
 
 /* schedt.sysmonwait */
-enum { SYSMON_AWAKE, SYSMON_DEEP, SYSMON_ENDLESS };
+enum { SYSMON_AWAKE, SYSMON_SLICE, SYSMON_DEEP, SYSMON_ENDLESS };
 
 extern struct schedt sched;
 extern struct p **allp; /* room for MAXGOMAXPROCS; nallp were ever used, gomaxprocs are */

@@ -7,12 +7,13 @@
  * timers, polls the network when no M does, and keeps sched.now.
  *
  * Pace: 250 us while anything is queued, faster while an idle P could take what waits behind a
- * long slice, or a preemption was asked for in vain; after a few quiet rounds 10 ms ("deep"), and
- * when all Ps have been idle for a while it sleeps until one is not. Whoever creates work that
- * nobody may notice (a runnext, a system call) looks at sched.sysmonwait, one load of a line that
- * rarely changes, and wakes it. Such a check without a barrier can miss: then the deep sleep ends
- * by itself. The endless sleep is entered, and left by pidleget, under sched.lock, so that cannot
- * be missed.
+ * long slice, or a preemption was asked for in vain; while all Ps are busy with slices that have
+ * been longer, as long again as these; after a few quiet rounds 10 ms ("deep"), and when all Ps
+ * have been idle for a while it sleeps until one is not. Whoever creates work that nobody may
+ * notice (a runnext, a system call) looks at sched.sysmonwait, one load of a line that rarely
+ * changes, and wakes it; so does, in long slices, a P that goes idle: it could take a runnext that
+ * is known to be stuck. Such a check without a barrier can miss: then the sleep ends by itself. The
+ * endless sleep is entered, and left by pidleget, under sched.lock, so that cannot be missed.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -165,6 +166,17 @@ static bool ringwaits(struct p *pp, uint32_t made, int64_t now)
 	return pp->sysmonheadwhen && now - pp->sysmonheadwhen > SLICE_NS;
 }
 
+/*
+ * Somebody waits for a goroutine to end its slice, which it has run for so long, and no other P has
+ * time. A look finds nothing until the slice ends, unless the goroutine sleeps without saying so,
+ * and each costs the program, by the caches of a shared core, several times what it takes.
+ */
+static int64_t patience(int64_t ran, int64_t slice)
+{
+	int64_t left = slice - ran, pace = ran < left ? ran : left;
+	return pace > ACTIVE_NS ? pace : ACTIVE_NS;
+}
+
 /* Returns after how many ns to look again, NEVER when nothing goes on that needs it. */
 static int64_t watchrunning(struct p *pp, int64_t now)
 {
@@ -179,20 +191,22 @@ static int64_t watchrunning(struct p *pp, int64_t now)
 		pp->sysmontick = tick;
 		pp->sysmonwhen = now;
 	}
-	int64_t ran = now - pp->sysmonwhen;
+	int64_t ran = now - pp->sysmonwhen, slice = due ? DUESLICE_NS : SLICE_NS;
 	if (queued && idle && ran > STUCK_NS) {
 		store_rlx(&pp->stuck, 1);
 		wakep();
 	}
 	if (retakeunannounced(pp, now))
 		return ACTIVE_NS;
-	if (debug.preempt || (waited && ran >= (due ? DUESLICE_NS : SLICE_NS))) {
+	if (debug.preempt || (waited && ran >= slice)) {
 		preemptone(pp, tick);
 		return RETRY_NS;
 	}
 	if (queued && idle && made <= LONGSLICES && ran <= STUCK_NS)
 		return LONE_NS;
-	return waited ? ACTIVE_NS : NEVER;
+	if (!waited)
+		return NEVER;
+	return idle ? ACTIVE_NS : patience(ran, slice);
 }
 
 /* One look at every P; returns after how many ns the next is wanted, or NEVER. */
@@ -275,7 +289,7 @@ static int64_t deeptime(void)
 struct rounds {
 	int64_t pace;           /* after how many ns to look again, or NEVER */
 	int64_t idle;           /* how long free memory can wait for it */
-	uint32_t quiet, asleep; /* rounds with nothing to do, and with all Ps idle */
+	uint32_t quiet, asleep; /* rounds with nothing to do soon, and with all Ps idle */
 };
 
 static int64_t jitter(struct m *mp, int64_t pace)
@@ -293,6 +307,10 @@ static bool sysmonsleep(struct m *mp, const struct rounds *r)
 		struct timespec ts = {0, jitter(mp, pace)};
 		rawsyscall(SYS_nanosleep, (long)&ts, 0, 0, 0);
 		return false;
+	}
+	if (r->pace != NEVER) {
+		int64_t until = deeptime();
+		return deepsleep(SYSMON_SLICE, r->pace < until ? r->pace : until);
 	}
 	if (r->asleep > ASLEEP_ROUNDS && !debug.schedtrace) {
 		lock(&sched.lock);
@@ -330,7 +348,7 @@ static void *sysmon(void *arg)
 		if (unlikely(debug.schedtrace))
 			schedtracetick(now);
 		r.pace = soonest(watchpoller(now), watch(now), watchstranded(now));
-		r.quiet = r.pace != NEVER || woken ? 0 : r.quiet + 1;
+		r.quiet = r.pace <= ACTIVE_NS || woken ? 0 : r.quiet + 1;
 		r.asleep = load_rlx(&sched.npidle) == gomaxprocs ? r.asleep + 1 : 0;
 	}
 	return NULL;

@@ -11,4 +11,7 @@ extern const struct bench sched_benches[], chan_benches[], select_benches[], syn
 	time_benches[], latency_benches[], whole_benches[], net_benches[], map_benches[],
 	error_benches[], mem_benches[], gc_benches[];
 
+/* Of the process, in milliseconds. */
+double cputime(void);
+
 #endif

@@ -64,8 +64,22 @@ static void ticker_lateness(void)
 	report("ticker_lateness", (double)worst / ms);
 }
 
+/* CPU time of the runtime's own, next to that of two goroutines that compute in turn at one P. */
+static void spin_overhead(void)
+{
+	go(spin);
+	go(spin);
+	gort_sleep(100 * ms);
+	double cpu = cputime();
+	int64_t begin = nanotime();
+	gort_sleep(500 * ms);
+	cpu = cputime() - cpu;
+	report("spin_overhead", 1000 * (cpu * ms / (double)(nanotime() - begin) - 1));
+}
+
 const struct bench latency_benches[] = {
 	{.id = "start_latency", .once = start_latency},
 	{.id = "ticker_lateness", .once = ticker_lateness},
+	{.id = "spin_overhead", .once = spin_overhead},
 	{0},
 };

@@ -64,7 +64,7 @@ static void iterate(int depth, long times, waitgroup *wg)
 	wg_done(wg);
 }
 
-static double cputime(void)
+double cputime(void)
 {
 	struct rusage u;
 	getrusage(RUSAGE_SELF, &u);

@@ -57,9 +57,22 @@ func tickerLateness() {
 	report("ticker_lateness", float64(worst)/float64(time.Millisecond))
 }
 
+// spinOverhead is the CPU time of the runtime's own, next to that of two goroutines that compute in
+// turn at one P.
+func spinOverhead() {
+	go spin()
+	go spin()
+	time.Sleep(100 * time.Millisecond)
+	cpu, begin := cpuTime(), time.Now()
+	time.Sleep(500 * time.Millisecond)
+	cpu = cpuTime() - cpu
+	report("spin_overhead", 1000*(cpu*float64(time.Millisecond)/float64(time.Since(begin))-1))
+}
+
 func init() {
 	register(
 		bench{id: "start_latency", once: startLatency},
 		bench{id: "ticker_lateness", once: tickerLateness},
+		bench{id: "spin_overhead", once: spinOverhead},
 	)
 }
