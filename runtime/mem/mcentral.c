@@ -30,7 +30,7 @@ static inline void fetch(const struct mspan *s)
 		return;
 	__builtin_prefetch((const void *)s->bits, 1);
 	__builtin_prefetch(s->next, 1);
-	__builtin_prefetch((const char *)s->next + LINE, 1);
+	__builtin_prefetch((const void *)((uintptr_t)s->next + LINE), 1);
 }
 
 static struct mspan *listget(struct mspanlist *l)

@@ -22,11 +22,11 @@
  *
  * The memory read here belongs to others: it has what sanitizers take for errors.
  */
-#include <cpuid.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/cpu.h"
 #include "mem/mbarrier.h"
 #include "mem/mgc.h"
 #include "mem/mgcwork.h"
@@ -87,6 +87,7 @@ static void scangoroutine(const struct g *gp, uintptr_t sp)
 
 /* Of an area that xsave writes: the standard format, Intel's manual, volume 1, chapter 13. */
 enum { SSE = 1, AVX, NXSTATE = 63, XMMAT = 160, XMMSIZE = 256, LEGACY = 512 };
+#define VECTORS (~(uint64_t)0 << AVX & ~(uint64_t)0 >> 1) /* the bits of AVX and what came after */
 static struct {
 	uint32_t offset, size;
 } xstate[NXSTATE];
@@ -94,7 +95,10 @@ static struct {
 void registersinit(void)
 {
 	uint32_t a, b, c, d;
-	for (uint32_t i = AVX; i < NXSTATE; i++) {
+	uint64_t kinds = cpuxsave() ? xgetbv() & VECTORS : 0;
+	/* Only of those that there are: each question is answered by a hypervisor, in 4 us. */
+	for (; kinds; kinds &= kinds - 1) {
+		uint32_t i = (uint32_t)__builtin_ctzll(kinds);
 		if (!__get_cpuid_count(0xd, i, &a, &b, &c, &d))
 			return;
 		xstate[i].size = a;
@@ -117,7 +121,7 @@ static NOSAN void scanvectors(const char *fp)
 		memcpy(&used, fp + LEGACY, sizeof(used));
 	if (used >> SSE & 1)
 		scanblock((uintptr_t)fp + XMMAT, (uintptr_t)fp + XMMAT + XMMSIZE);
-	for (used &= ~(uint64_t)0 << AVX & ~(uint64_t)0 >> 1; used; used &= used - 1) {
+	for (used &= VECTORS; used; used &= used - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(used);
 		uintptr_t lo = (uintptr_t)fp + xstate[i].offset;
 		if (xstate[i].offset + xstate[i].size <= size)

@@ -81,7 +81,7 @@ kernel_mutant() { # NAME FILE SED
 	local seed code=0
 	[ -n "$tracks" ] || return 0
 	broken "$1" "$2" "$3" gc_storm_plain || return 0
-	for seed in 1 2 3 4 5 6; do
+	for ((seed = 1; seed <= 20; seed++)); do
 		GORT_GCMODE=kernel GOGC=15 GORT_GOMAXPROCS=2 timeout -s KILL 60 \
 			"$work/gc_storm_plain" 4 20000 "$seed" 500 >"$work/out" 2>&1 || code=$?
 		[ $code = 0 ] || break
