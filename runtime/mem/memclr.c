@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "base/cpu.h"
+#include "mem/mheap.h"
 
-#define LINE 64
 #define AVX2 __attribute__((target("avx2")))
 
 typedef uint64_t wide __attribute__((vector_size(32), may_alias, aligned(1)));

@@ -186,7 +186,7 @@ static bool divided(void)
 /*
  * What stops cost is asked for by those who mark beside the program, and where a memory limit asks
  * for cycles (mgclimit.c). Else the clock is not read: two calls of half a microsecond each, where
- * a small cycle takes five.
+ * a small cycle takes ten.
  */
 static bool costmatters(void)
 {

@@ -169,7 +169,7 @@ static bool ringwaits(struct p *pp, uint32_t made, int64_t now)
 /*
  * Somebody waits for a goroutine to end its slice, which it has run for so long, and no other P has
  * time. A look finds nothing until the slice ends, unless the goroutine sleeps without saying so,
- * and each costs the program, by the caches of a shared core, several times what it takes.
+ * and takes some 20 us of a CPU, which may be the only one.
  */
 static int64_t patience(int64_t ran, int64_t slice)
 {
